@@ -1,0 +1,162 @@
+import { AssayError, InputError } from './errors.js'
+import { compareLabels, type Label, type LabelsInput, toLabels } from './labels.js'
+import { type Matrix, type MatrixInput, toMatrix } from './matrix.js'
+import { showText } from './untrusted-text.js'
+
+/** What callers pass: activations `[n, d]` and one label a row; the rest is optional. */
+export interface ActivationSetInput {
+  /** `[n, d]` penultimate-layer activations. */
+  readonly activations: MatrixInput
+  /** n labels, as they were given to training. */
+  readonly labels: LabelsInput
+  /** n labels: what the model answers for each training row. */
+  readonly predictions?: LabelsInput | undefined
+  /** `[n, classes]` logits of the training rows. */
+  readonly logits?: MatrixInput | undefined
+  /** Rows that are known to be clean: `[m, d]` activations and m labels. */
+  readonly trusted?: { readonly activations: MatrixInput; readonly labels: LabelsInput } | undefined
+  /** Names for people: indexed by label, or by `String(label)`. */
+  readonly classNames?: readonly string[] | Readonly<Record<string, string>> | undefined
+  /** Where the arrays came from, when they were read from files. */
+  readonly origin?: Origin | undefined
+}
+
+/** The files that a set was read from, with their digests, and how long the reading took. */
+export interface Origin {
+  /** SHA-256 (hex) over the raw SHA-256 digests of `files`, in that order: the root digest of OpenSSF Model Signing. */
+  readonly digest: string
+  readonly files: readonly { readonly name: string; readonly sha256: string }[]
+  readonly readMs: number
+}
+
+export interface ClassInfo {
+  readonly label: Label
+  /** The class's name for people; the label itself where none was given. */
+  readonly name: string
+  readonly rows: number
+}
+
+/**
+ * A checked set. Classes are sorted by label; `order` lists the rows class by class (stable), so that class `c` is
+ * `order[starts[c]] … order[starts[c + 1] − 1]`: the segment table that kernels work with.
+ */
+export interface ActivationSet {
+  readonly activations: Matrix
+  readonly classes: readonly ClassInfo[]
+  /** Index into `classes` for each row. */
+  readonly classOf: Int32Array
+  /** Permutation of the rows, class by class. */
+  readonly order: Uint32Array
+  /** classes + 1 offsets into `order`. */
+  readonly starts: Uint32Array
+  /** Index into `classes` for each row, −1 where the predicted label is no class of the set. */
+  readonly predictions: Int32Array | null
+  readonly logits: Matrix | null
+  readonly trusted: { readonly activations: Matrix; readonly classOf: Int32Array } | null
+  readonly origin: Origin | null
+}
+
+/**
+ * Checks what a caller passed and puts its rows in class order. Nothing that was passed in is changed; a dense float32 matrix is not
+ * copied. Throws one `InputError` that names every array that is wrong, not only the first.
+ */
+export function toActivationSet(input: ActivationSetInput): ActivationSet {
+  const problems: AssayError[] = []
+  const attempt = <T>(read: () => T): T | null => {
+    try {
+      return read()
+    } catch (error) {
+      if (!(error instanceof AssayError)) throw error
+      problems.push(error)
+      return null
+    }
+  }
+  if (input === null || typeof input !== 'object' || !('activations' in input) || !('labels' in input)) {
+    throw new InputError(
+      'missing-array',
+      'input: expected {activations, labels}; pass activations as {data, rows, cols} or an ndarray, and one label a row',
+    )
+  }
+  const activations = attempt(() => toMatrix(input.activations, 'activations'))
+  const labels = attempt(() => toLabels(input.labels, 'labels'))
+  const predictions = input.predictions === undefined ? null : attempt(() => toLabels(input.predictions as LabelsInput, 'predictions'))
+  const logits = input.logits === undefined ? null : attempt(() => toMatrix(input.logits as MatrixInput, 'logits'))
+  const trustedInput = input.trusted
+  const trustedActivations = trustedInput ? attempt(() => toMatrix(trustedInput.activations, 'trusted activations')) : null
+  const trustedLabels = trustedInput ? attempt(() => toLabels(trustedInput.labels, 'trusted labels')) : null
+
+  const expectRows = (name: string, rows: number | undefined, expected: number | undefined, of: string) => {
+    if (rows !== undefined && expected !== undefined && rows !== expected) {
+      problems.push(
+        new InputError('row-count', `${name}: got ${rows} rows, expected ${expected}, one for each row of ${of}`, { rows, expected }),
+      )
+    }
+  }
+  const rows = activations?.rows
+  if (activations && (activations.rows === 0 || activations.cols === 0)) {
+    problems.push(
+      new InputError('empty', `activations: got ${activations.rows} rows of ${activations.cols} features, expected at least one of each`),
+    )
+  }
+  expectRows('labels', labels?.length, rows, 'activations')
+  expectRows('predictions', predictions?.length, rows, 'activations')
+  expectRows('logits', logits?.rows, rows, 'activations')
+  expectRows('trusted labels', trustedLabels?.length, trustedActivations?.rows, 'trusted activations')
+  if (activations && trustedActivations && trustedActivations.cols !== activations.cols) {
+    problems.push(
+      new InputError(
+        'bad-shape',
+        `trusted activations: got ${trustedActivations.cols} features, expected ${activations.cols}, as in activations`,
+      ),
+    )
+  }
+  if (problems.length > 0 || !activations || !labels) throw combine(problems)
+
+  const { classes, classOf, order, starts, indexOf } = sortByClass(labels, input.classNames)
+  const toIndices = (values: Label[]) => Int32Array.from(values, (label) => indexOf.get(label) ?? -1)
+  return {
+    activations,
+    classes,
+    classOf,
+    order,
+    starts,
+    predictions: predictions && toIndices(predictions),
+    logits,
+    trusted: trustedActivations && trustedLabels ? { activations: trustedActivations, classOf: toIndices(trustedLabels) } : null,
+    origin: input.origin ?? null,
+  }
+}
+
+function sortByClass(labels: readonly Label[], names: ActivationSetInput['classNames']) {
+  const counts = new Map<Label, number>()
+  for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1)
+  const sorted = [...counts.keys()].sort(compareLabels)
+  const indexOf = new Map(sorted.map((label, index) => [label, index]))
+  const classes = sorted.map((label): ClassInfo => ({ label, name: nameOf(label, names), rows: counts.get(label) as number }))
+  const starts = new Uint32Array(classes.length + 1)
+  for (let c = 0; c < classes.length; c++) starts[c + 1] = (starts[c] as number) + (classes[c] as ClassInfo).rows
+  const classOf = new Int32Array(labels.length)
+  const order = new Uint32Array(labels.length)
+  const next = starts.slice()
+  for (let row = 0; row < labels.length; row++) {
+    const c = indexOf.get(labels[row] as Label) as number
+    classOf[row] = c
+    order[next[c] as number] = row
+    next[c] = (next[c] as number) + 1
+  }
+  return { classes, classOf, order, starts, indexOf }
+}
+
+function nameOf(label: Label, names: ActivationSetInput['classNames']): string {
+  const own = names && Object.hasOwn(names, String(label)) ? (names as Record<string, unknown>)[String(label)] : undefined
+  return typeof own === 'string' ? own : String(label)
+}
+
+function combine(problems: readonly AssayError[]): AssayError {
+  const [first] = problems
+  if (!first) return new InputError('missing-array', 'input: activations or labels are missing')
+  if (problems.length === 1) return first
+  return new InputError(first.code, problems.map((problem) => problem.message).join('\n'), {
+    problems: problems.map(({ code, message, details }) => ({ code, message: showText(message, 400), details })),
+  })
+}

@@ -1,0 +1,105 @@
+import type { Rng } from './rng.js'
+
+/** Elements of a device matrix. Kernels write float32; uint32 is for tables that the host uploads. */
+export type ElementType = 'f32' | 'u32'
+
+export interface Shape {
+  readonly rows: number
+  readonly cols: number
+  readonly type: ElementType
+}
+
+/** A row-major matrix in host memory, as backends take and give it. */
+export interface HostMatrix extends Shape {
+  readonly data: Float32Array | Uint32Array
+}
+
+/**
+ * A row-major matrix that lives on a backend. Whoever got it from `upload` or `run` disposes it; using it afterwards throws
+ * `BackendError` `disposed`.
+ */
+export interface DeviceMatrix extends Shape, Disposable {
+  readonly byteLength: number
+}
+
+/** |a − b| ≤ atol·scale + rtol·|b|, `scale` being the largest |b| of the output. */
+export interface Tolerance {
+  readonly atol: number
+  readonly rtol: number
+}
+
+/** What a pass binds: the i-th input, the i-th scratch buffer, or the output. */
+export type Binding = { readonly input: number } | { readonly scratch: number } | 'output'
+
+/** One dispatch of a compute shader. Binding 0 of group 0 is the uniform block; `bindings[i]` is bound as i + 1; `null` leaves a gap. */
+export interface Pass {
+  readonly entryPoint: string
+  readonly bindings: readonly (Binding | null)[]
+  /** The uniform block: uint32 words, in the order of the shader's struct. */
+  readonly uniforms: readonly number[]
+  /** Workgroups in all; the backend folds them into two dimensions: `id = wg.x + wg.y · num_workgroups.x`. */
+  readonly workgroups: number
+}
+
+/** What a kernel needs for given inputs: its output, scratch space, and the passes in order. */
+export interface Plan {
+  readonly output: Shape
+  readonly scratch: readonly Shape[]
+  readonly passes: readonly Pass[]
+}
+
+/**
+ * A computation that every backend can run. It carries all that a backend has to know, so that a new kernel edits no backend.
+ * `cpu` is the twin in plain TypeScript with float64 accumulation: the oracle. It is a generator that yields now and then, where the
+ * backend may let other work in or stop.
+ */
+export interface Kernel<P> {
+  readonly id: string
+  readonly wgsl: string
+  /** How far a device may be from the twin, justified beside each kernel. */
+  readonly tolerance: Tolerance
+  plan(inputs: readonly Shape[], params: P): Plan
+  cpu(inputs: readonly HostMatrix[], params: P, output: Float32Array): Generator<void, void, void>
+}
+
+/** Runs kernels; knows buffers and dispatch, and no kernel by name. */
+export interface Backend extends Disposable {
+  /** `cpu` or `webgpu`. */
+  readonly name: 'cpu' | 'webgpu'
+  /** The adapter or the CPU path, for people. */
+  readonly adapter: string
+  /** The largest matrix that can be uploaded or bound, in bytes. */
+  readonly maxBindingBytes: number
+  /** Bytes held by matrices that have not been disposed, and by work in flight. */
+  readonly liveBytes: number
+  upload(matrix: HostMatrix): DeviceMatrix
+  /** Enqueues the kernel and returns its output at once; failures show at `read`. */
+  run<P>(kernel: Kernel<P>, inputs: readonly DeviceMatrix[], params: P): DeviceMatrix
+  /** Waits for the work that `matrix` depends on and copies it to the host. */
+  read(matrix: DeviceMatrix): Promise<Float32Array>
+}
+
+/** Progress of long work: `done` of `total` (arbitrary units), never going back. */
+export interface Progress {
+  readonly stage: string
+  readonly done: number
+  readonly total: number
+}
+
+/** Which backend was taken, and why. */
+export interface BackendChoice {
+  readonly name: 'cpu' | 'webgpu'
+  readonly adapter: string
+  readonly reason: string
+}
+
+/** What a detector works with besides the data: where to compute, the seed's stream, abort and progress. */
+export interface Context extends Disposable {
+  readonly backend: Backend
+  readonly choice: BackendChoice
+  readonly seed: number
+  readonly rng: Rng
+  readonly signal: AbortSignal | undefined
+  /** Share of the current detector's work that is done, 0 … 1. */
+  progress(share: number): void
+}

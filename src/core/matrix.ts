@@ -1,0 +1,147 @@
+import { InputError } from './errors.js'
+import { float16ToFloat32Table } from './float16.js'
+
+/** A row-major float32 matrix on the host: `data[row · cols + col]`. */
+export interface Matrix {
+  readonly data: Float32Array
+  readonly rows: number
+  readonly cols: number
+}
+
+/** Any array of numbers that a matrix can be read from. A `Uint16Array` holds float16 bit patterns. */
+export type NumberArray = ArrayLike<number>
+
+/** A matrix as callers give it: rows in order, `cols` numbers each. A `Uint16Array` holds float16 bit patterns. */
+export interface DenseInput {
+  readonly data: NumberArray
+  readonly rows: number
+  readonly cols: number
+}
+
+/** A scijs `ndarray` of two dimensions, strided views included (only its public fields are read). */
+export interface StridedInput {
+  readonly data: unknown
+  readonly shape: readonly number[]
+  readonly stride: readonly number[]
+  readonly offset: number
+}
+
+export type MatrixInput = DenseInput | StridedInput
+
+/**
+ * Reads a caller's matrix into row-major float32 and checks it: shapes add up, every value is finite and fits float32.
+ *
+ * `input`: `{data, rows, cols}` or a two-dimensional `ndarray`; float16 (`Float16Array`, or bit patterns in a `Uint16Array`), float32,
+ * float64 and integer arrays. A float32 array that is already dense is viewed, not copied. `where` names the matrix in messages.
+ * Throws `InputError` `bad-shape`, `bad-type` or `not-finite`, the latter with row and column of the first offender.
+ */
+export function toMatrix(input: MatrixInput, where: string): Matrix {
+  const strided = asStrided(input, where)
+  const { data, rows, cols } = strided
+  const dense = strided.rowStride === cols && strided.colStride === 1
+  if (data instanceof Float32Array && dense) {
+    return checkFinite({ data: data.subarray(strided.offset, strided.offset + rows * cols), rows, cols }, where)
+  }
+  const halves = data instanceof Uint16Array ? float16ToFloat32Table() : null
+  const out = new Float32Array(rows * cols)
+  for (let row = 0, at = 0; row < rows; row++) {
+    let from = strided.offset + row * strided.rowStride
+    for (let col = 0; col < cols; col++, at++, from += strided.colStride) {
+      const value = data[from] as number
+      out[at] = halves ? (halves[value] as number) : value
+    }
+  }
+  return checkFinite({ data: out, rows, cols }, where, (row, col) => {
+    const value = data[strided.offset + row * strided.rowStride + col * strided.colStride] as number
+    return halves ? (halves[value] as number) : value
+  })
+}
+
+/**
+ * Returns `matrix` if every value is finite; otherwise throws `InputError` `not-finite` naming the first row and column.
+ * `original` tells the value before it was converted to float32, so that an overflow is told from an infinity.
+ */
+export function checkFinite(
+  matrix: Matrix,
+  where: string,
+  original: (row: number, col: number) => number = (row, col) => matrix.data[row * matrix.cols + col] as number,
+): Matrix {
+  const { data, cols } = matrix
+  const block = 4096
+  for (let start = 0; start < data.length; start += block) {
+    const end = Math.min(start + block, data.length)
+    let zero = 0
+    for (let i = start; i < end; i++) zero += (data[i] as number) * 0
+    if (zero === 0) continue
+    const bad = data.subarray(start, end).findIndex((value) => !Number.isFinite(value)) + start
+    const row = Math.floor(bad / cols)
+    const col = bad % cols
+    const value = original(row, col)
+    const got = Number.isFinite(value) ? `${value}, which float32 cannot hold` : String(value)
+    throw new InputError(
+      'not-finite',
+      `${where}: row ${row}, column ${col} is ${got}, expected a finite number; drop or mend that row before the audit`,
+      { row, col, value: String(value) },
+    )
+  }
+  return matrix
+}
+
+interface Strided {
+  readonly data: ArrayLike<number>
+  readonly rows: number
+  readonly cols: number
+  readonly offset: number
+  readonly rowStride: number
+  readonly colStride: number
+}
+
+function asStrided(input: MatrixInput, where: string): Strided {
+  if (input === null || typeof input !== 'object') {
+    throw new InputError('bad-type', `${where}: got ${input === null ? 'null' : typeof input}, expected {data, rows, cols} or an ndarray`)
+  }
+  const data = numbers(input.data, where)
+  if ('shape' in input) {
+    const { shape, stride, offset } = input
+    if (!Array.isArray(shape) || shape.length !== 2 || !Array.isArray(stride) || stride.length !== 2) {
+      throw new InputError('bad-shape', `${where}: got an ndarray of shape [${shape}], expected two dimensions [rows, features]`)
+    }
+    const [rows, cols] = shape as [number, number]
+    const [rowStride, colStride] = stride as [number, number]
+    checkCounts(rows, cols, where)
+    const corners = [0, (rows - 1) * rowStride, (cols - 1) * colStride, (rows - 1) * rowStride + (cols - 1) * colStride]
+    const inside = rows * cols === 0 || corners.every((corner) => offset + corner >= 0 && offset + corner < data.length)
+    if (![offset, rowStride, colStride].every(Number.isSafeInteger) || !inside) {
+      throw new InputError(
+        'bad-shape',
+        `${where}: the ndarray's shape [${shape}], stride [${stride}] and offset ${offset} reach outside its ${data.length} values`,
+      )
+    }
+    return { data, rows, cols, offset, rowStride, colStride }
+  }
+  const { rows, cols } = input
+  checkCounts(rows, cols, where)
+  if (data.length !== rows * cols) {
+    throw new InputError('bad-shape', `${where}: got ${data.length} values, expected rows × cols = ${rows} × ${cols} = ${rows * cols}`, {
+      length: data.length,
+      rows,
+      cols,
+    })
+  }
+  return { data, rows, cols, offset: 0, rowStride: cols, colStride: 1 }
+}
+
+function numbers(data: unknown, where: string): ArrayLike<number> {
+  if (data instanceof BigInt64Array || data instanceof BigUint64Array) return Array.from(data, Number)
+  if ((ArrayBuffer.isView(data) && !(data instanceof DataView)) || Array.isArray(data)) return data as unknown as ArrayLike<number>
+  throw new InputError(
+    'bad-type',
+    `${where}: data is ${typeof data}, expected a typed array (Float32Array, Float64Array, Uint16Array as float16, …)`,
+  )
+}
+
+function checkCounts(rows: number, cols: number, where: string): void {
+  if (!Number.isSafeInteger(rows) || !Number.isSafeInteger(cols) || rows < 0 || cols < 0) {
+    throw new InputError('bad-shape', `${where}: got rows ${rows} and cols ${cols}, expected whole numbers ≥ 0`, { rows, cols })
+  }
+}
