@@ -160,3 +160,15 @@ function combine(problems: readonly AssayError[]): AssayError {
     problems: problems.map(({ code, message, details }) => ({ code, message: showText(message, 400), details })),
   })
 }
+
+/** True where all rows of class `classIndex` are equal: exactly, so no tolerance is needed. Stops at the first difference. */
+export function classIsConstant({ activations, order, starts }: ActivationSet, classIndex: number): boolean {
+  const { data, cols } = activations
+  const start = starts[classIndex] as number
+  const first = (order[start] as number) * cols
+  for (let i = start + 1; i < (starts[classIndex + 1] as number); i++) {
+    const row = (order[i] as number) * cols
+    for (let j = 0; j < cols; j++) if (data[row + j] !== data[first + j]) return false
+  }
+  return true
+}

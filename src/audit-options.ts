@@ -1,0 +1,63 @@
+import * as z from 'zod/mini'
+import type { Progress } from './core/backend.js'
+import { OptionError } from './core/errors.js'
+import { showText } from './core/untrusted-text.js'
+
+/** Where to compute. */
+export interface ContextOptions {
+  /** `auto` (default) takes a real GPU, else the CPU; a backend asked for by name is never replaced. */
+  readonly backend?: 'auto' | 'webgpu' | 'cpu' | undefined
+  /** Lets `auto` take a software adapter: for tests. Default false. */
+  readonly softwareAdapters?: boolean | undefined
+  /** Threads of the CPU path; no result depends on it. (This version computes on the calling thread whatever it says.) */
+  readonly threads?: number | undefined
+  /** Any whole number; the same seed gives the same result. Default 0. */
+  readonly seed?: number | undefined
+  /** Aborts the work; what was thrown is `signal.reason`. */
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface AuditOptions extends ContextOptions {
+  /** Family-wise: the probability that the audit of a clean set calls any class suspicious or poisoned. Default 0.01. (In effect once verdicts are calibrated.) */
+  readonly falseAccusationRate?: number | undefined
+  /** Ids of the detectors to run; default all. */
+  readonly detectors?: readonly string[] | undefined
+  /** Options by detector id. */
+  readonly detectorOptions?: Readonly<Record<string, Readonly<Record<string, unknown>>>> | undefined
+  readonly onProgress?: ((progress: Progress) => void) | undefined
+}
+
+const contextFields = {
+  backend: z._default(z.optional(z.enum(['auto', 'webgpu', 'cpu'])), 'auto'),
+  softwareAdapters: z._default(z.optional(z.boolean()), false),
+  threads: z.optional(z.int().check(z.gte(1), z.lte(1024))),
+  seed: z._default(z.optional(z.int()), 0),
+  signal: z.optional(z.custom<AbortSignal>((value) => value instanceof AbortSignal, 'expected an AbortSignal')),
+}
+
+const contextSchema = z.strictObject(contextFields)
+
+const auditSchema = z.strictObject({
+  ...contextFields,
+  falseAccusationRate: z._default(z.optional(z.number().check(z.gt(0), z.lt(1))), 0.01),
+  detectors: z.optional(z.array(z.string())),
+  detectorOptions: z._default(z.optional(z.record(z.string(), z.record(z.string(), z.unknown()))), {}),
+  onProgress: z.optional(z.custom<NonNullable<AuditOptions['onProgress']>>((value) => typeof value === 'function', 'expected a function')),
+})
+
+export type ParsedContextOptions = z.infer<typeof contextSchema>
+export type ParsedAuditOptions = z.infer<typeof auditSchema>
+
+export const parseContextOptions = (options: ContextOptions): ParsedContextOptions => parse(contextSchema, options)
+export const parseAuditOptions = (options: AuditOptions): ParsedAuditOptions => parse(auditSchema, options)
+
+/** Throws one `OptionError` that names every bad field. */
+function parse<T>(schema: z.ZodMiniType<T>, options: unknown): T {
+  const parsed = schema.safeParse(options)
+  if (parsed.success) return parsed.data
+  const fields = parsed.error.issues.map((issue) => {
+    const names = issue.code === 'unrecognized_keys' ? issue.keys : [issue.path.join('.')]
+    return `options: ${names.map((name) => showText(name)).join(', ')}: ${issue.message}`
+  })
+  throw new OptionError('bad-option', fields.join('\n'), { issues: parsed.error.issues })
+}

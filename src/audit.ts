@@ -1,0 +1,166 @@
+import { type AuditOptions, parseAuditOptions, type ParsedAuditOptions } from './audit-options.js'
+import type { ContextFactory } from './context.js'
+import { type ActivationSet, type ActivationSetInput, toActivationSet } from './core/activation-set.js'
+import type { BackendChoice, Context, Progress } from './core/backend.js'
+import { digestOfArrays } from './core/digest.js'
+import { AssayError, BackendError, OptionError } from './core/errors.js'
+import { ResidentSet } from './core/resident-set.js'
+import type { DetectorResult } from './core/result.js'
+import { showText } from './core/untrusted-text.js'
+import { type Detector, parseOptions } from './detectors/detector.js'
+import { detectors as registry } from './detectors/index.js'
+import { buildReport, combinedScores } from './report/build.js'
+import type { Report } from './report/schema.js'
+import { version } from './version.js'
+
+export type { AuditOptions } from './audit-options.js'
+
+export interface ScoredAudit {
+  readonly report: Report
+  /** `[n]` in [0, 1], comparable across classes: the largest of the detectors' ranks of the row within its class. */
+  readonly scores: Float32Array
+  /** `[n]` by detector id, for the detectors that ran; higher is more suspicious. */
+  readonly detectorScores: ReadonlyMap<string, Float32Array>
+}
+
+/**
+ * Runs detectors over a set and gathers what they say into a report. Throws `InputError` (the data), `OptionError` (the options),
+ * `BackendError` (a backend asked for by name is not to be had or failed) and, when aborted, the signal's reason. A detector that fails
+ * for a reason of its own is reported as failed, not thrown.
+ */
+export type Audit = (set: ActivationSetInput, options?: AuditOptions) => Promise<Report>
+
+/** An audit that also returns the scores of the rows. */
+export type AuditWithScores = (set: ActivationSetInput, options?: AuditOptions) => Promise<ScoredAudit>
+
+/** Binds audits to a way of making contexts: the browser's or Node's. */
+export function auditWith(createContext: ContextFactory): { audit: Audit; auditWithScores: AuditWithScores } {
+  const auditWithScores: AuditWithScores = async (input, options = {}) => {
+    const parsed = parseAuditOptions(options)
+    const plan = planDetectors(parsed)
+    parsed.signal?.throwIfAborted()
+    const began = performance.now()
+    const set = toActivationSet(input)
+    const progress = progressOver(plan, parsed.onProgress)
+    const { choice, results, elapsedMs } = await runWithFallback(set, plan, { options: parsed, createContext, progress })
+    const digest = set.origin?.digest ?? (await digestOfArrays(set))
+    const ran = results.flatMap((result) => (result.status === 'ran' ? [[result.id, result.scores] as const] : []))
+    const report = buildReport({
+      set,
+      results,
+      choice,
+      tool: { name: 'assay', version },
+      seed: parsed.seed,
+      options: {
+        falseAccusationRate: parsed.falseAccusationRate,
+        detectors: Object.fromEntries(plan.map(({ detector, options: own }) => [detector.id, own])),
+      },
+      digest,
+      files: set.origin?.files ?? [],
+      timings: { readMs: set.origin?.readMs ?? 0, computeMs: performance.now() - began, detectors: elapsedMs },
+    })
+    return { report, scores: combinedScores(set, results), detectorScores: new Map(ran) }
+  }
+  return { auditWithScores, audit: async (set, options) => (await auditWithScores(set, options)).report }
+}
+
+interface Planned {
+  readonly detector: Detector<unknown>
+  readonly options: unknown
+}
+
+/** The detectors asked for, in registry order, with parsed options. Throws one `OptionError` for everything that is wrong. */
+function planDetectors({ detectors: wanted, detectorOptions }: ParsedAuditOptions): Planned[] {
+  const known = registry.map(({ id }) => id)
+  const problems: string[] = []
+  for (const id of [...(wanted ?? []), ...Object.keys(detectorOptions)]) {
+    if (!known.includes(id)) problems.push(`detectors: got "${showText(id)}", expected one of ${known.join(', ')}`)
+  }
+  if (wanted?.length === 0) problems.push(`detectors: got an empty list, expected at least one of ${known.join(', ')}`)
+  const plan: Planned[] = []
+  for (const detector of registry) {
+    try {
+      const options = parseOptions(detector, detectorOptions[detector.id])
+      if (!wanted || wanted.includes(detector.id)) plan.push({ detector, options })
+    } catch (error) {
+      if (!(error instanceof OptionError)) throw error
+      problems.push(error.message)
+    }
+  }
+  if (problems.length > 0) throw new OptionError('bad-option', [...new Set(problems)].join('\n'))
+  return plan
+}
+
+interface Run {
+  readonly options: ParsedAuditOptions
+  readonly createContext: ContextFactory
+  readonly progress: { stage(index: number): void; share(share: number): void; finish(): void }
+}
+
+interface Ran {
+  readonly choice: BackendChoice
+  readonly results: readonly DetectorResult[]
+  readonly elapsedMs: Readonly<Record<string, number>>
+}
+
+/** A GPU that `auto` took and that fails is replaced by the CPU, which starts over; one that was asked for by name is not. */
+async function runWithFallback(set: ActivationSet, plan: readonly Planned[], run: Run): Promise<Ran> {
+  const { backend, softwareAdapters, seed, signal } = run.options
+  using context = await run.createContext({ backend, softwareAdapters, seed, signal }, run.progress.share)
+  try {
+    return await runDetectors(context, set, plan, run.progress)
+  } catch (error) {
+    if (!(error instanceof BackendError) || backend !== 'auto' || context.choice.name !== 'webgpu') throw error
+    using cpu = await run.createContext({ backend: 'cpu', seed, signal }, run.progress.share)
+    const ran = await runDetectors(cpu, set, plan, run.progress)
+    return { ...ran, choice: { ...ran.choice, reason: `the GPU failed in mid-run, so the audit started over on the CPU: ${showText(error.message, 300)}` } }
+  }
+}
+
+async function runDetectors(context: Context, input: ActivationSet, plan: readonly Planned[], progress: Run['progress']): Promise<Ran> {
+  using set = await ResidentSet.upload(context, input)
+  const results: DetectorResult[] = []
+  const elapsedMs: Record<string, number> = {}
+  for (const [index, { detector, options }] of plan.entries()) {
+    progress.stage(index)
+    const began = performance.now()
+    results.push(await detectOrFail(context, set, { detector, options }))
+    elapsedMs[detector.id] = performance.now() - began
+  }
+  progress.finish()
+  return { choice: context.choice, results, elapsedMs }
+}
+
+async function detectOrFail(context: Context, set: ResidentSet, { detector, options }: Planned): Promise<DetectorResult> {
+  try {
+    return await detector.detect(context, set, options)
+  } catch (cause) {
+    context.signal?.throwIfAborted()
+    if (cause instanceof BackendError) throw cause
+    const reason = cause instanceof AssayError ? cause.message : `internal fault: ${showText((cause as Error)?.message ?? cause, 300)}`
+    return { status: 'failed', id: detector.id, reason, cause }
+  }
+}
+
+/** One count over all stages that never goes back, also when the work starts over on another backend. */
+function progressOver(plan: readonly Planned[], report: ((progress: Progress) => void) | undefined): Run['progress'] {
+  const unitsPerStage = 100
+  const total = (plan.length + 1) * unitsPerStage
+  let stage = 'upload'
+  let index = 0
+  let done = 0
+  const advance = (to: number) => {
+    done = Math.max(done, Math.min(total, Math.round(to)))
+    report?.({ stage, done, total })
+  }
+  if (report) advance(0)
+  return {
+    stage: (next) => {
+      index = next + 1
+      stage = (plan[next] as Planned).detector.id
+      advance(index * unitsPerStage)
+    },
+    share: (share) => advance((index + share) * unitsPerStage),
+    finish: () => advance(total),
+  }
+}

@@ -1,0 +1,85 @@
+import type { Backend, BackendChoice } from '../core/backend.js'
+import { BackendError } from '../core/errors.js'
+import { showText } from '../core/untrusted-text.js'
+import { ReferenceBackend } from './reference.js'
+import { WebGpuBackend } from './webgpu.js'
+
+/** A WebGPU entry point, or why there is none. `release` lets go of it. */
+export type GpuAccess =
+  | { readonly gpu: GPU; readonly release: () => void }
+  | { readonly gpu: null; readonly reason: string; readonly cause?: unknown }
+
+/** Opens WebGPU where the program runs: `navigator.gpu` in browsers, the optional `webgpu` package in Node. */
+export type OpenGpu = () => Promise<GpuAccess>
+
+export interface BackendOptions {
+  /** `auto` takes a real GPU, else the CPU. A backend asked for by name is never replaced. */
+  readonly backend: 'auto' | 'webgpu' | 'cpu'
+  /** Lets `auto` take a software adapter as if it were a GPU. */
+  readonly softwareAdapters: boolean
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Chooses a backend and says which and why. Throws `BackendError` `backend-unavailable` where `webgpu` was asked for and is not to be had. */
+export async function createBackend(options: BackendOptions, openGpu: OpenGpu): Promise<{ backend: Backend; choice: BackendChoice }> {
+  options.signal?.throwIfAborted()
+  if (options.backend === 'cpu') return onCpu(options, 'asked for by name')
+  const byName = options.backend === 'webgpu'
+  const opened = await openDevice({ software: byName || options.softwareAdapters, signal: options.signal }, openGpu)
+  if ('backend' in opened) {
+    const reason = byName ? 'asked for by name' : opened.software ? 'a software adapter, which was allowed' : 'a GPU is there'
+    return { backend: opened.backend, choice: { name: 'webgpu', adapter: opened.backend.adapter, reason } }
+  }
+  if (byName) {
+    const message = `webgpu: asked for by name, but ${opened.reason}; pass --backend cpu, or auto to let Assay choose`
+    throw new BackendError('backend-unavailable', message, { reason: opened.reason }, opened.cause)
+  }
+  return onCpu(options, opened.reason)
+}
+
+function onCpu({ signal }: BackendOptions, reason: string): { backend: Backend; choice: BackendChoice } {
+  const backend = new ReferenceBackend(signal)
+  return { backend, choice: { name: 'cpu', adapter: backend.adapter, reason } }
+}
+
+type Opened = { backend: WebGpuBackend; software: boolean } | { reason: string; cause?: unknown }
+
+async function openDevice(options: { software: boolean; signal: AbortSignal | undefined }, openGpu: OpenGpu): Promise<Opened> {
+  const access = await openGpu()
+  if (!access.gpu) return { reason: access.reason, cause: access.cause }
+  try {
+    const adapter = await access.gpu.requestAdapter({ powerPreference: 'high-performance' })
+    if (!adapter || isNullAdapter(adapter)) {
+      access.release()
+      return { reason: 'WebGPU finds no adapter on this machine' }
+    }
+    const software = isSoftware(adapter)
+    const name = adapterName(adapter)
+    if (software && !options.software) {
+      access.release()
+      return { reason: `the only adapter is a software one (${name}), slower than the CPU path` }
+    }
+    const { maxStorageBufferBindingSize, maxBufferSize } = adapter.limits
+    const device = await adapter.requestDevice({ requiredLimits: { maxStorageBufferBindingSize, maxBufferSize } })
+    return { backend: new WebGpuBackend(device, name, { signal: options.signal, release: access.release }), software }
+  } catch (cause) {
+    access.release()
+    return { reason: `opening the WebGPU device failed: ${showText((cause as Error).message, 200)}`, cause }
+  }
+}
+
+/** Vendor, architecture and description of an adapter, for people. */
+export function adapterName({ info }: GPUAdapter): string {
+  const parts = [info.vendor, info.architecture, info.description || info.device].filter(Boolean)
+  return parts.length > 0 ? showText(parts.join(' '), 120) : 'unnamed adapter'
+}
+
+/** True for adapters that compute on the CPU (SwiftShader, lavapipe, WARP). */
+export function isSoftware(adapter: GPUAdapter): boolean {
+  return adapter.info.isFallbackAdapter === true
+}
+
+/** Dawn's null backend accepts every command and computes nothing. */
+export function isNullAdapter(adapter: GPUAdapter): boolean {
+  return /\bnull\b/i.test(`${adapter.info.description} ${adapter.info.device}`)
+}

@@ -1,0 +1,45 @@
+import type { GpuAccess } from './create.js'
+
+/**
+ * The object that Dawn's `create()` returned must outlive every adapter and device made from it: collecting it earlier crashes the
+ * process. So it is held here, reachable from the global object, from the first opening until the last release.
+ */
+interface Held {
+  gpu: GPU | null
+  users: number
+}
+
+const key = Symbol.for('assay.node-webgpu')
+
+function held(): Held {
+  const global = globalThis as { [key]?: Held }
+  global[key] ??= { gpu: null, users: 0 }
+  return global[key]
+}
+
+/** Opens WebGPU through the optional native package `webgpu` (Dawn); says why where that is not installed or does not load. */
+export async function openNodeGpu(): Promise<GpuAccess> {
+  let dawn: typeof import('webgpu')
+  try {
+    dawn = await import('webgpu')
+  } catch (cause) {
+    const missing = (cause as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND'
+    const reason = missing
+      ? 'the optional package "webgpu" is not installed (npm install webgpu@0.6.2)'
+      : `the optional package "webgpu" does not load here: ${(cause as Error).message.split('\n', 1)[0]}`
+    return { gpu: null, reason, cause }
+  }
+  const record = held()
+  record.gpu ??= dawn.create([])
+  record.users++
+  let released = false
+  return {
+    gpu: record.gpu,
+    release: () => {
+      if (released) return
+      released = true
+      record.users--
+      if (record.users === 0) record.gpu = null
+    },
+  }
+}

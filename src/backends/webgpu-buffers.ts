@@ -1,0 +1,96 @@
+import type { DeviceMatrix, ElementType, Shape } from '../core/backend.js'
+import { dispose } from '../core/dispose.js'
+import { BackendError } from '../core/errors.js'
+
+// The numbers of GPUBufferUsage and GPUMapMode: the globals of those names are not there in Node.
+export const bufferUsage = { mapRead: 0x1, copySource: 0x4, copyDestination: 0x8, uniform: 0x40, storage: 0x80 } as const
+const mapModeRead = 0x1
+
+/** Creates buffers and counts the bytes of those that live. */
+export class BufferLedger {
+  readonly device: GPUDevice
+  #liveBytes = 0
+
+  constructor(device: GPUDevice) {
+    this.device = device
+  }
+
+  get liveBytes(): number {
+    return this.#liveBytes
+  }
+
+  create(byteLength: number, usage: number, mappedAtCreation = false): CountedBuffer {
+    const size = Math.max(16, Math.ceil(byteLength / 4) * 4)
+    const buffer = this.device.createBuffer({ size, usage, mappedAtCreation })
+    this.#liveBytes += size
+    let live = true
+    return {
+      buffer,
+      destroy: () => {
+        if (!live) return
+        live = false
+        this.#liveBytes -= size
+        buffer.destroy()
+      },
+    }
+  }
+
+  storage(shape: Shape): CountedBuffer {
+    return this.create(shape.rows * shape.cols * 4, bufferUsage.storage | bufferUsage.copySource | bufferUsage.copyDestination)
+  }
+
+  /** Copies `byteLength` bytes of `source` to the host. An abort ends the wait: the staging buffer goes, and mapping rejects. */
+  async readBack(source: GPUBuffer, byteLength: number, signal: AbortSignal | undefined): Promise<ArrayBuffer> {
+    const staging = this.create(byteLength, bufferUsage.mapRead | bufferUsage.copyDestination)
+    const stop = () => staging.destroy()
+    signal?.addEventListener('abort', stop, { once: true })
+    try {
+      const encoder = this.device.createCommandEncoder()
+      const size = Math.ceil(byteLength / 4) * 4
+      if (size > 0) encoder.copyBufferToBuffer(source, 0, staging.buffer, 0, size)
+      this.device.queue.submit([encoder.finish()])
+      await staging.buffer.mapAsync(mapModeRead)
+      signal?.throwIfAborted()
+      return staging.buffer.getMappedRange().slice(0, byteLength)
+    } catch (error) {
+      signal?.throwIfAborted()
+      throw error
+    } finally {
+      signal?.removeEventListener('abort', stop)
+      staging.destroy()
+    }
+  }
+}
+
+export interface CountedBuffer {
+  readonly buffer: GPUBuffer
+  destroy(): void
+}
+
+/** A matrix in a storage buffer. */
+export class GpuMatrix implements DeviceMatrix {
+  readonly rows: number
+  readonly cols: number
+  readonly type: ElementType
+  readonly byteLength: number
+  readonly #buffer: CountedBuffer
+  #disposed = false
+
+  constructor(shape: Shape, buffer: CountedBuffer) {
+    this.rows = shape.rows
+    this.cols = shape.cols
+    this.type = shape.type
+    this.byteLength = shape.rows * shape.cols * 4
+    this.#buffer = buffer
+  }
+
+  get buffer(): GPUBuffer {
+    if (this.#disposed) throw new BackendError('disposed', `webgpu: a ${this.rows} × ${this.cols} matrix was used after it was disposed`)
+    return this.#buffer.buffer
+  }
+
+  [dispose](): void {
+    this.#disposed = true
+    this.#buffer.destroy()
+  }
+}

@@ -1,0 +1,181 @@
+import type { Backend, Binding, DeviceMatrix, HostMatrix, Kernel, Pass } from '../core/backend.js'
+import { dispose } from '../core/dispose.js'
+import { BackendError } from '../core/errors.js'
+import { BufferLedger, bufferUsage, type CountedBuffer, GpuMatrix } from './webgpu-buffers.js'
+
+const workgroupsPerDimension = 65535
+const uniformAlignment = 256
+
+/**
+ * Runs kernels as compute shaders on one WebGPU device. `run` submits and returns; validation errors, lack of memory and the loss of the
+ * device are gathered and thrown, naming adapter and kernel, by the next `read`.
+ */
+export class WebGpuBackend implements Backend {
+  readonly name = 'webgpu'
+  readonly adapter: string
+  readonly maxBindingBytes: number
+  readonly #device: GPUDevice
+  readonly #ledger: BufferLedger
+  readonly #signal: AbortSignal | undefined
+  readonly #release: () => void
+  readonly #pipelines = new Map<string, GPUComputePipeline>()
+  readonly #modules = new Map<string, GPUShaderModule>()
+  readonly #checks: Promise<void>[] = []
+  #failure: BackendError | null = null
+  #disposed = false
+
+  /** `release` lets go of whatever keeps the device alive; it is called once, after the device was destroyed. */
+  constructor(device: GPUDevice, adapter: string, options: { signal?: AbortSignal | undefined; release?: () => void } = {}) {
+    this.#device = device
+    this.adapter = adapter
+    this.#signal = options.signal
+    this.#release = options.release ?? (() => undefined)
+    this.#ledger = new BufferLedger(device)
+    this.maxBindingBytes = Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize)
+    void device.lost.then(({ reason, message }) => {
+      if (!this.#disposed) this.#fail('device-lost', `the device was lost (${reason}): ${message}`)
+    })
+  }
+
+  get liveBytes(): number {
+    return this.#ledger.liveBytes
+  }
+
+  upload(matrix: HostMatrix): DeviceMatrix {
+    this.#check()
+    if (matrix.data.length !== matrix.rows * matrix.cols) throw new RangeError(`upload: ${matrix.data.length} values for ${matrix.rows} × ${matrix.cols}`)
+    this.#checkSize(matrix.data.byteLength, 'upload')
+    return this.#scoped('upload', () => {
+      const buffer = this.#ledger.storage(matrix)
+      this.#device.queue.writeBuffer(buffer.buffer, 0, matrix.data as Float32Array<ArrayBuffer>)
+      return new GpuMatrix(matrix, buffer)
+    })
+  }
+
+  run<P>(kernel: Kernel<P>, inputs: readonly DeviceMatrix[], params: P): DeviceMatrix {
+    this.#check()
+    const sources = inputs.map((input) => this.#own(input))
+    const plan = kernel.plan(sources, params)
+    for (const shape of [plan.output, ...plan.scratch]) this.#checkSize(shape.rows * shape.cols * 4, kernel.id)
+    return this.#scoped(kernel.id, () => {
+      const output = this.#ledger.storage(plan.output)
+      const scratch = plan.scratch.map((shape) => this.#ledger.storage(shape))
+      const uniforms = this.#uniforms(plan.passes)
+      const resolve = (binding: Binding) =>
+        binding === 'output' ? output.buffer : 'input' in binding ? (sources[binding.input] as GpuMatrix).buffer : (scratch[binding.scratch] as CountedBuffer).buffer
+      const encoder = this.#device.createCommandEncoder({ label: kernel.id })
+      plan.passes.forEach((pass, index) => {
+        if (pass.workgroups === 0) return
+        const pipeline = this.#pipeline(kernel, pass.entryPoint)
+        const entries: GPUBindGroupEntry[] = [
+          { binding: 0, resource: { buffer: uniforms.buffer, offset: index * uniformAlignment, size: uniformAlignment } },
+        ]
+        pass.bindings.forEach((binding, at) => {
+          if (binding) entries.push({ binding: at + 1, resource: { buffer: resolve(binding) } })
+        })
+        const compute = encoder.beginComputePass({ label: `${kernel.id}/${pass.entryPoint}` })
+        compute.setPipeline(pipeline)
+        compute.setBindGroup(0, this.#device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }))
+        const columns = Math.min(pass.workgroups, workgroupsPerDimension)
+        compute.dispatchWorkgroups(columns, Math.ceil(pass.workgroups / columns))
+        compute.end()
+      })
+      this.#device.queue.submit([encoder.finish()])
+      // Destroying a buffer leaves work alone that was submitted before.
+      for (const buffer of [...scratch, uniforms]) buffer.destroy()
+      return new GpuMatrix(plan.output, output)
+    })
+  }
+
+  async read(matrix: DeviceMatrix): Promise<Float32Array> {
+    this.#check()
+    const source = this.#own(matrix)
+    let bytes: ArrayBuffer | null = null
+    try {
+      bytes = await this.#ledger.readBack(source.buffer, source.byteLength, this.#signal)
+    } catch (error) {
+      this.#signal?.throwIfAborted()
+      this.#fail('read-failed', `reading a ${matrix.rows} × ${matrix.cols} matrix failed: ${(error as Error).message}`, error)
+    }
+    await Promise.all(this.#checks.splice(0))
+    if (this.#failure) throw this.#failure
+    return matrix.type === 'u32' ? Float32Array.from(new Uint32Array(bytes as ArrayBuffer)) : new Float32Array(bytes as ArrayBuffer)
+  }
+
+  [dispose](): void {
+    if (this.#disposed) return
+    this.#disposed = true
+    this.#device.destroy()
+    void this.#device.lost.then(this.#release)
+  }
+
+  /** Runs `work` inside error scopes; what they catch is thrown by the next read. */
+  #scoped<T>(what: string, work: () => T): T {
+    this.#device.pushErrorScope('out-of-memory')
+    this.#device.pushErrorScope('internal')
+    this.#device.pushErrorScope('validation')
+    try {
+      return work()
+    } finally {
+      for (const kind of ['shader-error', 'internal-error', 'out-of-memory'] as const) {
+        const check = this.#device.popErrorScope().then(
+          (error) => {
+            if (error) this.#fail(kind, `${what}: ${error.message}`)
+          },
+          () => undefined, // The device is gone; its loss is reported of itself.
+        )
+        this.#checks.push(check)
+      }
+    }
+  }
+
+  #fail(code: string, message: string, cause?: unknown): void {
+    this.#failure ??= new BackendError(code, `webgpu (${this.adapter}): ${message}`, { adapter: this.adapter }, cause)
+  }
+
+  #check(): void {
+    this.#signal?.throwIfAborted()
+    if (this.#disposed) throw new BackendError('disposed', 'webgpu: used after it was disposed; keep the context alive until the last read')
+    if (this.#failure) throw this.#failure
+  }
+
+  #checkSize(byteLength: number, what: string): void {
+    if (byteLength <= this.maxBindingBytes) return
+    throw new BackendError(
+      'too-large',
+      `webgpu (${this.adapter}): ${what} needs a buffer of ${byteLength} bytes, the device binds at most ${this.maxBindingBytes}; pass --backend cpu, or audit fewer rows`,
+      { byteLength, maxBindingBytes: this.maxBindingBytes },
+    )
+  }
+
+  #pipeline<P>(kernel: Kernel<P>, entryPoint: string): GPUComputePipeline {
+    const key = `${entryPoint} ${kernel.wgsl}`
+    let pipeline = this.#pipelines.get(key)
+    if (!pipeline) {
+      let module = this.#modules.get(kernel.wgsl)
+      if (!module) {
+        module = this.#device.createShaderModule({ label: kernel.id, code: kernel.wgsl })
+        this.#modules.set(kernel.wgsl, module)
+      }
+      pipeline = this.#device.createComputePipeline({ label: kernel.id, layout: 'auto', compute: { module, entryPoint } })
+      this.#pipelines.set(key, pipeline)
+    }
+    return pipeline
+  }
+
+  /** One buffer for the uniform blocks of all passes, 256 bytes apart. */
+  #uniforms(passes: readonly Pass[]): CountedBuffer {
+    const uniforms = this.#ledger.create(passes.length * uniformAlignment, bufferUsage.uniform, true)
+    const words = new Uint32Array(uniforms.buffer.getMappedRange())
+    passes.forEach((pass, index) => {
+      words.set(pass.uniforms, (index * uniformAlignment) / 4)
+    })
+    uniforms.buffer.unmap()
+    return uniforms
+  }
+
+  #own(matrix: DeviceMatrix): GpuMatrix {
+    if (!(matrix instanceof GpuMatrix)) throw new BackendError('foreign-matrix', 'webgpu: a matrix of another backend was passed; read it there and upload it here')
+    return matrix
+  }
+}

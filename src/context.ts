@@ -1,0 +1,17 @@
+import { type ContextOptions, parseContextOptions } from './audit-options.js'
+import { createBackend, type OpenGpu } from './backends/create.js'
+import type { Context } from './core/backend.js'
+import { dispose } from './core/dispose.js'
+import { Rng } from './core/rng.js'
+
+/** Makes a context: a backend, chosen as the options say, and the seed's stream. Dispose it (`using`) when the last read is done. */
+export type ContextFactory = (options?: ContextOptions, onShare?: (share: number) => void) => Promise<Context>
+
+/** Binds `createContext` to a way of opening WebGPU. Throws `OptionError` on bad options, `BackendError` where a named backend is not to be had. */
+export function contextFactory(openGpu: OpenGpu): ContextFactory {
+  return async (options = {}, onShare = () => undefined) => {
+    const { backend: wanted, softwareAdapters, seed, signal } = parseContextOptions(options)
+    const { backend, choice } = await createBackend({ backend: wanted, softwareAdapters, signal }, openGpu)
+    return { backend, choice, seed, rng: new Rng(seed), signal, progress: onShare, [dispose]: () => backend[dispose]() }
+  }
+}

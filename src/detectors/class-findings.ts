@@ -1,0 +1,50 @@
+import type { ResidentSet } from '../core/resident-set.js'
+import type { ClassFinding, DetectorResult } from '../core/result.js'
+import { showText } from '../core/untrusted-text.js'
+
+/** Why a class cannot be judged, or null where it can. */
+export function reasonToSkip(set: ResidentSet, classIndex: number, options: { id: string; minRows: number; rank: number }): string | null {
+  const { label, rows } = set.set.classes[classIndex] as { label: unknown; rows: number }
+  const { id, minRows, rank } = options
+  if (rows < minRows) {
+    return `class ${showText(label)} has ${rows} rows, needs at least ${minRows}; add rows or pass --set ${id}.minRows=${Math.max(2, rows)}`
+  }
+  return rank === 0 ? `class ${showText(label)} has ${rows} rows that are all equal: there is no direction to look along` : null
+}
+
+/** Puts scores (class order) and findings together; rows of skipped classes get the lowest score, a set of skipped classes is skipped. */
+export function gatherResult(id: string, set: ResidentSet, sortedScores: Float32Array, classes: readonly ClassFinding[]): DetectorResult {
+  const { starts } = set.set
+  let lowest = Number.POSITIVE_INFINITY
+  const eachRow = (wanted: ClassFinding['status'], visit: (row: number) => void) => {
+    classes.forEach(({ status }, c) => {
+      if (status === wanted) for (let i = starts[c] as number; i < (starts[c + 1] as number); i++) visit(i)
+    })
+  }
+  eachRow('ran', (i) => {
+    lowest = Math.min(lowest, sortedScores[i] as number)
+  })
+  if (!Number.isFinite(lowest)) {
+    const first = classes.find((finding) => finding.status === 'skipped')
+    return { status: 'skipped', id, reason: `no class could be judged; ${first?.status === 'skipped' ? first.reason : 'there is none'}` }
+  }
+  const scores = sortedScores.slice()
+  eachRow('skipped', (i) => {
+    scores[i] = lowest
+  })
+  return { status: 'ran', id, scores: set.toRowOrder(scores), classes }
+}
+
+/** Positions of a class in class order, highest score first, ties by row. */
+export function positionsByScore(set: ResidentSet, classIndex: number, sortedScores: ArrayLike<number>): Uint32Array {
+  const { starts } = set.set
+  const start = starts[classIndex] as number
+  const positions = Uint32Array.from({ length: (starts[classIndex + 1] as number) - start }, (_, i) => start + i)
+  // Positions of a class are in row order already, so breaking ties by position breaks them by row.
+  return positions.sort((a, b) => (sortedScores[b] as number) - (sortedScores[a] as number) || a - b)
+}
+
+/** The set's rows at positions of class order. */
+export function rowsAt(set: ResidentSet, positions: Uint32Array): Uint32Array {
+  return positions.map((position) => set.set.order[position] as number)
+}

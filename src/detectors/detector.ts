@@ -1,0 +1,42 @@
+import * as z from 'zod/mini'
+import { type ActivationSetInput, toActivationSet } from '../core/activation-set.js'
+import type { Context } from '../core/backend.js'
+import { OptionError } from '../core/errors.js'
+import { ResidentSet } from '../core/resident-set.js'
+import type { DetectorResult } from '../core/result.js'
+import { showText } from '../core/untrusted-text.js'
+
+/**
+ * A detector: one async function over a set, with what people need to know of it. `options` holds defaults, ranges and help in one place;
+ * `detect` gets parsed values.
+ */
+export interface Detector<Options> {
+  readonly id: string
+  readonly title: string
+  readonly citation: string
+  /** Arrays it cannot do without. */
+  readonly needs: readonly ('activations' | 'labels' | 'predictions' | 'logits' | 'trusted')[]
+  readonly options: z.ZodMiniType<Options>
+  /** Looks at every class of `set`. Classes it cannot judge are skipped with the reason. */
+  detect(context: Context, set: ResidentSet, options: Options): Promise<DetectorResult>
+}
+
+/** Parses a detector's options; throws one `OptionError` that names every bad field. */
+export function parseOptions<Options>({ id, options }: Detector<Options>, given: unknown): Options {
+  const parsed = options.safeParse(given ?? {})
+  if (parsed.success) return parsed.data
+  const fields = parsed.error.issues.map((issue) => {
+    const names = issue.code === 'unrecognized_keys' ? issue.keys : [issue.path.join('.')]
+    return `${id}: option ${names.map((name) => showText(name)).join(', ')}: ${issue.message}`
+  })
+  throw new OptionError('bad-option', `${fields.join('\n')}; see the detector's options in the README`, { detector: id, issues: parsed.error.issues })
+}
+
+/** The detector as a function of its own: `(context, set, options) → result`, outside an audit. */
+export function alone<Options>(detector: Detector<Options>) {
+  return async (context: Context, input: ActivationSetInput, options: Partial<Options> = {}): Promise<DetectorResult> => {
+    const parsed = parseOptions(detector, options)
+    using set = await ResidentSet.upload(context, toActivationSet(input))
+    return await detector.detect(context, set, parsed)
+  }
+}

@@ -1,0 +1,6 @@
+import { activationClustering } from './activation-clustering.js'
+import type { Detector } from './detector.js'
+import { spectralSignatures } from './spectral-signatures.js'
+
+/** Every detector, in the order in which an audit runs and reports them. */
+export const detectors: readonly Detector<unknown>[] = [spectralSignatures, activationClustering]

@@ -1,0 +1,11 @@
+import { auditWith } from './audit.js'
+import { openBrowserGpu } from './backends/browser-webgpu.js'
+import { contextFactory } from './context.js'
+
+export * from './public.js'
+
+/** Makes a context on the browser's WebGPU or the CPU. */
+export const createContext = contextFactory(openBrowserGpu)
+
+/** Runs detectors over a set, on the browser's WebGPU or the CPU, and gathers a report. */
+export const { audit, auditWithScores } = auditWith(createContext)

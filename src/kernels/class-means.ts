@@ -1,0 +1,70 @@
+import type { HostMatrix, Kernel, Shape } from '../core/backend.js'
+import type { ResidentSet } from '../core/resident-set.js'
+import { classMeansWgsl } from './wgsl.gen.js'
+
+const rowsPerTile = 256
+
+/**
+ * Column means of every class. Inputs: x `[n, d]`, row tiles, first tile of each class. Output `[classes, d]`.
+ * Tolerance: a tile's 256 values are summed in chunks of 16, so the error is at most (16 + 16 + tiles of the class) · 2⁻²⁴ of the mean
+ * |x|; x is shifted by the data set's mean, and 1e-5 of the largest mean leaves room for a thousand tiles.
+ */
+export const classMeansKernel: Kernel<void> = {
+  id: 'class-means',
+  wgsl: classMeansWgsl,
+  tolerance: { atol: 1e-5, rtol: 1e-5 },
+  plan([x, tiles, firstTile]: readonly Shape[]) {
+    const { cols } = x as Shape
+    const count = (tiles as Shape).rows
+    const classes = (firstTile as Shape).rows - 1
+    const blocks = Math.ceil(cols / 64)
+    const uniforms = [cols, count, classes, blocks]
+    const read = [{ input: 0 }, { input: 1 }]
+    return {
+      output: { rows: classes, cols, type: 'f32' },
+      scratch: [{ rows: count, cols, type: 'f32' }],
+      passes: [
+        { entryPoint: 'sumTiles', uniforms, workgroups: count * blocks, bindings: [...read, null, { scratch: 0 }] },
+        {
+          entryPoint: 'finish',
+          uniforms,
+          workgroups: Math.ceil((classes * cols) / 64),
+          bindings: [null, { input: 1 }, { input: 2 }, { scratch: 0 }, 'output'],
+        },
+      ],
+    }
+  },
+  *cpu([x, tiles, firstTile]: readonly HostMatrix[], _params, output) {
+    const { data, cols } = x as HostMatrix
+    const tile = (tiles as HostMatrix).data
+    const first = (firstTile as HostMatrix).data
+    const sums = new Float64Array(cols)
+    for (let c = 0; c + 1 < first.length; c++) {
+      sums.fill(0)
+      let rows = 0
+      for (let t = first[c] as number; t < (first[c + 1] as number); t++) {
+        const start = tile[t * 4 + 1] as number
+        const count = tile[t * 4 + 2] as number
+        addRows(data, start, start + count, sums)
+        rows += count
+        yield
+      }
+      for (let j = 0; j < cols; j++) output[c * cols + j] = (sums[j] as number) / Math.max(rows, 1)
+    }
+  },
+}
+
+function addRows(data: ArrayLike<number>, start: number, end: number, sums: Float64Array): void {
+  const cols = sums.length
+  for (let row = start, at = start * cols; row < end; row++) {
+    for (let j = 0; j < cols; j++, at++) sums[j] = (sums[j] as number) + (data[at] as number)
+  }
+}
+
+/** Means `[classes, paddedCols]` of a resident set's shifted rows; kept with the set, which disposes them. */
+export function classMeans(set: ResidentSet) {
+  return set.keep('class-means', () => {
+    const { tiles, firstTile } = set.rowTiles(rowsPerTile)
+    return set.context.backend.run(classMeansKernel, [set.x, tiles, firstTile], undefined)
+  })
+}

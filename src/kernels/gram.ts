@@ -1,0 +1,116 @@
+import type { DeviceMatrix, HostMatrix, Kernel, Shape } from '../core/backend.js'
+import type { ResidentSet } from '../core/resident-set.js'
+import { classMeans } from './class-means.js'
+import { gramWgsl } from './wgsl.gen.js'
+
+const rowsPerTile = 512
+
+/**
+ * Centred Gram matrices XᵀX of the classes of a batch. Inputs: x `[n, d]`, means `[all classes, d]`, row tiles and first tiles of the
+ * batch. Output `[classes · d, d]`, exactly symmetric.
+ * Tolerance: products are summed within 512 rows and tiles in order; measured 3e-7 of Σ|ab|, and the largest entry is a diagonal one,
+ * Σa², so 1e-5 of it is ample.
+ */
+export const gramKernel: Kernel<void> = {
+  id: 'gram',
+  wgsl: gramWgsl,
+  tolerance: { atol: 1e-5, rtol: 1e-5 },
+  plan([x, , tiles, firstTile]: readonly Shape[]) {
+    const { cols } = x as Shape
+    const count = (tiles as Shape).rows
+    const classes = (firstTile as Shape).rows - 1
+    const { blocks, pairs } = blockPairs(cols)
+    const uniforms = [cols, count, classes, blocks, pairs]
+    return {
+      output: { rows: classes * cols, cols, type: 'f32' },
+      scratch: [{ rows: count * pairs, cols: 4096, type: 'f32' }],
+      passes: [
+        {
+          entryPoint: 'blockProducts',
+          uniforms,
+          workgroups: count * pairs,
+          bindings: [{ input: 0 }, { input: 1 }, { input: 2 }, null, { scratch: 0 }],
+        },
+        {
+          entryPoint: 'finish',
+          uniforms,
+          workgroups: Math.ceil((classes * cols * cols) / 64),
+          bindings: [null, null, null, { input: 3 }, { scratch: 0 }, 'output'],
+        },
+      ],
+    }
+  },
+  *cpu([x, means, tiles, firstTile]: readonly HostMatrix[], _params, output) {
+    const { data, cols } = x as HostMatrix
+    const tile = (tiles as HostMatrix).data
+    const first = (firstTile as HostMatrix).data
+    const total = new Float64Array(cols * cols)
+    const rowsAtOnce = 4
+    const centred = new Float64Array(rowsAtOnce * cols)
+    for (let c = 0; c + 1 < first.length; c++) {
+      total.fill(0)
+      for (let t = first[c] as number; t < (first[c + 1] as number); t++) {
+        const start = tile[t * 4 + 1] as number
+        const end = start + (tile[t * 4 + 2] as number)
+        const mean = (means as HostMatrix).data.subarray((tile[t * 4 + 3] as number) * cols, ((tile[t * 4 + 3] as number) + 1) * cols)
+        for (let row = start; row < end; row += rowsAtOnce) {
+          centreRows(data, mean, { start: row, end: Math.min(row + rowsAtOnce, end) }, centred)
+          addOuterProducts(centred, cols, total)
+          if ((row - start) % 64 === 0) yield
+        }
+      }
+      const at = c * cols * cols
+      for (let i = 0; i < cols; i++) {
+        for (let j = i; j < cols; j++) {
+          const value = total[i * cols + j] as number
+          output[at + i * cols + j] = value
+          output[at + j * cols + i] = value
+        }
+      }
+    }
+  },
+}
+
+/** Blocks of 64 columns, and the pairs of them in an upper triangle. */
+function blockPairs(cols: number): { blocks: number; pairs: number } {
+  const blocks = Math.ceil(cols / 64)
+  return { blocks, pairs: (blocks * (blocks + 1)) / 2 }
+}
+
+/** Writes up to four centred rows into `centred`, zeros where there are fewer. */
+function centreRows(data: ArrayLike<number>, mean: ArrayLike<number>, rows: { start: number; end: number }, centred: Float64Array): void {
+  const cols = mean.length
+  centred.fill(0)
+  for (let row = rows.start, to = 0; row < rows.end; row++) {
+    for (let j = 0, at = row * cols; j < cols; j++, at++, to++) centred[to] = (data[at] as number) - (mean[j] as number)
+  }
+}
+
+/** total += Σ rowᵀ·row over four rows, upper triangle: four products for each load and store of a sum. */
+function addOuterProducts(centred: Float64Array, cols: number, total: Float64Array): void {
+  for (let i = 0; i < cols; i++) {
+    const a0 = centred[i] as number
+    const a1 = centred[cols + i] as number
+    const a2 = centred[2 * cols + i] as number
+    const a3 = centred[3 * cols + i] as number
+    for (let j = i, at = i * cols + i; j < cols; j++, at++) {
+      total[at] =
+        (total[at] as number) +
+        a0 * (centred[j] as number) +
+        a1 * (centred[cols + j] as number) +
+        a2 * (centred[2 * cols + j] as number) +
+        a3 * (centred[3 * cols + j] as number)
+    }
+  }
+}
+
+/** Bytes of one class's matrix together with its scratch: what a batch of classes is cut by. */
+export function gramBytesPerClass(rows: number, cols: number): number {
+  return Math.ceil(rows / rowsPerTile) * blockPairs(cols).pairs * 4096 * 4 + cols * cols * 4
+}
+
+/** Gram matrices `[classes · d, d]` of classes `firstClass … endClass − 1`; the caller disposes them. */
+export function gram(set: ResidentSet, firstClass: number, endClass: number): DeviceMatrix {
+  const { tiles, firstTile } = set.rowTiles(rowsPerTile, firstClass, endClass)
+  return set.context.backend.run(gramKernel, [set.x, classMeans(set), tiles, firstTile], undefined)
+}

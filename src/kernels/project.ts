@@ -1,0 +1,72 @@
+import type { DeviceMatrix, HostMatrix, Kernel, Shape } from '../core/backend.js'
+import type { ResidentSet } from '../core/resident-set.js'
+import { projectWgsl } from './wgsl.gen.js'
+
+const rowsPerTile = 64
+
+export interface ProjectParams {
+  /** `coordinates`: `[n, directions]`; `scores`: the sum of their squares, `[n, 1]`. */
+  readonly output: 'coordinates' | 'scores'
+}
+
+/**
+ * (row − mean of its class) · (directions of its class). Inputs: x `[n, d]`, means `[classes, d]`, directions `[classes · k, d]` (one a
+ * row), row tiles. Output: coordinates `[n, k]`, or scores `[n, 1]`, the sums of their squares.
+ * Tolerance: a sum of d products; 1e-5 of the largest output covers d in the thousands.
+ */
+export const projectKernel: Kernel<ProjectParams> = {
+  id: 'project',
+  wgsl: projectWgsl,
+  tolerance: { atol: 1e-5, rtol: 1e-5 },
+  plan([x, means, directions, tiles]: readonly Shape[], { output }) {
+    const { rows, cols } = x as Shape
+    const width = (directions as Shape).rows / (means as Shape).rows
+    const count = (tiles as Shape).rows
+    const scores = output === 'scores'
+    const passes = []
+    for (let first = 0; first < width; first += 16) {
+      passes.push({
+        entryPoint: 'project',
+        uniforms: [cols, count, width, first, scores ? 1 : 0],
+        workgroups: count,
+        bindings: [{ input: 0 }, { input: 1 }, { input: 2 }, { input: 3 }, 'output' as const],
+      })
+    }
+    return { output: { rows, cols: scores ? 1 : width, type: 'f32' }, scratch: [], passes }
+  },
+  *cpu([x, means, directions, tiles]: readonly HostMatrix[], params, output) {
+    const { data, cols } = x as HostMatrix
+    const width = (directions as HostMatrix).rows / (means as HostMatrix).rows
+    const tile = (tiles as HostMatrix).data
+    const mean = (means as HostMatrix).data
+    const v = (directions as HostMatrix).data
+    const centred = new Float64Array(cols)
+    for (let t = 0; t < (tiles as HostMatrix).rows; t++) {
+      const start = tile[t * 4 + 1] as number
+      const end = start + (tile[t * 4 + 2] as number)
+      const class_ = tile[t * 4 + 3] as number
+      for (let row = start; row < end; row++) {
+        for (let j = 0; j < cols; j++) centred[j] = (data[row * cols + j] as number) - (mean[class_ * cols + j] as number)
+        let score = 0
+        for (let k = 0; k < width; k++) {
+          const coordinate = dot(centred, v, (class_ * width + k) * cols)
+          if (params.output === 'coordinates') output[row * width + k] = coordinate
+          else score += coordinate * coordinate
+        }
+        if (params.output === 'scores') output[row] = score
+      }
+      yield
+    }
+  },
+}
+
+function dot(row: Float64Array, v: ArrayLike<number>, offset: number): number {
+  let sum = 0
+  for (let j = 0; j < row.length; j++) sum += (row[j] as number) * (v[offset + j] as number)
+  return sum
+}
+
+/** Projects every row of the set; `centre: [classes, d]` is subtracted first. The caller disposes the result. */
+export function project(set: ResidentSet, centre: DeviceMatrix, directions: DeviceMatrix, params: ProjectParams): DeviceMatrix {
+  return set.context.backend.run(projectKernel, [set.x, centre, directions, set.rowTiles(rowsPerTile).tiles], params)
+}
