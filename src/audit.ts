@@ -1,4 +1,4 @@
-import { type AuditOptions, parseAuditOptions, type ParsedAuditOptions } from './audit-options.js'
+import { type AuditOptions, type ParsedAuditOptions, parseAuditOptions } from './audit-options.js'
 import type { ContextFactory } from './context.js'
 import { type ActivationSet, type ActivationSetInput, toActivationSet } from './core/activation-set.js'
 import type { BackendChoice, Context, Progress } from './core/backend.js'
@@ -12,8 +12,6 @@ import { detectors as registry } from './detectors/index.js'
 import { buildReport, combinedScores } from './report/build.js'
 import type { Report } from './report/schema.js'
 import { version } from './version.js'
-
-export type { AuditOptions } from './audit-options.js'
 
 export interface ScoredAudit {
   readonly report: Report
@@ -113,7 +111,10 @@ async function runWithFallback(set: ActivationSet, plan: readonly Planned[], run
     if (!(error instanceof BackendError) || backend !== 'auto' || context.choice.name !== 'webgpu') throw error
     using cpu = await run.createContext({ backend: 'cpu', seed, signal }, run.progress.share)
     const ran = await runDetectors(cpu, set, plan, run.progress)
-    return { ...ran, choice: { ...ran.choice, reason: `the GPU failed in mid-run, so the audit started over on the CPU: ${showText(error.message, 300)}` } }
+    return {
+      ...ran,
+      choice: { ...ran.choice, reason: `the GPU failed in mid-run, so the audit started over on the CPU: ${showText(error.message, 300)}` },
+    }
   }
 }
 

@@ -1,5 +1,5 @@
-import { adapterName, createBackend, isNullAdapter, isSoftware, type OpenGpu } from './create.js'
 import { dispose } from '../core/dispose.js'
+import { adapterName, createBackend, isNullAdapter, isSoftware, type OpenGpu } from './create.js'
 
 export interface AdapterDescription {
   readonly vendor: string

@@ -27,7 +27,8 @@ export class ReferenceBackend implements Backend {
 
   upload(matrix: HostMatrix): DeviceMatrix {
     this.#check()
-    if (matrix.data.length !== matrix.rows * matrix.cols) throw new RangeError(`upload: ${matrix.data.length} values for ${matrix.rows} × ${matrix.cols}`)
+    if (matrix.data.length !== matrix.rows * matrix.cols)
+      throw new RangeError(`upload: ${matrix.data.length} values for ${matrix.rows} × ${matrix.cols}`)
     return this.#matrix(matrix, Promise.resolve(matrix))
   }
 
@@ -80,7 +81,8 @@ export class ReferenceBackend implements Backend {
   }
 
   #own(matrix: DeviceMatrix): CpuMatrix {
-    if (!(matrix instanceof CpuMatrix)) throw new BackendError('foreign-matrix', 'cpu: a matrix of another backend was passed; read it there and upload it here')
+    if (!(matrix instanceof CpuMatrix))
+      throw new BackendError('foreign-matrix', 'cpu: a matrix of another backend was passed; read it there and upload it here')
     matrix.check()
     return matrix
   }

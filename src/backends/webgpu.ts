@@ -43,7 +43,8 @@ export class WebGpuBackend implements Backend {
 
   upload(matrix: HostMatrix): DeviceMatrix {
     this.#check()
-    if (matrix.data.length !== matrix.rows * matrix.cols) throw new RangeError(`upload: ${matrix.data.length} values for ${matrix.rows} × ${matrix.cols}`)
+    if (matrix.data.length !== matrix.rows * matrix.cols)
+      throw new RangeError(`upload: ${matrix.data.length} values for ${matrix.rows} × ${matrix.cols}`)
     this.#checkSize(matrix.data.byteLength, 'upload')
     return this.#scoped('upload', () => {
       const buffer = this.#ledger.storage(matrix)
@@ -62,7 +63,11 @@ export class WebGpuBackend implements Backend {
       const scratch = plan.scratch.map((shape) => this.#ledger.storage(shape))
       const uniforms = this.#uniforms(plan.passes)
       const resolve = (binding: Binding) =>
-        binding === 'output' ? output.buffer : 'input' in binding ? (sources[binding.input] as GpuMatrix).buffer : (scratch[binding.scratch] as CountedBuffer).buffer
+        binding === 'output'
+          ? output.buffer
+          : 'input' in binding
+            ? (sources[binding.input] as GpuMatrix).buffer
+            : (scratch[binding.scratch] as CountedBuffer).buffer
       const encoder = this.#device.createCommandEncoder({ label: kernel.id })
       plan.passes.forEach((pass, index) => {
         if (pass.workgroups === 0) return
@@ -175,7 +180,8 @@ export class WebGpuBackend implements Backend {
   }
 
   #own(matrix: DeviceMatrix): GpuMatrix {
-    if (!(matrix instanceof GpuMatrix)) throw new BackendError('foreign-matrix', 'webgpu: a matrix of another backend was passed; read it there and upload it here')
+    if (!(matrix instanceof GpuMatrix))
+      throw new BackendError('foreign-matrix', 'webgpu: a matrix of another backend was passed; read it there and upload it here')
     return matrix
   }
 }

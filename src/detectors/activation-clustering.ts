@@ -1,10 +1,10 @@
 import * as z from 'zod/mini'
-import type { ClassFinding } from '../core/result.js'
 import type { ResidentSet } from '../core/resident-set.js'
+import type { ClassFinding } from '../core/result.js'
 import { classMeans } from '../kernels/class-means.js'
 import { project } from '../kernels/project.js'
 import { silhouette } from '../kernels/silhouette.js'
-import { kmeans } from '../linalg/lloyd.js'
+import { kmeans } from '../linalg/kmeans.js'
 import { topEigenvectors } from '../linalg/top-eigenvectors.js'
 import { gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
 import { columnMedians, distanceAnalysis } from './cluster-analyses.js'
@@ -29,8 +29,6 @@ const options: z.ZodMiniType<ActivationClusteringOptions> = z.strictObject({
   silhouetteThreshold: z._default(z.number().check(z.gte(-1), z.lte(1)), 0.1),
   minRows: z._default(z.int().check(z.gte(2)), 20),
 })
-
-const maxIterations = 200
 
 /**
  * Activation clustering (Chen et al., "Detecting Backdoor Attacks on Deep Neural Networks by Activation Clustering", SafeAI 2019). Per class:
@@ -58,7 +56,7 @@ export const activationClustering: Detector<ActivationClusteringOptions> = {
     context.progress(0.2)
     using points = project(set, classMeans(set), directions, { output: 'coordinates' })
     const spread = values.map((value, i) => Math.sqrt(value / (set.set.classes[Math.floor(i / k)] as { rows: number }).rows))
-    const clustering = await kmeans(set, points, spread, { clusters: 2, restarts, maxIterations, rng: context.rng.fork('activation-clustering') })
+    const clustering = await kmeans(set, points, spread, { clusters: 2, restarts, rng: context.rng.fork('activation-clustering') })
     context.progress(0.5)
     const splits = set.set.classes.map((_, c) => splitOf(set, c, clustering.distances))
     const clusterOf = new Uint32Array(set.x.rows)
@@ -74,15 +72,18 @@ export const activationClustering: Detector<ActivationClusteringOptions> = {
       const rows = split.smaller.length + split.larger.length
       const relativeSize = split.smaller.length / rows
       const mean = classMean(set, c, rowSilhouettes)
-      const smallerRows = () => rowsAt(set, positionsByScore(set, c, scores).filter((i) => clusterOf[i] === 1))
+      const smallerRows = () =>
+        rowsAt(
+          set,
+          positionsByScore(set, c, scores).filter((i) => clusterOf[i] === 1),
+        )
       const bySilhouette = mean > silhouetteThreshold && relativeSize < sizeThreshold
       const flags =
         analysis === 'smaller' ||
         (analysis === 'relative-size' && relativeSize < sizeThreshold) ||
         (analysis === 'silhouette' && bySilhouette) ||
         (analysis === 'distance' && smallerLiesElsewhere(set, c, split))
-      const measured =
-        `2-means splits off ${split.smaller.length} of ${rows} rows (relative size ${relativeSize.toFixed(3)}), silhouette ${mean.toFixed(3)}`
+      const measured = `2-means splits off ${split.smaller.length} of ${rows} rows (relative size ${relativeSize.toFixed(3)}), silhouette ${mean.toFixed(3)}`
       const rule = `the rule accuses above ${silhouetteThreshold} with a relative size below ${sizeThreshold}`
       return {
         status: 'ran',
@@ -91,7 +92,9 @@ export const activationClustering: Detector<ActivationClusteringOptions> = {
         pValue: null,
         says: `${measured}; ${rule}`,
         flagged: flags ? smallerRows() : new Uint32Array(0),
-        accusation: bySilhouette ? { rows: smallerRows(), reason: `activation clustering: in the smaller of two clusters (${measured})` } : null,
+        accusation: bySilhouette
+          ? { rows: smallerRows(), reason: `activation clustering: in the smaller of two clusters (${measured})` }
+          : null,
       }
     })
     context.progress(1)
@@ -147,7 +150,9 @@ function classMean(set: ResidentSet, c: number, values: Float32Array): number {
 function smallerLiesElsewhere(set: ResidentSet, c: number, split: Split): boolean {
   const medianOf = (positions: Uint32Array) => columnMedians(set.set.activations, rowsAt(set, positions))
   const medians = set.keep('class medians', () =>
-    set.set.classes.map((_, other) => columnMedians(set.set.activations, set.set.order.subarray(set.set.starts[other], set.set.starts[other + 1]))),
+    set.set.classes.map((_, other) =>
+      columnMedians(set.set.activations, set.set.order.subarray(set.set.starts[other], set.set.starts[other + 1])),
+    ),
   )
   if (split.smaller.length === 0) return false
   const others = medians.filter((_, other) => other !== c)

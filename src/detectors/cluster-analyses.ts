@@ -56,7 +56,12 @@ export function columnMedians(x: Matrix, rows: ArrayLike<number>): Float64Array 
  * sibling's does not. `smaller`, `larger`, `own` and `others` are per-column medians in one common space (the activations): medians in
  * each class's own projection, as in the published code, cannot be compared.
  */
-export function distanceAnalysis(medians: { smaller: Float64Array; larger: Float64Array; own: Float64Array; others: readonly Float64Array[] }): boolean {
+export function distanceAnalysis(medians: {
+  smaller: Float64Array
+  larger: Float64Array
+  own: Float64Array
+  others: readonly Float64Array[]
+}): boolean {
   const nearerToAnother = (cluster: Float64Array) => {
     const own = squaredDistance(cluster, medians.own)
     return medians.others.some((other) => squaredDistance(cluster, other) < own)

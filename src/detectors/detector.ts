@@ -1,4 +1,4 @@
-import * as z from 'zod/mini'
+import type * as z from 'zod/mini'
 import { type ActivationSetInput, toActivationSet } from '../core/activation-set.js'
 import type { Context } from '../core/backend.js'
 import { OptionError } from '../core/errors.js'
@@ -29,7 +29,10 @@ export function parseOptions<Options>({ id, options }: Detector<Options>, given:
     const names = issue.code === 'unrecognized_keys' ? issue.keys : [issue.path.join('.')]
     return `${id}: option ${names.map((name) => showText(name)).join(', ')}: ${issue.message}`
   })
-  throw new OptionError('bad-option', `${fields.join('\n')}; see the detector's options in the README`, { detector: id, issues: parsed.error.issues })
+  throw new OptionError('bad-option', `${fields.join('\n')}; see the detector's options in the README`, {
+    detector: id,
+    issues: parsed.error.issues,
+  })
 }
 
 /** The detector as a function of its own: `(context, set, options) → result`, outside an audit. */

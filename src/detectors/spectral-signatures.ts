@@ -42,7 +42,15 @@ export const spectralSignatures: Detector<SpectralSignaturesOptions> = {
     const { directions, ranks } = await topEigenvectors(set, k)
     context.progress(0.6)
     // Rows are held minus the data set's shift, so subtracting minus that shift from them gives the rows as they were.
-    using asGiven = variant === 'uncentred' ? backend.upload(constantRows(set.shift.map((value) => -value), ranks.length)) : null
+    using asGiven =
+      variant === 'uncentred'
+        ? backend.upload(
+            constantRows(
+              set.shift.map((value) => -value),
+              ranks.length,
+            ),
+          )
+        : null
     using projected = project(set, asGiven ?? classMeans(set), directions, { output: 'scores' })
     const scores = await backend.read(projected)
     const classes = set.set.classes.map(({ rows }, c): ClassFinding => {

@@ -77,7 +77,6 @@ function addApplied(row: Float64Array, v: ArrayLike<number>, sums: Float64Array)
   }
 }
 
-
 /** Z = Xᵀ(X·V) for every class of the set; `directions` is `[classes · 16, d]`. The caller disposes the result. */
 export function gramApply(set: ResidentSet, directions: DeviceMatrix): DeviceMatrix {
   const { tiles, firstTile } = set.rowTiles(rowsPerTile)

@@ -59,7 +59,8 @@ export class BlockKrylov {
   accept(appliedBlock: ArrayLike<number>): void {
     const size = this.#size
     const fresh: Float64Array[] = []
-    for (let k = 0; k < this.#blockCount; k++) fresh.push(Float64Array.from({ length: size }, (_, j) => appliedBlock[k * size + j] as number))
+    for (let k = 0; k < this.#blockCount; k++)
+      fresh.push(Float64Array.from({ length: size }, (_, j) => appliedBlock[k * size + j] as number))
     this.#applied.push(...fresh)
     this.#blocks++
     if (this.#blocks < blocksPerCycle && this.#setBlock(fresh.map((vector) => vector.slice()))) return
@@ -123,7 +124,9 @@ export class BlockKrylov {
     this.#basis = ritz
     this.#applied = applied
     this.#blocks = 1
-    const residuals = applied.map((image, k) => image.map((value, j) => value - (values[k] as number) * ((ritz[k] as Float64Array)[j] as number)))
+    const residuals = applied.map((image, k) =>
+      image.map((value, j) => value - (values[k] as number) * ((ritz[k] as Float64Array)[j] as number)),
+    )
     if (!this.#setBlock(residuals)) this.done = true
   }
 }

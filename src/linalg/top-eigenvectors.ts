@@ -2,8 +2,8 @@ import { classIsConstant } from '../core/activation-set.js'
 import type { DeviceMatrix } from '../core/backend.js'
 import { pause } from '../core/pause.js'
 import type { ResidentSet } from '../core/resident-set.js'
-import { applyWidth, gramApply } from '../kernels/gram-apply.js'
 import { gram, gramBytesPerClass } from '../kernels/gram.js'
+import { applyWidth, gramApply } from '../kernels/gram-apply.js'
 import { BlockKrylov } from './block-krylov.js'
 import { symmetricEigen, withFixedSign } from './symmetric-eigen.js'
 
@@ -156,7 +156,8 @@ async function byKrylov(set: ResidentSet, k: number, width: number): Promise<Pai
     for (let group = 0; group < width / applyWidth; group++) {
       const directions = new Float32Array(classes * applyWidth * size)
       solvers.forEach((solver, c) => {
-        if (!solver.done) directions.set(solver.block.subarray(group * applyWidth * size, (group + 1) * applyWidth * size), c * applyWidth * size)
+        if (!solver.done)
+          directions.set(solver.block.subarray(group * applyWidth * size, (group + 1) * applyWidth * size), c * applyWidth * size)
       })
       using uploaded = backend.upload({ data: directions, rows: classes * applyWidth, cols: size, type: 'f32' })
       using result = gramApply(set, uploaded)

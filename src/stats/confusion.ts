@@ -21,7 +21,13 @@ export function confusion(poisoned: ArrayLike<number>, flagged: ArrayLike<number
   const codes = new Uint8Array(poisoned.length)
   const counts = [0, 0, 0, 0]
   for (let i = 0; i < codes.length; i++) {
-    const code = poisoned[i] ? (flagged[i] ? outcome.truePositive : outcome.falseNegative) : flagged[i] ? outcome.falsePositive : outcome.trueNegative
+    const code = poisoned[i]
+      ? flagged[i]
+        ? outcome.truePositive
+        : outcome.falseNegative
+      : flagged[i]
+        ? outcome.falsePositive
+        : outcome.trueNegative
     codes[i] = code
     counts[code] = (counts[code] as number) + 1
   }

@@ -1,0 +1,63 @@
+import { InputError } from '../core/errors.js'
+
+/** Bytes that can be read by range: a file, a blob, a buffer, a member of an archive. */
+export interface ByteSource {
+  /** For messages and keys: a path or a file name, as untrusted as the bytes. */
+  readonly name: string
+  readonly byteLength: number
+  /**
+   * The bytes `start` … `end − 1`, exactly that many; 0 ≤ start ≤ end ≤ byteLength. The result may be a view of memory that others
+   * read too: never write to it.
+   */
+  slice(start: number, end: number): Promise<Uint8Array>
+}
+
+/** A source over bytes in memory; slices are views. */
+export function memorySource(name: string, bytes: Uint8Array): ByteSource {
+  return {
+    name,
+    byteLength: bytes.byteLength,
+    async slice(start, end) {
+      checkRange(start, end, bytes.byteLength)
+      return bytes.subarray(start, end)
+    },
+  }
+}
+
+/** Throws `RangeError` where a caller asks for bytes that the source does not have: a mistake in the reader, not in the data. */
+export function checkRange(start: number, end: number, byteLength: number): void {
+  if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end) || start < 0 || start > end || end > byteLength) {
+    throw new RangeError(`bytes ${start} … ${end} of ${byteLength}`)
+  }
+}
+
+/** Large enough that a call costs nothing beside its bytes, small enough that two of them do not matter. */
+const blockBytes = 8 * 2 ** 20
+
+/**
+ * Copies the bytes `start` … `end − 1` into a buffer of their own, block by block. The caller has checked that the source has them.
+ * Throws `InputError` `too-large` where memory does not suffice, `truncated` where the source gives less than it said.
+ */
+export async function readBytes(source: ByteSource, start: number, end: number, where: string): Promise<Uint8Array<ArrayBuffer>> {
+  checkRange(start, end, source.byteLength)
+  const bytes = allocateBytes(end - start, where)
+  for (let at = start; at < end; ) {
+    const until = Math.min(at + blockBytes, end)
+    const block = await source.slice(at, until)
+    if (block.byteLength !== until - at) {
+      throw new InputError('truncated', `${where}: got ${block.byteLength} bytes at offset ${at}, expected ${until - at}; copy it again`)
+    }
+    bytes.set(block, at - start)
+    at = until
+  }
+  return bytes
+}
+
+/** A zeroed buffer. Throws `InputError` `too-large` where this machine cannot give one. Check the size against the input first. */
+export function allocateBytes(byteLength: number, where: string): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(byteLength)
+  } catch (cause) {
+    throw new InputError('too-large', `${where}: ${byteLength} bytes do not fit into memory; use fewer rows`, { byteLength }, cause)
+  }
+}

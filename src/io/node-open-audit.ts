@@ -1,0 +1,202 @@
+import { createHash } from 'node:crypto'
+import { readdir, realpath, stat } from 'node:fs/promises'
+import { basename, isAbsolute, join, relative, sep } from 'node:path'
+import type { ActivationSetInput, Origin } from '../core/activation-set.js'
+import { InputError } from '../core/errors.js'
+import { showText } from '../core/untrusted-text.js'
+import { type AuditArrayName, type AuditSources, auditArrayNames, readAuditArrays } from './audit-arrays.js'
+import { type ByteSource, memorySource, readBytes } from './byte-source.js'
+import { sniffFormat } from './format.js'
+import { listNames, loadAudit } from './load.js'
+import { type FileSource, fileError, openFile } from './node-file-source.js'
+import { type HashingSource, hashingSource } from './node-hashing-source.js'
+import { gatherProblems } from './problems.js'
+
+/** Paths of what lies elsewhere; each wins over what the folder or the bundle holds. */
+export interface AuditFiles {
+  readonly labels?: string | undefined
+  readonly predictions?: string | undefined
+  readonly logits?: string | undefined
+  /** Activations of the trusted rows. */
+  readonly trusted?: string | undefined
+  readonly trustedLabels?: string | undefined
+  /** JSON: a list of strings, or an object with a string for each label. */
+  readonly classNames?: string | undefined
+}
+
+const arrayOf: Readonly<Record<keyof AuditFiles, AuditArrayName>> = {
+  labels: 'labels',
+  predictions: 'preds',
+  logits: 'logits',
+  trusted: 'trusted_activations',
+  trustedLabels: 'trusted_labels',
+  classNames: 'class_names',
+}
+
+/** An archive is held in memory while it is read, so that what is hashed is what is unpacked. */
+const maxArchiveBytes = 4 * 2 ** 30
+
+/**
+ * Reads an audit from `path`: a folder (`activations.npy`, `labels.npy`, and what else of DESIGN.md §2 is there; other files and
+ * folders are ignored), a `.npz` bundle with the same names as keys, or one `.npy` with activations and `files.labels`.
+ *
+ * `origin` lists every file that was read with the SHA-256 of just the bytes that were parsed, by name relative to the folder (base
+ * name outside it), sorted by code units; `origin.digest` is the root digest of OpenSSF Model Signing over them. Links inside the
+ * folder are followed as long as they stay in it.
+ *
+ * Throws one `InputError` that names everything that is missing or wrong.
+ */
+export async function openAudit(path: string, files: AuditFiles = {}): Promise<ActivationSetInput> {
+  const started = performance.now()
+  const opened: OpenedFile[] = []
+  try {
+    const isFolder = await isDirectory(path)
+    const input = isFolder ? await readFolder(path, files, opened) : await readFile(path, files, opened)
+    return { ...input, origin: await originOf(opened, performance.now() - started) }
+  } finally {
+    await Promise.all(opened.map(({ file }) => file.close()))
+  }
+}
+
+interface OpenedFile {
+  readonly name: string
+  readonly file: FileSource
+  readonly source: HashingSource
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory()
+  } catch (error) {
+    throw fileError(error, path)
+  }
+}
+
+async function readFolder(folder: string, files: AuditFiles, opened: OpenedFile[]): Promise<ActivationSetInput> {
+  const where = showText(folder, 300)
+  const { root, listed } = await listFolder(folder)
+  const problems = gatherProblems()
+  const sources: Partial<Record<AuditArrayName, ByteSource>> = await openNamed(files, root, opened, problems)
+  const named = namedArrays(files)
+  for (const array of auditArrayNames) {
+    const name = array === 'class_names' ? 'class_names.json' : `${array}.npy`
+    if (named.has(array) || !listed.includes(name)) continue
+    const source = await problems.attempt(async () =>
+      openHashed(await resolveInside(root, name, where), { name, shown: join(folder, name) }, opened),
+    )
+    if (source) sources[array] = source
+  }
+  const missing = (['activations', 'labels'] as const).filter((array) => !named.has(array) && !listed.includes(`${array}.npy`))
+  if (missing.length > 0) {
+    const expected = missing.map((array) => `${array}.npy`).join(' and ')
+    const mend = missing.includes('activations') ? 'save them there with numpy.save' : 'save them there, or pass --labels'
+    problems.add(new InputError('missing-array', `${where}: holds ${listNames(listed)}, expected ${expected} too; ${mend}`, { missing }))
+  }
+  problems.throwIfAny()
+  return readAuditArrays(sources)
+}
+
+async function listFolder(folder: string): Promise<{ root: string; listed: string[] }> {
+  try {
+    const root = await realpath(folder)
+    return { root, listed: (await readdir(root)).sort() }
+  } catch (error) {
+    throw fileError(error, folder)
+  }
+}
+
+async function readFile(path: string, files: AuditFiles, opened: OpenedFile[]): Promise<ActivationSetInput> {
+  const problems = gatherProblems()
+  const source = await problems.attempt(() => openHashed(path, { name: basename(path), shown: path }, opened))
+  const beside = await openNamed(files, null, opened, problems)
+  problems.throwIfAny()
+  if (!source) throw new Error('unreachable: what could not be opened was reported')
+  return loadAudit((await sniffFormat(source)) === 'zip' ? await toMemory(source) : source, beside)
+}
+
+function namedArrays(files: AuditFiles): Map<AuditArrayName, string> {
+  const named = new Map<AuditArrayName, string>()
+  for (const [key, array] of Object.entries(arrayOf)) {
+    const path = files[key as keyof AuditFiles]
+    if (path !== undefined) named.set(array, path)
+  }
+  return named
+}
+
+async function openNamed(files: AuditFiles, root: string | null, opened: OpenedFile[], problems: ReturnType<typeof gatherProblems>) {
+  const sources: { -readonly [K in keyof AuditSources]: AuditSources[K] } = {}
+  for (const [array, path] of namedArrays(files)) {
+    const source = await problems.attempt(async () => openHashed(path, { name: await nameOf(path, root), shown: path }, opened))
+    if (source) sources[array] = source
+  }
+  return sources
+}
+
+/** `name` is for `origin`, `shown` for messages. */
+async function openHashed(
+  path: string,
+  { name, shown }: { readonly name: string; readonly shown: string },
+  opened: OpenedFile[],
+): Promise<ByteSource> {
+  const file = await openFile(path, shown)
+  try {
+    const source = await hashingSource(file)
+    opened.push({ name, file, source })
+    return source
+  } catch (error) {
+    await file.close()
+    throw error
+  }
+}
+
+/** The name in the report: relative to the folder where the file lies in it, else its base name. */
+async function nameOf(path: string, root: string | null): Promise<string> {
+  if (root === null) return basename(path)
+  let real: string
+  try {
+    real = await realpath(path)
+  } catch (error) {
+    throw fileError(error, path)
+  }
+  const inside = relativeInside(root, real)
+  return inside === null ? basename(path) : inside.split(sep).join('/')
+}
+
+function relativeInside(root: string, path: string): string | null {
+  const inside = relative(root, path)
+  return inside === '' || inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside) ? null : inside
+}
+
+/** A folder may come from anyone: a link in it must not pull in a file from elsewhere. */
+async function resolveInside(root: string, name: string, where: string): Promise<string> {
+  const path = join(root, name)
+  let real: string
+  try {
+    real = await realpath(path)
+  } catch (error) {
+    throw fileError(error, path)
+  }
+  if (relativeInside(root, real) !== null) return real
+  throw new InputError('unsafe-link', `${where}: ${name} is a link that leads out of the folder; copy the file there, or name it itself`, {
+    name,
+  })
+}
+
+async function toMemory(archive: ByteSource): Promise<ByteSource> {
+  const where = showText(archive.name, 300)
+  if (archive.byteLength > maxArchiveBytes) {
+    throw new InputError('too-large', `${where}: has ${archive.byteLength} bytes, expected at most ${maxArchiveBytes}; pass .npy files`)
+  }
+  return memorySource(archive.name, await readBytes(archive, 0, archive.byteLength, where))
+}
+
+async function originOf(opened: readonly OpenedFile[], readMs: number): Promise<Origin> {
+  const hashed = await Promise.all(opened.map(async ({ name, source }) => ({ name, digest: await source.digest() })))
+  const order = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
+  const files = hashed
+    .map(({ name, digest }) => ({ name, digest, sha256: Buffer.from(digest).toString('hex') }))
+    .sort((a, b) => order(a.name, b.name) || order(a.sha256, b.sha256))
+  const root = createHash('sha256')
+  for (const { digest } of files) root.update(digest)
+  return { digest: root.digest('hex'), files: files.map(({ name, sha256 }) => ({ name, sha256 })), readMs }
+}

@@ -1,0 +1,183 @@
+import type { ActivationSet, ClassInfo } from '../core/activation-set.js'
+import type { BackendChoice } from '../core/backend.js'
+import type { DetectorResult } from '../core/result.js'
+import { showText } from '../core/untrusted-text.js'
+import type { ClassReport, Report, ReportVerdict } from './schema.js'
+
+/** Undecided classes may hold this share of the rows before they make the whole audit undecided. */
+const MAX_UNDECIDED_SHARE = 0.05
+/** Skipped classes that a detector's reason names one by one. */
+const LISTED_SKIPS = 5
+
+/** What a report is made of. */
+export interface ReportParts {
+  readonly set: ActivationSet
+  /** One per detector that was asked for, in order. */
+  readonly results: readonly DetectorResult[]
+  readonly choice: BackendChoice
+  readonly tool: Readonly<Report['tool']>
+  readonly seed: number
+  /** The options in effect that can change a result. */
+  readonly options: Readonly<Record<string, unknown>>
+  readonly digest: string
+  readonly files: readonly Readonly<Report['input']['files'][number]>[]
+  readonly timings: Readonly<Report['timings']>
+}
+
+type RanResult = Extract<DetectorResult, { status: 'ran' }>
+
+/**
+ * Gathers what the detectors found into a report. Pure: no clock, no randomness, nothing passed in is changed.
+ *
+ * A class is `suspicious` where a detector accuses it. A class that none accuses is `inconclusive`, never `clean`: the detectors so far
+ * can point at a class, but their silence proves nothing.
+ */
+export function buildReport(parts: ReportParts): Report {
+  const { set, results, choice, tool, seed, options, digest, files, timings } = parts
+  const ran = results.filter((result) => result.status === 'ran')
+  const classes = set.classes.map((info, index) => reportClass(info, index, ran))
+  const detectors = results.map((result) => reportDetector(result, set.classes))
+  return {
+    schemaVersion: 1,
+    tool: { name: tool.name, version: tool.version },
+    input: {
+      rows: set.activations.rows,
+      features: set.activations.cols,
+      classes: set.classes.length,
+      digest,
+      files: files.map(({ name, sha256 }) => ({ name, sha256 })),
+    },
+    backend: { name: choice.name, adapter: choice.adapter, reason: choice.reason },
+    seed,
+    options: { ...options },
+    verdict: overallVerdict(classes, detectors),
+    classes,
+    rows: reportRows(set, ran),
+    detectors,
+    timings: { readMs: timings.readMs, computeMs: timings.computeMs, detectors: { ...timings.detectors } },
+  }
+}
+
+/** The verdict over all classes. An undecided class, or a detector that said nothing, never reads as clean. */
+export function overallVerdict(
+  classes: readonly Pick<ClassReport, 'verdict' | 'rows'>[],
+  detectors: readonly Pick<Report['detectors'][number], 'status'>[],
+): ReportVerdict {
+  if (classes.some(({ verdict }) => verdict === 'poisoned')) return 'poisoned'
+  if (classes.some(({ verdict }) => verdict === 'suspicious')) return 'suspicious'
+  let rows = 0
+  let undecided = 0
+  for (const entry of classes) {
+    rows += entry.rows
+    if (entry.verdict === 'inconclusive') undecided += entry.rows
+  }
+  const mute = detectors.every(({ status }) => status === 'skipped') || detectors.some(({ status }) => status === 'failed')
+  return mute || undecided > MAX_UNDECIDED_SHARE * rows ? 'inconclusive' : 'clean'
+}
+
+/**
+ * One suspicion per row, `[n]`, in [0, 1], comparable across classes and detectors: the largest of the detectors' ranks of the row
+ * within its class. Rank = (rows with a lower score + half of the other rows with the same score) / (rows − 1). A class of one row,
+ * and a class that no detector ran on, gets 0.
+ */
+export function combinedScores(set: ActivationSet, results: readonly DetectorResult[]): Float32Array {
+  const combined = new Float32Array(set.activations.rows)
+  for (const result of results) {
+    if (result.status !== 'ran') continue
+    for (let c = 0; c < set.classes.length; c++) {
+      if (result.classes[c]?.status !== 'ran') continue
+      const members = set.order.subarray(set.starts[c], set.starts[c + 1])
+      if (members.length < 2) continue
+      const sorted = Float32Array.from(members, (row) => result.scores[row] as number).sort()
+      for (const row of members) {
+        const score = result.scores[row] as number
+        const lower = countBelow(sorted, score)
+        const ties = countUpTo(sorted, score) - lower - 1
+        const rank = (lower + ties / 2) / (members.length - 1)
+        if (rank > (combined[row] as number)) combined[row] = rank
+      }
+    }
+  }
+  return combined
+}
+
+function reportClass({ label, name, rows }: ClassInfo, index: number, ran: readonly RanResult[]): ClassReport {
+  const evidence: ClassReport['evidence'] = []
+  let accused = false
+  for (const { id, classes } of ran) {
+    const finding = classes[index]
+    if (finding?.status !== 'ran') continue
+    const { statistic, pValue, threshold, says, accusation } = finding
+    evidence.push({ detector: id, statistic, pValue, threshold, says })
+    accused ||= accusation !== null
+  }
+  return {
+    label,
+    name,
+    rows,
+    verdict: accused ? 'suspicious' : 'inconclusive',
+    pValue: null,
+    epsilon: null,
+    minDetectableEpsilon: null,
+    sourceLabel: null,
+    evidence,
+  }
+}
+
+function reportRows(set: ActivationSet, ran: readonly RanResult[]): Report['rows'] {
+  const reasonsOf = new Map<number, string[]>()
+  for (const { id, classes } of ran) {
+    for (const finding of classes) {
+      if (finding.status !== 'ran' || finding.accusation === null) continue
+      const sentence = `${id}: ${finding.accusation.reason}`
+      for (const row of new Set(finding.accusation.rows)) {
+        const reasons = reasonsOf.get(row)
+        if (reasons) reasons.push(sentence)
+        else reasonsOf.set(row, [sentence])
+      }
+    }
+  }
+  const scores = reasonsOf.size > 0 ? combinedScores(set, ran) : new Float32Array()
+  const flagged = [...reasonsOf.keys()].sort((a, b) => (scores[b] as number) - (scores[a] as number) || a - b)
+  return { flagged, reasons: flagged.map((row) => reasonsOf.get(row) as string[]), probability: null }
+}
+
+/** A detector that ran may still have skipped classes; the reason says so, because an empty evidence list alone would not say why. */
+function reportDetector(result: DetectorResult, classes: readonly ClassInfo[]): Report['detectors'][number] {
+  const { id, status } = result
+  if (status !== 'ran') return { id, status, reason: result.reason }
+  const skips: string[] = []
+  let skipped = 0
+  for (const [index, finding] of result.classes.entries()) {
+    if (finding.status !== 'skipped') continue
+    skipped++
+    if (skips.length >= LISTED_SKIPS) continue
+    const reason = showText(finding.reason, 200)
+    const name = `class ${showText(classes[index]?.label, 40)}`
+    skips.push(reason.startsWith(name) ? reason : `${name}: ${reason}`)
+  }
+  const of = classes.length === 1 ? '1 class' : `${classes.length} classes`
+  if (skipped === 0) return { id, status, reason: classes.length === 1 ? 'ran on the only class' : `ran on all ${of}` }
+  const more = skipped > skips.length ? `; and ${skipped - skips.length} more` : ''
+  return { id, status, reason: `ran on ${classes.length - skipped} of ${of}; skipped ${skips.join('; ')}${more}` }
+}
+
+function countBelow(sorted: Float32Array, value: number): number {
+  return firstIndex(sorted, (other) => other >= value)
+}
+
+function countUpTo(sorted: Float32Array, value: number): number {
+  return firstIndex(sorted, (other) => other > value)
+}
+
+/** Index of the first element that passes a test which, once passed, stays passed. */
+function firstIndex(sorted: Float32Array, passes: (value: number) => boolean): number {
+  let start = 0
+  let end = sorted.length
+  while (start < end) {
+    const middle = (start + end) >>> 1
+    if (passes(sorted[middle] as number)) end = middle
+    else start = middle + 1
+  }
+  return start
+}

@@ -1,0 +1,160 @@
+import { showText } from '../core/untrusted-text.js'
+import type { ClassReport, Report } from './schema.js'
+import { displayWidth, fitText, wrapText, wrapWords } from './text-layout.js'
+
+export interface TerminalOptions {
+  readonly color: boolean
+  /** Columns of the terminal. */
+  readonly width: number
+}
+
+const LISTED_CLASSES = 8
+const LISTED_NAMES = 12
+const LISTED_ROWS = 10
+
+type Ink = 'bold' | 'red' | 'yellow' | 'green'
+const codes: Record<Ink, number> = { bold: 1, red: 31, yellow: 33, green: 32 }
+
+/**
+ * A report as text for people: the verdict in words first, then what it rests on, then what to do. Pure; ends with a newline. Names
+ * and messages in the report may be an attacker's: they are capped, and control characters in them are escaped.
+ */
+export function renderTerminal(report: Report, options: TerminalOptions): string {
+  const width = Math.max(60, Math.min(options.width, 110))
+  const paint = (ink: Ink, text: string) => (options.color ? `\u001b[${codes[ink]}m${text}\u001b[0m` : text)
+  const lines: string[] = []
+
+  const ink: Ink = report.verdict === 'clean' ? 'green' : report.verdict === 'inconclusive' ? 'yellow' : 'red'
+  const verdict = wrapText(`${report.verdict.toUpperCase()}: ${headline(report)}`, width)
+  lines.push(...verdict.map((line) => paint('bold', paint(ink, line))), '')
+
+  const { rows, features, classes, files } = report.input
+  const from = files.length > 0 ? `, from ${amount(files.length, 'file')}` : ''
+  const { name, adapter, reason } = report.backend
+  lines.push(
+    ...field('Input', `${amount(rows, 'row')}, ${amount(features, 'feature')}, ${amount(classes, 'class')}${from}`, 11, width),
+    ...field('Backend', `${name} (${showText(adapter)}): ${showText(reason, 200)}`, 11, width),
+  )
+  const idWidth = Math.min(30, Math.max(0, ...report.detectors.map(({ id }) => displayWidth(showText(id, 30)))))
+  for (const [index, detector] of report.detectors.entries()) {
+    const id = fitText(showText(detector.id, 30), idWidth)
+    const says = detector.status === 'ran' ? showText(detector.reason, 400) : `${detector.status}: ${showText(detector.reason, 400)}`
+    const wrapped = field(`${index === 0 ? 'Detectors  ' : '           '}${id}`, says, 13 + idWidth, width)
+    lines.push(...(detector.status === 'ran' ? wrapped : wrapped.map((line) => paint('yellow', line))))
+  }
+
+  const of = (verdict: ClassReport['verdict']) => report.classes.filter((entry) => entry.verdict === verdict)
+  const accused = [...of('poisoned'), ...of('suspicious')]
+  if (accused.length > 0) {
+    lines.push('', paint('bold', accused.length === 1 ? 'Accused class' : `Accused classes (${accused.length})`))
+    lines.push(...accusedClasses(report, { accused, width, paint }))
+    if (report.rows.flagged.length > 0) lines.push('', ...flaggedRows(report, accused.length, width))
+  }
+  const undecided = of('inconclusive')
+  const groups: { title: string; says?: string; group: readonly ClassReport[] }[] = [
+    {
+      title: 'Not cleared',
+      says: 'Nothing was found in these classes, but that does not prove them clean.',
+      group: undecided.filter(examined),
+    },
+    { title: 'Not examined', says: 'No detector could judge these classes.', group: undecided.filter((entry) => !examined(entry)) },
+    { title: 'Clean, with more than one natural group', group: of('multimodal') },
+    { title: 'Clean', group: of('clean') },
+  ]
+  for (const { title: heading, says, group } of groups) {
+    if (group.length === 0) continue
+    lines.push('', `${paint('bold', heading)} (${amount(group.length, 'class')}, ${amount(sumRows(group), 'row')})`)
+    if (says) lines.push(...wrapText(says, width - 2).map((line) => `  ${line}`))
+    lines.push(...nameList(group, width))
+  }
+  lines.push('', ...wrapText(`What to do now: ${advice(report)}`, width), '')
+  return lines.join('\n')
+}
+
+function headline({ verdict, classes, rows, input, detectors }: Report): string {
+  const accused = classes.filter((entry) => entry.verdict === 'poisoned' || entry.verdict === 'suspicious')
+  const which =
+    accused.length === 1 && accused[0] ? `class ${title(accused[0])}` : `${number(accused.length)} of ${number(classes.length)} classes`
+  const flagged = rows.flagged.length > 0 ? ` ${amount(rows.flagged.length, 'row')} flagged for a closer look.` : ''
+  if (verdict === 'poisoned') return `${which} ${accused.length === 1 ? 'holds' : 'hold'} poisoned training rows.${flagged}`
+  if (verdict === 'suspicious') return `${which} may hold poisoned training rows. This is a lead, not a proof.${flagged}`
+  if (verdict === 'clean') return `no sign of poisoning was found in ${amount(input.rows, 'row')} of ${amount(classes.length, 'class')}.`
+  const undecided = classes.filter((entry) => entry.verdict === 'inconclusive')
+  const broken = detectors.filter(({ status }) => status === 'failed').length
+  const why = broken > 0 ? ` ${amount(broken, 'detector')} failed.` : ''
+  return `this is not an all-clear. No class was accused, but ${number(undecided.length)} of ${amount(classes.length, 'class')} could not be cleared.${why}`
+}
+
+function advice({ verdict }: Report): string {
+  const more = 'see docs/verdicts.md'
+  if (verdict === 'poisoned')
+    return `do not train on this data, nor ship a model that was; look at the flagged rows and where they came from: ${more}.`
+  if (verdict === 'suspicious')
+    return `look at the flagged rows before you train on this data or ship a model that was; natural sub-groups can look like this too: ${more}.`
+  if (verdict === 'inconclusive') return `do not treat this data as clean; what can settle it, and what this audit could not see: ${more}.`
+  return `nothing is called for; what an audit cannot see: ${more}.`
+}
+
+interface AccusedLayout {
+  readonly accused: readonly ClassReport[]
+  readonly width: number
+  readonly paint: (ink: Ink, text: string) => string
+}
+
+/** Only what speaks for the accusation: a detector that accused no row anywhere is left to the JSON report. */
+function accusedClasses({ rows: { reasons } }: Report, { accused, width, paint }: AccusedLayout): string[] {
+  const lines: string[] = []
+  const sentences = [...new Set(reasons.flat())]
+  const accuses = (id: string) => sentences.some((sentence) => sentence.startsWith(`${id}: `))
+  const shown = accused.slice(0, LISTED_CLASSES)
+  const titles = shown.map((entry) => title(entry))
+  const rowsWidth = Math.max(...shown.map(({ rows }) => amount(rows, 'row').length))
+  const titleWidth = Math.min(width - rowsWidth - '      suspicious'.length, Math.max(...titles.map(displayWidth)))
+  for (const [index, entry] of shown.entries()) {
+    const rows = amount(entry.rows, 'row').padStart(rowsWidth)
+    lines.push(paint('red', `  ${fitText(titles[index] ?? '', titleWidth)}  ${rows}  ${entry.verdict}`))
+    const telling = entry.evidence.filter(({ detector }) => accuses(detector))
+    for (const { detector, says, statistic, threshold, pValue } of telling.length > 0 ? telling : entry.evidence) {
+      const against = threshold === null ? '' : `, threshold ${short(threshold)}`
+      const p = pValue === null ? '' : `, p ${short(pValue)}`
+      const numbers = `(statistic ${short(statistic)}${against}${p})`
+      const wrapped = wrapText(`${showText(detector, 30)}: ${showText(says, 400)} ${numbers}`, width - 6)
+      lines.push(...wrapped.map((line, at) => `${at === 0 ? '    - ' : '      '}${line}`))
+    }
+  }
+  if (accused.length > shown.length) lines.push(`  … and ${number(accused.length - shown.length)} more; --json FILE lists them all`)
+  return lines
+}
+
+function flaggedRows({ rows }: Report, accused: number, width: number): string[] {
+  const first = rows.flagged.slice(0, LISTED_ROWS).join(', ')
+  const more = rows.flagged.length > LISTED_ROWS ? ', …' : ''
+  const where = accused === 1 ? '' : ` in ${number(accused)} classes`
+  const text = `Flagged rows: ${number(rows.flagged.length)}${where}, most suspicious first: ${first}${more} (--json FILE gives all of them, with reasons)`
+  return wrapText(text, width)
+}
+
+function nameList(group: readonly ClassReport[], width: number): string[] {
+  const names = group.slice(0, LISTED_NAMES).map((entry) => title(entry, 24))
+  if (group.length > names.length) names.push(`… and ${number(group.length - names.length)} more`)
+  // Broken between names only.
+  const items = names.map((name, index) => (index < names.length - 1 ? `${name},` : name))
+  return wrapWords(items, width - 2).map((line) => `  ${line}`)
+}
+
+function title({ label, name }: ClassReport, maxLength = 40): string {
+  const shown = showText(label, maxLength)
+  return name === String(label) ? shown : `${shown} (${showText(name, maxLength)})`
+}
+
+/** `name` padded to `indent` columns, then `text`, wrapped under itself. */
+function field(name: string, text: string, indent: number, width: number): string[] {
+  const head = name + ' '.repeat(Math.max(2, indent - displayWidth(name)))
+  return wrapText(text, Math.max(20, width - indent)).map((line, at) => (at === 0 ? head : ' '.repeat(indent)) + line)
+}
+
+const examined = (entry: ClassReport) => entry.evidence.length > 0
+const sumRows = (group: readonly ClassReport[]) => group.reduce((sum, { rows }) => sum + rows, 0)
+const number = (value: number) => value.toLocaleString('en-US')
+const short = (value: number) => String(Number(value.toPrecision(3)))
+const amount = (value: number, noun: string) => `${number(value)} ${value === 1 ? noun : noun === 'class' ? 'classes' : `${noun}s`}`

@@ -1,0 +1,36 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { embed } from '../../src/kernels/embed.mjs'
+
+const root = join(import.meta.dirname, '..', '..')
+
+test('wgsl.gen.ts is what the shaders give; run npm run embed when it is not', () => {
+  expect(readFileSync(join(root, 'src/kernels/wgsl.gen.ts'), 'utf8')).toBe(embed(join(root, 'shaders')))
+})
+
+test('a shader becomes one constant, named in camel case, with its text unchanged', () => {
+  const text = 'fn f() {} // `tick` "quoted" \\ back\n'
+  const generated = withShaders({ 'two-words.wgsl': text, 'one.wgsl': '', 'notes.md': '' }, embed)
+  expect(generated).toContain(`export const twoWordsWgsl =\n  ${JSON.stringify(text)}\n`)
+  expect(generated.match(/export const \w+/g)).toEqual(['export const oneWgsl', 'export const twoWordsWgsl'])
+})
+
+test('a folder without shaders gives a module without constants', () => {
+  expect(withShaders({}, embed)).toMatch(/^\/\/ Generated.*\n\nexport \{\}\n$/)
+})
+
+test('a name that is not kebab-case is refused', () => {
+  expect(() => withShaders({ 'Two_Words.wgsl': '' }, embed)).toThrow('Two_Words.wgsl')
+})
+
+function withShaders<T>(files: Record<string, string>, use: (folder: string) => T): T {
+  const folder = mkdtempSync(join(tmpdir(), 'assay-embed-'))
+  try {
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text)
+    return use(folder)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}

@@ -1,0 +1,215 @@
+import { spawnSync } from 'node:child_process'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { isBuiltin } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { publint } from 'publint'
+import { formatMessage } from 'publint/utils'
+import ts from 'typescript'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { reportJsonSchema } from '../src/report/schema.js'
+
+// The package as npm would publish it: built from the sources as they are now into a folder apart (dist/ may be stale, and in use),
+// packed, unpacked into an empty project, and used there as a stranger would use it.
+const root = join(import.meta.dirname, '..')
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+const node22 = join(root, 'test/support/node-22/node_modules/.bin/node')
+const maxPackedBytes = 400_000
+const maxUnpackedBytes = 1_600_000
+
+const scratch = mkdtempSync(join(tmpdir(), 'assay-package-'))
+const project = join(scratch, 'project') // with every dependency
+const bareProject = join(scratch, 'bare-project') // without the optional one
+const installed = join(project, 'node_modules/assay')
+let tarball = ''
+let packed: { size: number; unpackedSize: number; files: { path: string }[] }
+
+beforeAll(() => {
+  const staged = join(scratch, 'staged')
+  mkdirSync(staged)
+  for (const name of ['package.json', 'README.md', 'LICENSE', ...manifest.files]) {
+    if (name !== 'dist' && existsSync(join(root, name))) cpSync(join(root, name), join(staged, name))
+  }
+  run(process.execPath, ['node_modules/tsup/dist/cli-default.js', '--silent', '--out-dir', join(staged, 'dist')], root)
+  const listing = run('npm', ['pack', staged, '--ignore-scripts', '--offline', '--json', '--pack-destination', scratch], scratch)
+  packed = JSON.parse(listing)[0]
+  tarball = join(scratch, readdirSync(scratch).find((name) => name.endsWith('.tgz')) ?? '')
+  run('tar', ['-xzf', tarball, '-C', scratch], scratch)
+  for (const [folder, packages] of [
+    [project, [...Object.keys(manifest.dependencies), ...Object.keys(manifest.peerDependencies)]],
+    [bareProject, Object.keys(manifest.dependencies)],
+  ] as const) {
+    mkdirSync(join(folder, 'node_modules'), { recursive: true })
+    writeFileSync(join(folder, 'package.json'), '{ "type": "module", "private": true }\n')
+    for (const name of packages) symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name), 'junction')
+    cpSync(join(scratch, 'package'), join(folder, 'node_modules/assay'), { recursive: true })
+  }
+}, 180_000)
+
+afterAll(() => rmSync(scratch, { recursive: true, force: true, maxRetries: 3 }))
+
+describe.each([
+  ['the Node of this checkout', process.execPath],
+  ['Node 22', node22],
+])('under %s', (_, node) => {
+  test.skipIf(!existsSync(node))('both entry points load, and are the same module', () => {
+    expect(namesOf('assay', node)).toContain('audit')
+    expect(namesOf('assay', node)).toEqual(namesOf('assay/node', node))
+  })
+
+  test.skipIf(!existsSync(node))('assay doctor runs, with and without the optional GPU package', () => {
+    for (const folder of [project, bareProject]) {
+      expect(run(node, [command(folder), 'doctor'], folder)).toMatch(/cpu/i)
+      expect(JSON.parse(run(node, [command(folder), 'doctor', '--json', '-'], folder))).toBeTypeOf('object')
+    }
+  })
+
+  test.skipIf(!existsSync(node))('the command says its version, and exits 64 on a command it does not know', () => {
+    expect(run(node, [command(project), '--version'], project).trim()).toBe(manifest.version)
+    expect(run(node, ['--input-type=module', '--eval', "import { version } from 'assay'; console.log(version)"], project).trim()).toBe(
+      manifest.version,
+    )
+    expect(spawnSync(node, [command(project), 'no-such-command'], { cwd: project }).status).toBe(64)
+  })
+})
+
+// After a wanted change: npm test -- test/package.test.ts -u
+test('the public names are these', () => {
+  const browser = namesOf('assay', process.execPath, ['--conditions=browser'])
+  expect(browser).toMatchInlineSnapshot(`
+    [
+      "AssayError",
+      "BackendError",
+      "DetectorError",
+      "InputError",
+      "OptionError",
+      "activationClustering",
+      "audit",
+      "auditWithScores",
+      "createContext",
+      "renderJson",
+      "renderTerminal",
+      "spectralSignatures",
+      "version",
+    ]
+  `)
+  const node = namesOf('assay/node', process.execPath)
+  expect(browser.filter((name) => !node.includes(name))).toEqual([])
+  expect(node.filter((name) => !browser.includes(name))).toMatchInlineSnapshot(`
+    [
+      "openAudit",
+    ]
+  `)
+})
+
+test('what a browser loads reaches no Node module and no native package', () => {
+  const packages = new Set<string>()
+  const seen = new Set<string>()
+  const visit = (path: string): void => {
+    if (seen.has(path)) return
+    seen.add(path)
+    for (const { fileName } of ts.preProcessFile(readFileSync(path, 'utf8')).importedFiles) {
+      if (fileName.startsWith('.')) visit(join(dirname(path), fileName))
+      else packages.add(fileName)
+    }
+  }
+  visit(join(installed, manifest.exports['.'].browser))
+  expect([...packages].filter((name) => isBuiltin(name) || name === 'webgpu')).toEqual([])
+})
+
+test('a strict TypeScript project can use the declarations without a setting for us', () => {
+  writeFileSync(join(project, 'use.ts'), "import * as assay from 'assay'\nimport * as node from 'assay/node'\nconsole.log(assay, node)\n")
+  const options: ts.CompilerOptions = {
+    strict: true,
+    noEmit: true,
+    module: ts.ModuleKind.NodeNext,
+    target: ts.ScriptTarget.ES2022,
+    lib: ['lib.es2023.d.ts', 'lib.esnext.disposable.d.ts', 'lib.dom.d.ts'],
+    types: [],
+  }
+  const found = ts.getPreEmitDiagnostics(ts.createProgram([join(project, 'use.ts')], options))
+  expect(found.map((one) => `${one.file?.fileName ?? ''}: ${ts.flattenDiagnosticMessageText(one.messageText, ' ')}`)).toEqual([])
+})
+
+test('the JSON Schema of the report is in the package, and is that of the code', () => {
+  expect(JSON.parse(readFileSync(join(installed, 'dist/report.schema.json'), 'utf8'))).toEqual(
+    JSON.parse(JSON.stringify(reportJsonSchema())),
+  )
+})
+
+test('publint finds nothing', async () => {
+  const { messages, pkg } = await publint({ pkgDir: installed, pack: false, strict: true })
+  expect(messages.filter(({ type }) => type !== 'suggestion').map((message) => formatMessage(message, pkg, { color: false }))).toEqual([])
+})
+
+test('the types are what the code is, however they are resolved', () => {
+  const cli = join(root, 'node_modules/@arethetypeswrong/cli/dist/index.js')
+  const args = [tarball, '--profile', 'esm-only', '--no-definitely-typed', '--no-emoji', '--no-color', '--format', 'ascii']
+  run(process.execPath, [cli, ...args], scratch)
+})
+
+test('the package holds what it needs and no more, within its size', () => {
+  const paths = packed.files.map(({ path }) => path)
+  expect(paths).toEqual(expect.arrayContaining(['LICENSE', 'NOTICE', 'README.md', 'CHANGELOG.md', 'SECURITY.md', 'dist/cli/main.js']))
+  expect(paths.filter((path) => !/^(?:dist\/.+\.(?:js|js\.map|d\.ts|schema\.json)|[A-Z]+(?:\.md)?|package\.json)$/.test(path))).toEqual([])
+  expect(readFileSync(command(project), 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/)
+  expect(statSync(tarball).size).toBe(packed.size)
+  expect(packed.size).toBeLessThan(maxPackedBytes)
+  expect(packed.unpackedSize).toBeLessThan(maxUnpackedBytes)
+})
+
+test('the lock file has every platform and names no registry', () => {
+  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as { packages: Record<string, LockedPackage> }
+  const wrong = Object.entries(packages).flatMap(([path, { resolved, integrity, link, optionalDependencies }]) => [
+    ...(resolved?.includes('://') ? [`${path}: ${resolved}`] : []),
+    ...(path.includes('node_modules/') && !link && !integrity ? [`${path}: no integrity`] : []),
+    ...Object.keys(optionalDependencies ?? {}).filter(
+      (name) => !packages[`node_modules/${name}`] && !packages[`${path}/node_modules/${name}`],
+    ),
+  ])
+  expect(wrong).toEqual([])
+})
+
+interface LockedPackage {
+  readonly resolved?: string
+  readonly integrity?: string
+  readonly link?: boolean
+  readonly optionalDependencies?: Record<string, string>
+}
+
+/** The file behind the command `assay` in a project. */
+function command(folder: string): string {
+  return join(folder, 'node_modules/assay', manifest.bin.assay)
+}
+
+/** The names that an entry point exports at run time, sorted. */
+function namesOf(entry: string, node: string, flags: readonly string[] = []): string[] {
+  const script = `import * as all from '${entry}'; console.log(JSON.stringify(Object.keys(all).sort()))`
+  return JSON.parse(run(node, [...flags, '--input-type=module', '--eval', script], project))
+}
+
+/** Runs a program without npm's own environment, and gives its output. */
+function run(program: string, args: readonly string[], cwd: string): string {
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^npm_(?!config_cache$)/i.test(name) && name !== 'NODE_OPTIONS'),
+  )
+  const { status, stdout, stderr, error } = spawnSync(program, args, {
+    cwd,
+    env,
+    encoding: 'utf8',
+    shell: process.platform === 'win32' && program === 'npm',
+  })
+  if (status !== 0) throw new Error(`${program} ${args.join(' ')}: ${error?.message ?? `exit code ${status}`}\n${stdout}\n${stderr}`)
+  return stdout
+}

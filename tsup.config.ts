@@ -1,0 +1,25 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { defineConfig } from 'tsup'
+import { reportJsonSchema } from './src/report/schema.js'
+
+export default defineConfig(({ outDir = 'dist' }) => ({
+  outDir,
+  entry: { index: 'src/index.ts', node: 'src/node.ts', 'cli/main': 'src/cli/main.ts' },
+  dts: { entry: { index: 'src/index.ts', node: 'src/node.ts' } },
+  format: 'esm',
+  target: 'es2022', // lowers `using`
+  platform: 'neutral', // the browser's build is among them: nothing may be assumed
+  removeNodeProtocol: false,
+  external: [/^node:/, 'commander', 'fflate', 'webgpu', 'zod', /^zod\//],
+  splitting: true,
+  sourcemap: true,
+  clean: true,
+  esbuildOptions(options) {
+    options.sourcesContent = false // it would nearly double the package; files and lines show in a stack trace without it
+  },
+  async onSuccess() {
+    await mkdir(outDir, { recursive: true })
+    await writeFile(join(outDir, 'report.schema.json'), `${JSON.stringify(reportJsonSchema(), null, 2)}\n`)
+  },
+}))
