@@ -1,6 +1,5 @@
-// k-means on rows of few dimensions (at most 16), every class and every restart at once. `seed` copies the rows that the host drew as
-// first centres; one Lloyd step is `assignTiles` (sums per row tile) and `finish` (tiles added in order, new centres); `distances`
-// gives each row's distance to each of its class's centres.
+// k-means on rows of few dimensions (at most 16), every class and every restart at once. One Lloyd step is `assignTiles` (sums per row
+// tile) and `finish` (tiles added in order, new centres); `distances` gives each row's distance to each of its class's centres.
 // CPU twins: src/kernels/kmeans.ts
 //
 // A centre is a row of dims + 2 numbers: its coordinates, how many rows the last step gave it, and their squared distances to the
@@ -21,9 +20,8 @@ struct Params {
 @group(0) @binding(2) var<storage, read> tiles: array<vec4u>;       // [tiles]: class in batch, first row, rows, class
 @group(0) @binding(3) var<storage, read> firstTile: array<u32>;     // [classes + 1]
 @group(0) @binding(4) var<storage, read> centres: array<f32>;       // [classes · restarts · clusters, dims + 2]
-@group(0) @binding(5) var<storage, read> picks: array<u32>;         // [classes · restarts · clusters]: row indices
-@group(0) @binding(6) var<storage, read_write> tileSums: array<f32>; // [tiles, restarts · clusters · (dims + 2)]
-@group(0) @binding(7) var<storage, read_write> result: array<f32>;
+@group(0) @binding(5) var<storage, read_write> tileSums: array<f32>; // [tiles, restarts · clusters · (dims + 2)]
+@group(0) @binding(6) var<storage, read_write> result: array<f32>;
 
 var<workgroup> chosen: array<u32, 1024>;   // 16 restarts × 64 rows
 var<workgroup> nearest: array<f32, 1024>;
@@ -35,27 +33,6 @@ fn squaredDistance(row: u32, centreAt: u32) -> f32 {
     sum += difference * difference;
   }
   return sum;
-}
-
-// One invocation: one number of one first centre.
-@compute @workgroup_size(64)
-fn seed(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_id) local: vec3u,
-) {
-  let id = (group.x + group.y * grid.x) * 64u + local.x;
-  let stride = params.dims + 2u;
-  let centre = id / stride;
-  let j = id % stride;
-  if (centre >= params.classes * params.restarts * params.clusters) {
-    return;
-  }
-  var value = 0.0;
-  if (j < params.dims) {
-    value = points[picks[centre] * params.dims + j];
-  }
-  result[id] = value;
 }
 
 @compute @workgroup_size(64)

@@ -11,39 +11,11 @@ export interface KmeansParams {
   readonly clusters: number
 }
 
-function uniforms(points: Shape, tiles: Shape | null, { classes, restarts, clusters }: KmeansParams): number[] {
-  return [points.cols, tiles?.rows ?? 0, classes, restarts, clusters]
+function uniforms(points: Shape, tiles: Shape, { classes, restarts, clusters }: KmeansParams): number[] {
+  return [points.cols, tiles.rows, classes, restarts, clusters]
 }
 
 const centreRows = ({ classes, restarts, clusters }: KmeansParams) => classes * restarts * clusters
-
-/**
- * First centres: copies of the rows that the host drew. Inputs: points `[n, dims]`, picks `[classes · restarts · clusters, 1]` uint32 row
- * indices. Output: centres `[classes · restarts · clusters, dims + 2]`. Exact.
- */
-export const kmeansSeedKernel: Kernel<KmeansParams> = {
-  id: 'kmeans-seed',
-  wgsl: kmeansWgsl,
-  tolerance: { atol: 0, rtol: 0 },
-  plan([points]: readonly Shape[], params) {
-    const output: Shape = { rows: centreRows(params), cols: (points as Shape).cols + 2, type: 'f32' }
-    const pass: Pass = {
-      entryPoint: 'seed',
-      uniforms: uniforms(points as Shape, null, params),
-      workgroups: Math.ceil((output.rows * output.cols) / 64),
-      bindings: [{ input: 0 }, null, null, null, { input: 1 }, null, 'output'],
-    }
-    return { output, scratch: [], passes: [pass] }
-  },
-  *cpu([points, picks]: readonly HostMatrix[], params, output) {
-    const { data, cols } = points as HostMatrix
-    for (let centre = 0; centre < centreRows(params); centre++) {
-      const row = (picks as HostMatrix).data[centre] as number
-      output.set(data.subarray(row * cols, (row + 1) * cols), centre * (cols + 2))
-    }
-    yield
-  },
-}
 
 /**
  * One Lloyd step. Inputs: points `[n, dims]`, tiles of at most 64 rows, first tiles, centres. Output: the new centres, their row counts
@@ -67,13 +39,13 @@ export const kmeansStepKernel: Kernel<KmeansParams> = {
           entryPoint: 'assignTiles',
           uniforms: words,
           workgroups: count,
-          bindings: [{ input: 0 }, { input: 1 }, null, { input: 3 }, null, { scratch: 0 }],
+          bindings: [{ input: 0 }, { input: 1 }, null, { input: 3 }, { scratch: 0 }],
         },
         {
           entryPoint: 'finish',
           uniforms: words,
           workgroups: Math.ceil((params.classes * perClass) / 64),
-          bindings: [null, null, { input: 2 }, { input: 3 }, null, { scratch: 0 }, 'output'],
+          bindings: [null, null, { input: 2 }, { input: 3 }, { scratch: 0 }, 'output'],
         },
       ],
     }
@@ -157,7 +129,7 @@ export const kmeansDistancesKernel: Kernel<KmeansParams> = {
       entryPoint: 'distances',
       uniforms: uniforms(points as Shape, tiles as Shape, params),
       workgroups: (tiles as Shape).rows,
-      bindings: [{ input: 0 }, { input: 1 }, null, { input: 2 }, null, null, 'output'],
+      bindings: [{ input: 0 }, { input: 1 }, null, { input: 2 }, null, 'output'],
     }
     return { output: { rows: (points as Shape).rows, cols: params.clusters, type: 'f32' }, scratch: [], passes: [pass] }
   },

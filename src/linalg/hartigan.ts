@@ -16,8 +16,8 @@ const maxSweeps = 100
 /**
  * Improves a k-means solution by moving single rows (Hartigan 1975; Telgarsky & Vattani, AISTATS 2010): a row goes to another cluster where
  * that lowers the sum of squares counting that both centres move with it. Every optimum of this is one of Lloyd's, not the other way
- * round, so it leaves Lloyd's shallow optima. Rows are visited in order, so the result is reproducible. `centres: [clusters, dims]` is
- * where it starts. Float64; a handful of sweeps of n · clusters · dims operations.
+ * round, so it leaves Lloyd's shallow optima. Rows move in order of what their move gains, so the result does not hang on the order of the
+ * rows. `centres: [clusters, dims]` is where it starts. Float64; a handful of sweeps of n · clusters · dims operations.
  */
 export function exchange({ points, dims, clusters }: Partition, centres: ArrayLike<number>): ExchangeOptimum {
   const rows = points.length / dims
@@ -34,13 +34,20 @@ export function exchange({ points, dims, clusters }: Partition, centres: ArrayLi
     const size = sizes[k] as number
     for (let j = 0; j < dims; j++) at[k * dims + j] = size > 0 ? (at[k * dims + j] as number) / size : (centres[k * dims + j] as number)
   }
-  for (let sweep = 0, moved = true; moved && sweep < maxSweeps; sweep++) {
-    moved = false
+  const gains = new Float64Array(rows)
+  for (let sweep = 0; sweep < maxSweeps; sweep++) {
+    const movers: number[] = []
     for (let i = 0; i < rows; i++) {
+      const { gain } = bestMove(points, i * dims, { from: assigned[i] as number, at, dims, sizes })
+      gains[i] = gain
+      if (gain > 0) movers.push(i)
+    }
+    if (movers.length === 0) break
+    movers.sort((a, b) => (gains[b] as number) - (gains[a] as number) || a - b)
+    for (const i of movers) {
       const from = assigned[i] as number
-      const to = betterCluster(points, i * dims, { from, at, dims, sizes })
-      if (to === from) continue
-      moved = true
+      const { to, gain } = bestMove(points, i * dims, { from, at, dims, sizes })
+      if (gain <= 0) continue
       assigned[i] = to
       const before = sizes[from] as number
       const after = sizes[to] as number
@@ -65,23 +72,20 @@ interface Move {
   readonly sizes: Float64Array
 }
 
-/** The cluster that a row is best in, all clusters' centres moving as it moves; `from` where no move gains. */
-function betterCluster(points: Float32Array, point: number, { from, at, dims, sizes }: Move): number {
+/** The cluster that a row is best in, all centres moving as it moves, and what the move takes off the sum of squares (0: stay). */
+function bestMove(points: Float32Array, point: number, { from, at, dims, sizes }: Move): { to: number; gain: number } {
   const size = sizes[from] as number
-  if (size <= 1) return from
+  if (size <= 1) return { to: from, gain: 0 }
+  const cost = (size / (size - 1)) * squaredDistance(points, point, at, from * dims, dims)
   // A gain below 1e-12 of the cost is rounding: moving for it could go round in circles.
-  let bestCost = (size / (size - 1)) * squaredDistance(points, point, at, from * dims, dims) * (1 - 1e-12)
-  let best = from
+  let best = { to: from, gain: cost * 1e-12 }
   for (let k = 0; k < sizes.length; k++) {
     if (k === from) continue
     const other = sizes[k] as number
-    const cost = (other / (other + 1)) * squaredDistance(points, point, at, k * dims, dims)
-    if (cost < bestCost) {
-      bestCost = cost
-      best = k
-    }
+    const gain = cost - (other / (other + 1)) * squaredDistance(points, point, at, k * dims, dims)
+    if (gain > best.gain) best = { to: k, gain }
   }
-  return best
+  return best.to === from ? { to: from, gain: 0 } : best
 }
 
 function nearest(points: Float32Array, point: number, centres: Float64Array, dims: number): number {

@@ -98,10 +98,13 @@ function applyTwoSided(z: Float64Array, n: number, from: number, v: Float64Array
 /** Diagonalises the tridiagonal matrix by QL with implicit (Wilkinson) shifts, rotating the rows of `z` along. */
 function implicitQl(d: Float64Array, e: Float64Array, z: Float64Array, n: number): void {
   const at = (values: Float64Array, i: number) => values[i] as number
+  // Small against the whole matrix, not against its neighbours: in a null space all neighbours are rounding.
+  let negligible = 0
+  for (let i = 0; i < n; i++) negligible = Math.max(negligible, Number.EPSILON * (Math.abs(at(d, i)) + Math.abs(at(e, i))))
   for (let low = 0; low < n; low++) {
     for (let iteration = 0; ; iteration++) {
       let m = low
-      while (m < n - 1 && Math.abs(at(e, m)) > Number.EPSILON * (Math.abs(at(d, m)) + Math.abs(at(d, m + 1)))) m++
+      while (m < n - 1 && Math.abs(at(e, m)) > negligible) m++
       if (m === low) break
       if (iteration === 60) throw new RangeError('symmetricEigen: the QL iteration did not converge; is the input finite?')
       const p = (at(d, low + 1) - at(d, low)) / (2 * at(e, low))

@@ -79,7 +79,7 @@ function gramIsCheaper(set: ResidentSet, width: number): boolean {
   const { rows } = set.x
   const size = set.paddedCols
   const classes = set.set.classes.length
-  const largestClass = Math.max(...set.set.classes.map((info) => info.rows))
+  const largestClass = set.set.classes.reduce((largest, info) => Math.max(largest, info.rows), 0)
   if (gramBytesPerClass(largestClass, size) > set.context.backend.maxBindingBytes) return false
   const steps = 8
   const gramOperations = (rows * size * size) / 2 + classes * steps * width * size * size
@@ -106,7 +106,7 @@ async function byGram(set: ResidentSet, k: number, width: number): Promise<Pairs
     const host = await set.context.backend.read(matrices)
     for (let c = first; c < end; c++) {
       const a = host.subarray((c - first) * size * size, (c - first + 1) * size * size)
-      pairs.push(size <= denseSize ? dense(a, size, k) : iterate(set, a, { size, width, wanted: k }))
+      pairs.push(size <= denseSize ? dense(a, size, k) : await iterate(set, a, { size, width, wanted: k }))
       await pause()
       set.context.signal?.throwIfAborted()
     }
@@ -120,13 +120,15 @@ function dense(a: Float32Array, size: number, k: number): Pairs {
   return { values: values.slice(0, k), vectors: Array.from({ length: k }, (_, i) => vectors.slice(i * size, (i + 1) * size)) }
 }
 
-function iterate(set: ResidentSet, a: Float32Array, shape: { size: number; width: number; wanted: number }): Pairs {
+async function iterate(set: ResidentSet, a: Float32Array, shape: { size: number; width: number; wanted: number }): Promise<Pairs> {
   const { size, width } = shape
   const solver = new BlockKrylov(startBlock(set, width), { ...shape, tolerance: 1e-7 })
   const applied = new Float64Array(width * size)
   while (!solver.done) {
     multiply(a, solver.block, { size, width }, applied)
     solver.accept(applied)
+    await pause()
+    set.context.signal?.throwIfAborted()
   }
   return solver
 }

@@ -1,4 +1,5 @@
 import { Rng } from '../../src/core/rng.js'
+import { symmetricEigen } from '../../src/linalg/symmetric-eigen.js'
 
 /** A local optimum of 2-means: its inertia and the rows of its smaller cluster. */
 export interface Optimum {
@@ -54,47 +55,25 @@ function distance(points: Float64Array, at: number, centre: Float64Array): numbe
   return sum
 }
 
-/** Coordinates of the rows on their `k` leading principal components, float64, by power iteration with deflation on the covariance. */
-export function naivePca(x: Float32Array, rows: readonly number[], cols: number, k: number): Float64Array {
+/** Coordinates of the rows on their `k` leading principal components, float64, from the covariance summed row by row. */
+export function naivePca(x: Float32Array, rows: readonly number[], { cols, k }: { cols: number; k: number }): Float64Array {
   const mean = new Float64Array(cols)
   for (const row of rows) for (let j = 0; j < cols; j++) mean[j] = (mean[j] as number) + (x[row * cols + j] as number) / rows.length
+  const scatter = new Float64Array(cols * cols)
   const centred = rows.map((row) => mean.map((value, j) => (x[row * cols + j] as number) - value))
-  const scatter = Array.from({ length: cols }, () => new Float64Array(cols))
   for (const row of centred) {
     for (let i = 0; i < cols; i++) {
-      const value = row[i] as number
-      if (value !== 0)
-        for (let j = 0; j < cols; j++)
-          (scatter[i] as Float64Array)[j] = ((scatter[i] as Float64Array)[j] as number) + value * (row[j] as number)
+      for (let j = 0; j < cols; j++) scatter[i * cols + j] = (scatter[i * cols + j] as number) + (row[i] as number) * (row[j] as number)
     }
   }
-  const directions: Float64Array[] = []
-  for (let component = 0; component < k; component++) {
-    let v = Float64Array.from({ length: cols }, (_, j) => Math.sin(1 + j * (component + 1)))
-    for (let iteration = 0; iteration < 2000; iteration++) {
-      let next = Float64Array.from(scatter, (row) => row.reduce((sum, value, j) => sum + value * (v[j] as number), 0))
-      for (const d of directions) {
-        const weight = d.reduce((sum, value, j) => sum + value * (next[j] as number), 0)
-        next = next.map((value, j) => value - weight * (d[j] as number))
-      }
-      const length = Math.sqrt(next.reduce((sum, value) => sum + value * value, 0))
-      if (length < 1e-9) {
-        next.fill(0)
-        v = next
-        break
-      }
-      next = next.map((value) => value / length)
-      const change = Math.sqrt(next.reduce((sum, value, j) => sum + (value - (v[j] as number)) ** 2, 0))
-      v = next
-      if (change < 1e-10) break
-    }
-    directions.push(v)
-  }
+  const { vectors } = symmetricEigen(scatter, cols)
   const out = new Float64Array(rows.length * k)
   centred.forEach((row, i) => {
-    directions.forEach((v, component) => {
-      out[i * k + component] = row.reduce((sum, value, j) => sum + value * (v[j] as number), 0)
-    })
+    for (let component = 0; component < k; component++) {
+      let sum = 0
+      for (let j = 0; j < cols; j++) sum += (row[j] as number) * (vectors[component * cols + j] as number)
+      out[i * k + component] = sum
+    }
   })
   return out
 }

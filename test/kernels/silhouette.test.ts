@@ -1,0 +1,67 @@
+import { readFileSync } from 'node:fs'
+import { expect, it } from 'vitest'
+import { toActivationSet } from '../../src/core/activation-set.js'
+import { ResidentSet } from '../../src/core/resident-set.js'
+import { Rng } from '../../src/core/rng.js'
+import { silhouette, silhouetteKernel } from '../../src/kernels/silhouette.js'
+import { describeEachBackend } from '../support/each-backend.js'
+import { expectParity, uploadRandom } from '../support/parity.js'
+
+interface Golden {
+  readonly cases: readonly { name: string; x: { rows: number; cols: number; data: number[] }; labels: number[]; samples: number[] }[]
+}
+const golden = JSON.parse(readFileSync(new URL('../fixtures/detectors/silhouette.json', import.meta.url), 'utf8')) as Golden
+
+/** Rousseeuw's definition, word by word. */
+function naiveSilhouette(points: number[][], cluster: number[]): number[] {
+  const distance = (a: number[], b: number[]) => Math.hypot(...a.map((value, j) => value - (b[j] as number)))
+  return points.map((point, i) => {
+    const mean = (k: number) => {
+      const others = points.filter((_, o) => o !== i && cluster[o] === k)
+      return others.reduce((sum, other) => sum + distance(point, other), 0) / others.length
+    }
+    const own = cluster[i] as number
+    const a = mean(own)
+    const b = Math.min(...[...new Set(cluster)].filter((k) => k !== own).map(mean))
+    return Number.isNaN(a) || !Number.isFinite(b) || Math.max(a, b) === 0 ? 0 : (b - a) / Math.max(a, b)
+  })
+}
+
+describeEachBackend('silhouettes', ({ shared }) => {
+  it.each(golden.cases)('agree with scikit-learn: $name', async ({ x, labels, samples }) => {
+    const context = await shared()
+    using set = await ResidentSet.upload(context, toActivationSet({ activations: x, labels: new Uint8Array(x.rows) }))
+    using points = context.backend.upload({ data: Float32Array.from(x.data), rows: x.rows, cols: x.cols, type: 'f32' })
+    using result = silhouette(set, points, Uint32Array.from(labels))
+    expectParity(silhouetteKernel as never, await context.backend.read(result), samples)
+  })
+
+  it.each([
+    { name: 'classes of many sizes', rows: [1, 2, 63, 64, 65, 150], dims: 10, clusters: 2 },
+    { name: 'four clusters on sixteen dimensions', rows: [130, 40], dims: 16, clusters: 4 },
+    { name: 'one dimension, three clusters', rows: [50], dims: 1, clusters: 3 },
+  ])('agree with the definition: $name', async ({ rows, dims, clusters }) => {
+    const context = await shared()
+    using set = await uploadRandom(context, { name: '', rows, features: 3 })
+    const rng = new Rng(9)
+    const n = rows.reduce((sum, count) => sum + count, 0)
+    const data = Float32Array.from({ length: n * dims }, () => rng.normal())
+    const cluster = Uint32Array.from({ length: n }, () => rng.below(clusters))
+    using points = context.backend.upload({ data, rows: n, cols: dims, type: 'f32' })
+    using result = silhouette(set, points, cluster)
+    const expected = rows.flatMap((count, c) => {
+      const start = set.set.starts[c] as number
+      const own = Array.from({ length: count }, (_, i) => Array.from(data.subarray((start + i) * dims, (start + i + 1) * dims)))
+      return naiveSilhouette(own, Array.from(cluster.subarray(start, start + count)))
+    })
+    expectParity(silhouetteKernel as never, await context.backend.read(result), expected)
+  })
+
+  it('are 0 where all rows coincide', async () => {
+    const context = await shared()
+    using set = await uploadRandom(context, { name: '', rows: [6], features: 2 })
+    using points = context.backend.upload({ data: new Float32Array(12).fill(3), rows: 6, cols: 2, type: 'f32' })
+    using result = silhouette(set, points, Uint32Array.of(0, 0, 1, 1, 1, 0))
+    expect([...(await context.backend.read(result))]).toEqual([0, 0, 0, 0, 0, 0])
+  })
+})
