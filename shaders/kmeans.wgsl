@@ -1,10 +1,10 @@
-// k-means on rows of few dimensions (at most 16), every class and every restart at once. One Lloyd step is `assignTiles` (sums per row
+// k-means on rows of few dimensions (at most 16) into at most 4 clusters, every class and every restart at once. One Lloyd step is `assignTiles` (sums per row
 // tile) and `finish` (tiles added in order, new centres); `distances` gives each row's distance to each of its class's centres.
 // CPU twins: src/kernels/kmeans.ts
 //
 // A centre is a row of dims + 2 numbers: its coordinates, how many rows the last step gave it, and their squared distances to the
 // centre they were given to. Ties go to the lower centre; a centre that gets no row stays where it was. No atomics: the threads of
-// a workgroup first assign its 64 rows, then each adds up its own share of the sums in row order.
+// a workgroup first assign its 64 rows, then each adds up one number of one restart in row order, for all clusters at once.
 // Workgroup memory: 16 restarts × 64 rows × 8 bytes = 8 KiB, restarts beyond 16 in further rounds.
 
 struct Params {
@@ -68,23 +68,22 @@ fn assignTiles(
       }
     }
     workgroupBarrier();
-    for (var e = local.x; e < rounds * params.clusters * stride; e += 64u) {
+    for (var e = local.x; e < rounds * stride; e += 64u) {
       let j = e % stride;
-      let k = (e / stride) % params.clusters;
-      let r = e / (stride * params.clusters);
-      var total = 0.0;
+      let r = e / stride;
+      var totals = vec4f(0.0); // one a cluster
       for (var row = 0u; row < tile.z; row++) {
-        if (chosen[r * 64u + row] == k) {
-          if (j < params.dims) {
-            total += points[(tile.y + row) * params.dims + j];
-          } else if (j == params.dims) {
-            total += 1.0;
-          } else {
-            total += nearest[r * 64u + row];
-          }
+        var value = 1.0;
+        if (j < params.dims) {
+          value = points[(tile.y + row) * params.dims + j];
+        } else if (j > params.dims) {
+          value = nearest[r * 64u + row];
         }
+        totals += select(vec4f(0.0), vec4f(value), vec4u(chosen[r * 64u + row]) == vec4u(0u, 1u, 2u, 3u));
       }
-      tileSums[index * perClass * stride + firstRestart * params.clusters * stride + e] = total;
+      for (var k = 0u; k < params.clusters; k++) {
+        tileSums[index * perClass * stride + ((firstRestart + r) * params.clusters + k) * stride + j] = totals[k];
+      }
     }
   }
 }

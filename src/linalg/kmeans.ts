@@ -9,6 +9,8 @@ import { exchange } from './hartigan.js'
 const rowsPerTile = 64
 /** Lloyd steps between two looks at the centres. */
 const stepsPerRead = 8
+/** Far starts take longer than starts near a solution; what is left to do after these steps, the exchange does. */
+const maxSteps = (round: number) => (round === 0 ? 32 : 16)
 /** Rounds of restarts near the best solutions so far, how many of those are kept, and how far off (in standard deviations) to start. */
 const refinementRounds = 2
 const keptSolutions = 3
@@ -60,7 +62,7 @@ export async function kmeans(
   const startOptions = { spread, rngs, clusters, restarts, dims }
   let centres = firstCentres(startOptions)
   for (let round = 0; round <= refinementRounds; round++) {
-    const found = await lloyd(set, points, centres, { classes: classes.length, restarts, clusters })
+    const found = await lloyd(set, points, centres, { classes: classes.length, restarts, clusters, maxSteps: maxSteps(round) })
     for (let c = 0; c < classes.length; c++) {
       const rows = coordinates.subarray((starts[c] as number) * dims, (starts[c + 1] as number) * dims)
       const improved = distinct(solutionsOf(found, c, { clusters, restarts, dims })).map(({ centres }) =>
@@ -103,14 +105,18 @@ function firstCentres({ spread, rngs, clusters, restarts, dims }: Starts): Float
   return centres
 }
 
+interface LloydOptions extends KmeansParams {
+  readonly maxSteps: number
+}
+
 /** Lloyd steps for all classes and restarts until no centre moves, or long enough for the exchange to finish the rest. */
-async function lloyd(set: ResidentSet, points: DeviceMatrix, start: Float32Array, params: KmeansParams): Promise<Float32Array> {
+async function lloyd(set: ResidentSet, points: DeviceMatrix, start: Float32Array, options: LloydOptions): Promise<Float32Array> {
   const { backend } = set.context
   const { tiles, firstTile } = set.rowTiles(rowsPerTile)
   const stride = points.cols + 2
   let centres = backend.upload({ data: start, rows: start.length / stride, cols: stride, type: 'f32' })
   const step = () => {
-    const next = backend.run(kmeansStepKernel, [points, tiles, firstTile, centres], params)
+    const next = backend.run(kmeansStepKernel, [points, tiles, firstTile, centres], options)
     centres[dispose]()
     centres = next
   }
@@ -119,7 +125,7 @@ async function lloyd(set: ResidentSet, points: DeviceMatrix, start: Float32Array
     for (let steps = 0; ; ) {
       for (let i = 0; i < stepsPerRead; i++, steps++) step()
       const after = await backend.read(centres)
-      if (steps >= 4 * stepsPerRead || sameCentres(before, after, stride)) return after
+      if (steps >= options.maxSteps || sameCentres(before, after, stride)) return after
       before = after
     }
   } finally {

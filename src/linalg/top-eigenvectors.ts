@@ -1,7 +1,9 @@
 import { classIsConstant } from '../core/activation-set.js'
 import type { DeviceMatrix } from '../core/backend.js'
+import { DetectorError } from '../core/errors.js'
 import { pause } from '../core/pause.js'
 import type { ResidentSet } from '../core/resident-set.js'
+import { showText } from '../core/untrusted-text.js'
 import { gram, gramBytesPerClass } from '../kernels/gram.js'
 import { applyWidth, gramApply } from '../kernels/gram-apply.js'
 import { BlockKrylov } from './block-krylov.js'
@@ -51,6 +53,7 @@ function leading(set: ResidentSet, pairs: readonly Pairs[], k: number): ClassDir
   const values = new Float64Array(pairs.length * k)
   const directions = new Float32Array(pairs.length * k * size)
   const ranks = pairs.map((pair, c) => {
+    if (!pair.values.every(Number.isFinite)) throw tooLarge(set, c)
     // Equal rows leave nothing but rounding, which would pass for directions: their rank is 0.
     const largest = classIsConstant(set.set, c) ? Number.POSITIVE_INFINITY : Math.max(pair.values[0] ?? 0, 0)
     let rank = 0
@@ -63,6 +66,15 @@ function leading(set: ResidentSet, pairs: readonly Pairs[], k: number): ClassDir
   })
   const uploaded = set.own(set.context.backend.upload({ data: directions, rows: pairs.length * k, cols: size, type: 'f32' }))
   return { directions: uploaded, k, values, ranks }
+}
+
+function tooLarge(set: ResidentSet, c: number): DetectorError {
+  const label = showText(set.set.classes[c]?.label)
+  return new DetectorError(
+    'overflow',
+    `principal directions: class ${label} has values whose squares add up to more than float32 holds (3.4e38); scale all activations down by one factor`,
+    { label },
+  )
 }
 
 interface Pairs {
