@@ -17,6 +17,20 @@ function held(): Held {
   return global[key]
 }
 
+/**
+ * Dawn writes two lines of its own to stderr where Linux has no Vulkan loader, and then finds no adapter: looking for the loader first
+ * keeps the terminal clean. (Opening a library that is no Node module always throws; the message tells whether it was there.)
+ */
+function lacksVulkan(): boolean {
+  if (process.platform !== 'linux') return false
+  try {
+    process.dlopen({ exports: {} }, 'libvulkan.so.1')
+  } catch (error) {
+    return /cannot open shared object file/.test((error as Error).message)
+  }
+  return false
+}
+
 /** Opens WebGPU through the optional native package `webgpu` (Dawn); says why where that is not installed or does not load. */
 export async function openNodeGpu(): Promise<GpuAccess> {
   let dawn: typeof import('webgpu')
@@ -29,6 +43,7 @@ export async function openNodeGpu(): Promise<GpuAccess> {
       : `the optional package "webgpu" does not load here: ${(cause as Error).message.split('\n', 1)[0]}`
     return { gpu: null, reason, cause }
   }
+  if (lacksVulkan()) return { gpu: null, reason: 'this machine has no Vulkan loader (libvulkan.so.1), so WebGPU finds no adapter' }
   const record = held()
   record.gpu ??= dawn.create([])
   record.users++

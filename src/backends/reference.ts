@@ -48,7 +48,10 @@ export class ReferenceBackend implements Backend {
       this.#stopIfAsked()
       return { ...output, data }
     })
-    this.#queue = work.catch(() => undefined)
+    this.#queue = work.then(
+      () => undefined,
+      () => undefined,
+    )
     return this.#matrix(output, work)
   }
 
@@ -83,7 +86,6 @@ export class ReferenceBackend implements Backend {
   #own(matrix: DeviceMatrix): CpuMatrix {
     if (!(matrix instanceof CpuMatrix))
       throw new BackendError('foreign-matrix', 'cpu: a matrix of another backend was passed; read it there and upload it here')
-    matrix.check()
     return matrix
   }
 }
@@ -93,7 +95,7 @@ class CpuMatrix implements DeviceMatrix {
   readonly cols: number
   readonly type: ElementType
   readonly byteLength: number
-  readonly #content: Promise<HostMatrix>
+  #content: Promise<HostMatrix> | null
   #release: (() => void) | null
 
   constructor(shape: { rows: number; cols: number; type: ElementType }, content: Promise<HostMatrix>, release: () => void) {
@@ -106,14 +108,13 @@ class CpuMatrix implements DeviceMatrix {
   }
 
   get content(): Promise<HostMatrix> {
+    if (!this.#content) throw new BackendError('disposed', `cpu: a ${this.rows} × ${this.cols} matrix was used after it was disposed`)
     return this.#content
   }
 
-  check(): void {
-    if (!this.#release) throw new BackendError('disposed', `cpu: a ${this.rows} × ${this.cols} matrix was used after it was disposed`)
-  }
-
+  /** Lets go of the values, so that a handle that is still held somewhere does not keep their memory. */
   [dispose](): void {
+    this.#content = null
     this.#release?.()
     this.#release = null
   }

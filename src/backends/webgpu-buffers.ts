@@ -39,24 +39,24 @@ export class BufferLedger {
     return this.create(shape.rows * shape.cols * 4, bufferUsage.storage | bufferUsage.copySource | bufferUsage.copyDestination)
   }
 
-  /** Copies `byteLength` bytes of `source` to the host. An abort ends the wait: the staging buffer goes, and mapping rejects. */
-  async readBack(source: GPUBuffer, byteLength: number, signal: AbortSignal | undefined): Promise<ArrayBuffer> {
+  /** Enqueues a copy of `source`'s first `byteLength` bytes into a buffer that the host can map. */
+  stage(source: GPUBuffer, byteLength: number): CountedBuffer {
     const staging = this.create(byteLength, bufferUsage.mapRead | bufferUsage.copyDestination)
-    const stop = () => staging.destroy()
-    signal?.addEventListener('abort', stop, { once: true })
+    const encoder = this.device.createCommandEncoder()
+    if (byteLength > 0) encoder.copyBufferToBuffer(source, 0, staging.buffer, 0, byteLength)
+    this.device.queue.submit([encoder.finish()])
+    return staging
+  }
+
+  /** Waits for a staged copy and takes it to the host. The buffer goes in any case; an abort ends the wait: mapping rejects. */
+  async take(staging: CountedBuffer, byteLength: number, signal: AbortSignal | undefined): Promise<ArrayBuffer> {
+    signal?.addEventListener('abort', staging.destroy, { once: true })
     try {
-      const encoder = this.device.createCommandEncoder()
-      const size = Math.ceil(byteLength / 4) * 4
-      if (size > 0) encoder.copyBufferToBuffer(source, 0, staging.buffer, 0, size)
-      this.device.queue.submit([encoder.finish()])
       await staging.buffer.mapAsync(mapModeRead)
       signal?.throwIfAborted()
       return staging.buffer.getMappedRange().slice(0, byteLength)
-    } catch (error) {
-      signal?.throwIfAborted()
-      throw error
     } finally {
-      signal?.removeEventListener('abort', stop)
+      signal?.removeEventListener('abort', staging.destroy)
       staging.destroy()
     }
   }
@@ -73,19 +73,26 @@ export class GpuMatrix implements DeviceMatrix {
   readonly cols: number
   readonly type: ElementType
   readonly byteLength: number
+  /** Tells whose matrix it is. */
+  readonly ledger: BufferLedger
   readonly #buffer: CountedBuffer
   #disposed = false
 
-  constructor(shape: Shape, buffer: CountedBuffer) {
+  constructor(shape: Shape, buffer: CountedBuffer, ledger: BufferLedger) {
     this.rows = shape.rows
     this.cols = shape.cols
     this.type = shape.type
     this.byteLength = shape.rows * shape.cols * 4
     this.#buffer = buffer
+    this.ledger = ledger
+  }
+
+  check(): void {
+    if (this.#disposed) throw new BackendError('disposed', `webgpu: a ${this.rows} × ${this.cols} matrix was used after it was disposed`)
   }
 
   get buffer(): GPUBuffer {
-    if (this.#disposed) throw new BackendError('disposed', `webgpu: a ${this.rows} × ${this.cols} matrix was used after it was disposed`)
+    this.check()
     return this.#buffer.buffer
   }
 

@@ -20,7 +20,7 @@ export class WebGpuBackend implements Backend {
   readonly #release: () => void
   readonly #pipelines = new Map<string, GPUComputePipeline>()
   readonly #modules = new Map<string, GPUShaderModule>()
-  readonly #checks: Promise<void>[] = []
+  readonly #checks = new Set<Promise<void>>()
   #failure: BackendError | null = null
   #disposed = false
 
@@ -46,10 +46,10 @@ export class WebGpuBackend implements Backend {
     if (matrix.data.length !== matrix.rows * matrix.cols)
       throw new RangeError(`upload: ${matrix.data.length} values for ${matrix.rows} × ${matrix.cols}`)
     this.#checkSize(matrix.data.byteLength, 'upload')
-    return this.#scoped('upload', () => {
-      const buffer = this.#ledger.storage(matrix)
+    return this.#scoped('upload', (made) => {
+      const buffer = made(this.#ledger.storage(matrix))
       this.#device.queue.writeBuffer(buffer.buffer, 0, matrix.data as Float32Array<ArrayBuffer>)
-      return new GpuMatrix(matrix, buffer)
+      return new GpuMatrix(matrix, buffer, this.#ledger)
     })
   }
 
@@ -58,10 +58,11 @@ export class WebGpuBackend implements Backend {
     const sources = inputs.map((input) => this.#own(input))
     const plan = kernel.plan(sources, params)
     for (const shape of [plan.output, ...plan.scratch]) this.#checkSize(shape.rows * shape.cols * 4, kernel.id)
-    return this.#scoped(kernel.id, () => {
-      const output = this.#ledger.storage(plan.output)
-      const scratch = plan.scratch.map((shape) => this.#ledger.storage(shape))
-      const uniforms = this.#uniforms(plan.passes)
+    return this.#scoped(kernel.id, (made) => {
+      const output = made(this.#ledger.storage(plan.output))
+      const scratch = plan.scratch.map((shape) => made(this.#ledger.storage(shape)))
+      const uniforms = made(this.#ledger.create(plan.passes.length * uniformAlignment, bufferUsage.uniform, true))
+      writeUniforms(uniforms, plan.passes)
       const resolve = (binding: Binding) =>
         binding === 'output'
           ? output.buffer
@@ -88,23 +89,26 @@ export class WebGpuBackend implements Backend {
       this.#device.queue.submit([encoder.finish()])
       // Destroying a buffer leaves work alone that was submitted before.
       for (const buffer of [...scratch, uniforms]) buffer.destroy()
-      return new GpuMatrix(plan.output, output)
+      return new GpuMatrix(plan.output, output, this.#ledger)
     })
   }
 
   async read(matrix: DeviceMatrix): Promise<Float32Array> {
     this.#check()
     const source = this.#own(matrix)
-    let bytes: ArrayBuffer | null = null
+    const what = `reading a ${matrix.rows} × ${matrix.cols} matrix`
+    const staged = this.#scoped(what, (made) => made(this.#ledger.stage(source.buffer, source.byteLength)))
     try {
-      bytes = await this.#ledger.readBack(source.buffer, source.byteLength, this.#signal)
+      const bytes = await this.#ledger.take(staged, source.byteLength, this.#signal)
+      await Promise.all(this.#checks)
+      if (this.#failure) throw this.#failure
+      return matrix.type === 'u32' ? Float32Array.from(new Uint32Array(bytes)) : new Float32Array(bytes)
     } catch (error) {
       this.#signal?.throwIfAborted()
-      this.#fail('read-failed', `reading a ${matrix.rows} × ${matrix.cols} matrix failed: ${(error as Error).message}`, error)
+      await Promise.all(this.#checks) // They may know why the read failed.
+      this.#fail('read-failed', `${what} failed: ${(error as Error).message}`, error)
+      throw this.#failure
     }
-    await Promise.all(this.#checks.splice(0))
-    if (this.#failure) throw this.#failure
-    return matrix.type === 'u32' ? Float32Array.from(new Uint32Array(bytes as ArrayBuffer)) : new Float32Array(bytes as ArrayBuffer)
   }
 
   [dispose](): void {
@@ -114,13 +118,21 @@ export class WebGpuBackend implements Backend {
     void this.#device.lost.then(this.#release)
   }
 
-  /** Runs `work` inside error scopes; what they catch is thrown by the next read. */
-  #scoped<T>(what: string, work: () => T): T {
+  /** Runs `work` inside error scopes; what they catch is thrown by the next read. Where `work` throws, the buffers that it `made` go. */
+  #scoped<T>(what: string, work: (made: (buffer: CountedBuffer) => CountedBuffer) => T): T {
+    const buffers: CountedBuffer[] = []
     this.#device.pushErrorScope('out-of-memory')
     this.#device.pushErrorScope('internal')
     this.#device.pushErrorScope('validation')
     try {
-      return work()
+      return work((buffer) => {
+        buffers.push(buffer)
+        return buffer
+      })
+    } catch (error) {
+      for (const buffer of buffers) buffer.destroy()
+      this.#fail('run-failed', `${what}: ${(error as Error).message}`, error)
+      throw this.#failure
     } finally {
       for (const kind of ['shader-error', 'internal-error', 'out-of-memory'] as const) {
         const check = this.#device.popErrorScope().then(
@@ -129,7 +141,8 @@ export class WebGpuBackend implements Backend {
           },
           () => undefined, // The device is gone; its loss is reported of itself.
         )
-        this.#checks.push(check)
+        this.#checks.add(check)
+        void check.then(() => this.#checks.delete(check))
       }
     }
   }
@@ -168,20 +181,19 @@ export class WebGpuBackend implements Backend {
     return pipeline
   }
 
-  /** One buffer for the uniform blocks of all passes, 256 bytes apart. */
-  #uniforms(passes: readonly Pass[]): CountedBuffer {
-    const uniforms = this.#ledger.create(passes.length * uniformAlignment, bufferUsage.uniform, true)
-    const words = new Uint32Array(uniforms.buffer.getMappedRange())
-    passes.forEach((pass, index) => {
-      words.set(pass.uniforms, (index * uniformAlignment) / 4)
-    })
-    uniforms.buffer.unmap()
-    return uniforms
-  }
-
   #own(matrix: DeviceMatrix): GpuMatrix {
-    if (!(matrix instanceof GpuMatrix))
+    if (!(matrix instanceof GpuMatrix) || matrix.ledger !== this.#ledger)
       throw new BackendError('foreign-matrix', 'webgpu: a matrix of another backend was passed; read it there and upload it here')
+    matrix.check()
     return matrix
   }
+}
+
+/** One buffer holds the uniform blocks of all passes, 256 bytes apart. */
+function writeUniforms({ buffer }: CountedBuffer, passes: readonly Pass[]): void {
+  const words = new Uint32Array(buffer.getMappedRange())
+  passes.forEach((pass, index) => {
+    words.set(pass.uniforms, (index * uniformAlignment) / 4)
+  })
+  buffer.unmap()
 }

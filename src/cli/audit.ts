@@ -40,9 +40,9 @@ export function addAuditCommand(program: Command, io: Io, finish: (code: ExitCod
     .command('audit')
     .summary('look for poisoned rows in a training set')
     .description(
-      'Looks for poisoned rows in a training set, given the activations of its rows in the model and their labels.\n\nPATH is a folder with activations.npy and labels.npy, or a file that holds both (.npz, .safetensors).',
+      'Looks for poisoned rows in a training set, given the activations of its rows in the model and their labels.\n\nPATH is a folder with activations.npy and labels.npy, a .npz file that holds both, or an activations .npy file with --labels.',
     )
-    .argument('<PATH>', 'audit folder, or a file with activations and labels')
+    .argument('<PATH>', 'audit folder, or a file with activations')
     .option('--json <FILE>', 'write the report as JSON; - writes it to stdout, and nothing else there', text)
     .option('--scores <FILE.npy>', 'write one combined suspicion per row (float32)', text)
     .option('--detector-scores <DIR>', "write each detector's scores to DIR/<detector id>.npy", text)

@@ -83,17 +83,17 @@ export const activationClustering: Detector<ActivationClusteringOptions> = {
         (analysis === 'relative-size' && relativeSize < sizeThreshold) ||
         (analysis === 'silhouette' && bySilhouette) ||
         (analysis === 'distance' && smallerLiesElsewhere(set, c, split))
-      const measured = `2-means splits off ${split.smaller.length} of ${rows} rows (relative size ${relativeSize.toFixed(3)}), silhouette ${mean.toFixed(3)}`
-      const rule = `the rule accuses above ${silhouetteThreshold} with a relative size below ${sizeThreshold}`
+      const small = `${split.smaller.length} of ${rows} rows`
+      const relative = `relative size ${relativeSize.toFixed(3)}, accused below ${sizeThreshold}`
       return {
         status: 'ran',
         statistic: mean,
         threshold: silhouetteThreshold,
         pValue: null,
-        says: `${measured}; ${rule}`,
+        says: `2-means splits off ${small} (${relative}) at silhouette ${mean.toFixed(3)} (accused above ${silhouetteThreshold})`,
         flagged: flags ? smallerRows() : new Uint32Array(0),
         accusation: bySilhouette
-          ? { rows: smallerRows(), reason: `activation clustering: in the smaller of two clusters (${measured})` }
+          ? { rows: smallerRows(), reason: `in the smaller of two clusters that lie apart (${small}, silhouette ${mean.toFixed(3)})` }
           : null,
       }
     })

@@ -114,11 +114,9 @@ function accusedClasses({ rows: { reasons } }: Report, { accused, width, paint }
     const rows = amount(entry.rows, 'row').padStart(rowsWidth)
     lines.push(paint('red', `  ${fitText(titles[index] ?? '', titleWidth)}  ${rows}  ${entry.verdict}`))
     const telling = entry.evidence.filter(({ detector }) => accuses(detector))
-    for (const { detector, says, statistic, threshold, pValue } of telling.length > 0 ? telling : entry.evidence) {
-      const against = threshold === null ? '' : `, threshold ${short(threshold)}`
-      const p = pValue === null ? '' : `, p ${short(pValue)}`
-      const numbers = `(statistic ${short(statistic)}${against}${p})`
-      const wrapped = wrapText(`${showText(detector, 30)}: ${showText(says, 400)} ${numbers}`, width - 6)
+    for (const { detector, says, pValue } of telling.length > 0 ? telling : entry.evidence) {
+      const p = pValue === null ? '' : ` (p = ${short(pValue)})`
+      const wrapped = wrapText(`${showText(detector, 30)}: ${showText(says, 400)}${p}`, width - 6)
       lines.push(...wrapped.map((line, at) => `${at === 0 ? '    - ' : '      '}${line}`))
     }
   }

@@ -24,7 +24,6 @@ describe('renderTerminal', () => {
     expect(text).toContain('Input      21,443 rows, 1 feature, 43 classes, from 1 file')
     expect(text).toContain('Backend    cpu (plain TypeScript, 1 thread): the webgpu package is not installed')
     expect(text).toContain('  7 (speed limit 60)  240 rows  suspicious')
-    expect(text).toContain('(statistic 0.432, threshold 0.1)')
     expect(text).toContain('Flagged rows: 24, most suspicious first: 1136, 1124, ')
     expect(text).toContain('Not cleared (41 classes, 21,200 rows)')
     expect(text).toContain('… and 29 more')
