@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import type { Progress } from './core/backend.js'
 import { OptionError } from './core/errors.js'
-import { showText } from './core/untrusted-text.js'
+import { describeOptionProblems } from './core/option-problems.js'
 
 /** Where to compute. */
 export interface ContextOptions {
@@ -55,9 +55,5 @@ export const parseAuditOptions = (options: AuditOptions): ParsedAuditOptions => 
 function parse<T>(schema: z.ZodMiniType<T>, options: unknown): T {
   const parsed = schema.safeParse(options)
   if (parsed.success) return parsed.data
-  const fields = parsed.error.issues.map((issue) => {
-    const names = issue.code === 'unrecognized_keys' ? issue.keys : [issue.path.join('.')]
-    return `options: ${names.map((name) => showText(name)).join(', ')}: ${issue.message}`
-  })
-  throw new OptionError('bad-option', fields.join('\n'), { issues: parsed.error.issues })
+  throw new OptionError('bad-option', describeOptionProblems('options', parsed.error.issues, options), { issues: parsed.error.issues })
 }

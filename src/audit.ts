@@ -3,12 +3,13 @@ import type { ContextFactory } from './context.js'
 import { type ActivationSet, type ActivationSetInput, toActivationSet } from './core/activation-set.js'
 import type { BackendChoice, Context, Progress } from './core/backend.js'
 import { digestOfArrays } from './core/digest.js'
-import { AssayError, BackendError, OptionError } from './core/errors.js'
+import { BackendError } from './core/errors.js'
 import { ResidentSet } from './core/resident-set.js'
 import type { DetectorResult } from './core/result.js'
 import { showText } from './core/untrusted-text.js'
-import { type Detector, parseOptions } from './detectors/detector.js'
+import { detectOrFail } from './detectors/detector.js'
 import { detectors as registry } from './detectors/index.js'
+import { type Selected, selectDetectors } from './detectors/select.js'
 import { buildReport, combinedScores } from './report/build.js'
 import type { Report } from './report/schema.js'
 import { version } from './version.js'
@@ -35,7 +36,7 @@ export type AuditWithScores = (set: ActivationSetInput, options?: AuditOptions) 
 export function auditWith(createContext: ContextFactory): { audit: Audit; auditWithScores: AuditWithScores } {
   const auditWithScores: AuditWithScores = async (input, options = {}) => {
     const parsed = parseAuditOptions(options)
-    const plan = planDetectors(parsed)
+    const plan = selectDetectors(registry, { wanted: parsed.detectors, given: parsed.detectorOptions })
     parsed.signal?.throwIfAborted()
     const began = performance.now()
     const set = toActivationSet(input)
@@ -62,33 +63,6 @@ export function auditWith(createContext: ContextFactory): { audit: Audit; auditW
   return { auditWithScores, audit: async (set, options) => (await auditWithScores(set, options)).report }
 }
 
-interface Planned {
-  readonly detector: Detector<unknown>
-  readonly options: unknown
-}
-
-/** The detectors asked for, in registry order, with parsed options. Throws one `OptionError` for everything that is wrong. */
-function planDetectors({ detectors: wanted, detectorOptions }: ParsedAuditOptions): Planned[] {
-  const known = registry.map(({ id }) => id)
-  const problems: string[] = []
-  for (const id of [...(wanted ?? []), ...Object.keys(detectorOptions)]) {
-    if (!known.includes(id)) problems.push(`detectors: got "${showText(id)}", expected one of ${known.join(', ')}`)
-  }
-  if (wanted?.length === 0) problems.push(`detectors: got an empty list, expected at least one of ${known.join(', ')}`)
-  const plan: Planned[] = []
-  for (const detector of registry) {
-    try {
-      const options = parseOptions(detector, detectorOptions[detector.id])
-      if (!wanted || wanted.includes(detector.id)) plan.push({ detector, options })
-    } catch (error) {
-      if (!(error instanceof OptionError)) throw error
-      problems.push(error.message)
-    }
-  }
-  if (problems.length > 0) throw new OptionError('bad-option', [...new Set(problems)].join('\n'))
-  return plan
-}
-
 interface Run {
   readonly options: ParsedAuditOptions
   readonly createContext: ContextFactory
@@ -102,7 +76,7 @@ interface Ran {
 }
 
 /** A GPU that `auto` took and that fails is replaced by the CPU, which starts over; one that was asked for by name is not. */
-async function runWithFallback(set: ActivationSet, plan: readonly Planned[], run: Run): Promise<Ran> {
+async function runWithFallback(set: ActivationSet, plan: readonly Selected[], run: Run): Promise<Ran> {
   const { backend, softwareAdapters, seed, signal } = run.options
   using context = await run.createContext({ backend, softwareAdapters, seed, signal }, run.progress.share)
   try {
@@ -118,7 +92,7 @@ async function runWithFallback(set: ActivationSet, plan: readonly Planned[], run
   }
 }
 
-async function runDetectors(context: Context, input: ActivationSet, plan: readonly Planned[], progress: Run['progress']): Promise<Ran> {
+async function runDetectors(context: Context, input: ActivationSet, plan: readonly Selected[], progress: Run['progress']): Promise<Ran> {
   using set = await ResidentSet.upload(context, input)
   const results: DetectorResult[] = []
   const elapsedMs: Record<string, number> = {}
@@ -132,19 +106,8 @@ async function runDetectors(context: Context, input: ActivationSet, plan: readon
   return { choice: context.choice, results, elapsedMs }
 }
 
-async function detectOrFail(context: Context, set: ResidentSet, { detector, options }: Planned): Promise<DetectorResult> {
-  try {
-    return await detector.detect(context, set, options)
-  } catch (cause) {
-    context.signal?.throwIfAborted()
-    if (cause instanceof BackendError) throw cause
-    const reason = cause instanceof AssayError ? cause.message : `internal fault: ${showText((cause as Error)?.message ?? cause, 300)}`
-    return { status: 'failed', id: detector.id, reason, cause }
-  }
-}
-
 /** One count over all stages that never goes back, also when the work starts over on another backend. */
-function progressOver(plan: readonly Planned[], report: ((progress: Progress) => void) | undefined): Run['progress'] {
+function progressOver(plan: readonly Selected[], report: ((progress: Progress) => void) | undefined): Run['progress'] {
   const unitsPerStage = 100
   const total = (plan.length + 1) * unitsPerStage
   let stage = 'upload'
@@ -158,7 +121,7 @@ function progressOver(plan: readonly Planned[], report: ((progress: Progress) =>
   return {
     stage: (next) => {
       index = next + 1
-      stage = (plan[next] as Planned).detector.id
+      stage = (plan[next] as Selected).detector.id
       advance(index * unitsPerStage)
     },
     share: (share) => advance((index + share) * unitsPerStage),

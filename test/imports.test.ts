@@ -17,7 +17,7 @@ const files = new Map(
 const anything = ['*']
 const parts = ['core', 'stats', 'io', 'report', 'kernels']
 const table: Record<string, { ours: readonly string[]; packages: readonly string[] }> = {
-  core: { ours: [], packages: [] },
+  core: { ours: [], packages: ['@noble/hashes'] },
   stats: { ours: ['core'], packages: [] },
   kernels: { ours: ['core'], packages: [] },
   backends: { ours: ['core'], packages: ['webgpu'] },

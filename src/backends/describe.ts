@@ -1,4 +1,5 @@
 import { dispose } from '../core/dispose.js'
+import { showText } from '../core/untrusted-text.js'
 import { adapterName, createBackend, isNullAdapter, isSoftware, type OpenGpu } from './create.js'
 
 export interface AdapterDescription {
@@ -38,6 +39,9 @@ export async function describeBackends(openGpu: OpenGpu): Promise<BackendDescrip
     }
     const reason = adapters.size === 0 ? 'WebGPU finds no adapter on this machine' : null
     return { webgpu: { available: true, reason, adapters: [...adapters.values()] }, auto: choice }
+  } catch (error) {
+    const reason = `asking for an adapter failed: ${showText((error as Error).message, 200)}`
+    return { webgpu: { available: false, reason, adapters: [] }, auto: choice }
   } finally {
     access.release()
   }

@@ -1,19 +1,19 @@
 import type { GpuAccess } from './create.js'
 
 /**
- * The object that Dawn's `create()` returned must outlive every adapter and device made from it: collecting it earlier crashes the
- * process. So it is held here, reachable from the global object, from the first opening until the last release.
+ * The object that Dawn's `create()` returned must outlive every adapter and device made from it, and every promise of theirs that is still
+ * pending: collecting it earlier crashes the process. Counting users is not enough (after an abort, error scopes and mappings settle
+ * later than the device is lost), so it is held here, reachable from the global object, for as long as the process lives: one for all.
  */
 interface Held {
   gpu: GPU | null
-  users: number
 }
 
 const key = Symbol.for('assay.node-webgpu')
 
 function held(): Held {
   const global = globalThis as { [key]?: Held }
-  global[key] ??= { gpu: null, users: 0 }
+  global[key] ??= { gpu: null }
   return global[key]
 }
 
@@ -46,15 +46,5 @@ export async function openNodeGpu(): Promise<GpuAccess> {
   if (lacksVulkan()) return { gpu: null, reason: 'this machine has no Vulkan loader (libvulkan.so.1), so WebGPU finds no adapter' }
   const record = held()
   record.gpu ??= dawn.create([])
-  record.users++
-  let released = false
-  return {
-    gpu: record.gpu,
-    release: () => {
-      if (released) return
-      released = true
-      record.users--
-      if (record.users === 0) record.gpu = null
-    },
-  }
+  return { gpu: record.gpu, release: () => undefined }
 }

@@ -2,6 +2,7 @@ import { availableParallelism, cpus } from 'node:os'
 import type { Command } from 'commander'
 import type { BackendDescription } from '../backends/describe.js'
 import { showText } from '../core/untrusted-text.js'
+import { toJsonText } from '../report/json.js'
 import { wrapText } from '../report/text-layout.js'
 import { type ExitCode, exitCode } from './exit-codes.js'
 import type { Io } from './io.js'
@@ -37,7 +38,7 @@ export function addDoctorCommand(program: Command, io: Io, finish: (code: ExitCo
 async function runDoctor({ json, quiet }: Flags, io: Io): Promise<ExitCode> {
   if (json !== undefined && json !== '-') await checkOutputFile(json, '--json')
   const machine = describeMachine(await io.library.describeBackends())
-  const rendered = `${JSON.stringify(machine, null, 2)}\n`
+  const rendered = toJsonText(machine)
   if (json === '-') await io.stdout.write(rendered)
   else {
     if (json !== undefined) await writeOutputFiles([{ path: json, bytes: rendered }])

@@ -3,6 +3,7 @@ import { AssayError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
 import { version } from '../version.js'
 import { addAuditCommand } from './audit.js'
+import { addBenchCommand } from './bench.js'
 import { addDoctorCommand } from './doctor.js'
 import { type ExitCode, errorExitCode, exitCode } from './exit-codes.js'
 import type { Io } from './io.js'
@@ -63,6 +64,7 @@ function createProgram(io: Io, help: string[], finish: (code: ExitCode) => void)
     .addHelpText('after', '\nExample:\n  $ assay audit ./my-audit-folder')
   addAuditCommand(program, io, finish)
   addDoctorCommand(program, io, finish)
+  addBenchCommand(program, io, finish)
   return program
 }
 

@@ -1,7 +1,7 @@
-import { AssayError, InputError } from './errors.js'
+import { InputError } from './errors.js'
 import { compareLabels, type Label, type LabelsInput, toLabels } from './labels.js'
 import { type Matrix, type MatrixInput, toMatrix } from './matrix.js'
-import { showText } from './untrusted-text.js'
+import { gatherProblems } from './problems.js'
 
 /** What callers pass: activations `[n, d]` and one label a row; the rest is optional. */
 export interface ActivationSetInput {
@@ -61,40 +61,31 @@ export interface ActivationSet {
  * copied. Throws one `InputError` that names every array that is wrong, not only the first.
  */
 export function toActivationSet(input: ActivationSetInput): ActivationSet {
-  const problems: AssayError[] = []
-  const attempt = <T>(read: () => T): T | null => {
-    try {
-      return read()
-    } catch (error) {
-      if (!(error instanceof AssayError)) throw error
-      problems.push(error)
-      return null
-    }
-  }
   if (input === null || typeof input !== 'object' || !('activations' in input) || !('labels' in input)) {
     throw new InputError(
       'missing-array',
       'input: expected {activations, labels}; pass activations as {data, rows, cols} or an ndarray, and one label a row',
     )
   }
-  const activations = attempt(() => toMatrix(input.activations, 'activations'))
-  const labels = attempt(() => toLabels(input.labels, 'labels'))
-  const predictions = input.predictions === undefined ? null : attempt(() => toLabels(input.predictions as LabelsInput, 'predictions'))
-  const logits = input.logits === undefined ? null : attempt(() => toMatrix(input.logits as MatrixInput, 'logits'))
-  const trustedInput = input.trusted
-  const trustedActivations = trustedInput ? attempt(() => toMatrix(trustedInput.activations, 'trusted activations')) : null
-  const trustedLabels = trustedInput ? attempt(() => toLabels(trustedInput.labels, 'trusted labels')) : null
+  const problems = gatherProblems()
+  const { predictions: givenPredictions, logits: givenLogits, trusted } = input
+  const activations = problems.attempt(() => toMatrix(input.activations, 'activations'))
+  const labels = problems.attempt(() => toLabels(input.labels, 'labels'))
+  const predictions = givenPredictions === undefined ? undefined : problems.attempt(() => toLabels(givenPredictions, 'predictions'))
+  const logits = givenLogits === undefined ? undefined : problems.attempt(() => toMatrix(givenLogits, 'logits'))
+  const trustedActivations = trusted && problems.attempt(() => toMatrix(trusted.activations, 'trusted activations'))
+  const trustedLabels = trusted && problems.attempt(() => toLabels(trusted.labels, 'trusted labels'))
 
   const expectRows = (name: string, rows: number | undefined, expected: number | undefined, of: string) => {
     if (rows !== undefined && expected !== undefined && rows !== expected) {
-      problems.push(
+      problems.add(
         new InputError('row-count', `${name}: got ${rows} rows, expected ${expected}, one for each row of ${of}`, { rows, expected }),
       )
     }
   }
   const rows = activations?.rows
   if (activations && (activations.rows === 0 || activations.cols === 0)) {
-    problems.push(
+    problems.add(
       new InputError('empty', `activations: got ${activations.rows} rows of ${activations.cols} features, expected at least one of each`),
     )
   }
@@ -103,25 +94,25 @@ export function toActivationSet(input: ActivationSetInput): ActivationSet {
   expectRows('logits', logits?.rows, rows, 'activations')
   expectRows('trusted labels', trustedLabels?.length, trustedActivations?.rows, 'trusted activations')
   if (activations && trustedActivations && trustedActivations.cols !== activations.cols) {
-    problems.push(
+    problems.add(
       new InputError(
         'bad-shape',
         `trusted activations: got ${trustedActivations.cols} features, expected ${activations.cols}, as in activations`,
       ),
     )
   }
-  if (problems.length > 0 || !activations || !labels) throw combine(problems)
+  problems.throwIfAny()
 
-  const { classes, classOf, order, starts, indexOf } = sortByClass(labels, input.classNames)
+  const { classes, classOf, order, starts, indexOf } = sortByClass(labels as Label[], input.classNames)
   const toIndices = (values: Label[]) => Int32Array.from(values, (label) => indexOf.get(label) ?? -1)
   return {
-    activations,
+    activations: activations as Matrix,
     classes,
     classOf,
     order,
     starts,
-    predictions: predictions && toIndices(predictions),
-    logits,
+    predictions: predictions ? toIndices(predictions) : null,
+    logits: logits ?? null,
     trusted: trustedActivations && trustedLabels ? { activations: trustedActivations, classOf: toIndices(trustedLabels) } : null,
     origin: input.origin ?? null,
   }
@@ -150,15 +141,6 @@ function sortByClass(labels: readonly Label[], names: ActivationSetInput['classN
 function nameOf(label: Label, names: ActivationSetInput['classNames']): string {
   const own = names && Object.hasOwn(names, String(label)) ? (names as Record<string, unknown>)[String(label)] : undefined
   return typeof own === 'string' ? own : String(label)
-}
-
-function combine(problems: readonly AssayError[]): AssayError {
-  const [first] = problems
-  if (!first) return new InputError('missing-array', 'input: activations or labels are missing')
-  if (problems.length === 1) return first
-  return new InputError(first.code, problems.map((problem) => problem.message).join('\n'), {
-    problems: problems.map(({ code, message, details }) => ({ code, message: showText(message, 400), details })),
-  })
 }
 
 /** True where all rows of class `classIndex` are equal: exactly, so no tolerance is needed. Stops at the first difference. */

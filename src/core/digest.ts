@@ -1,4 +1,6 @@
+import { sha256 as incrementalSha256 } from '@noble/hashes/sha2.js'
 import type { ActivationSet } from './activation-set.js'
+import { pause } from './pause.js'
 
 /**
  * SHA-256 (hex) of a set that came as arrays: over the checked activations, then the labels, each as a line `name dtype shape` followed by
@@ -17,14 +19,35 @@ export async function digestOfArrays(set: ActivationSet): Promise<string> {
     text.encode(`labels ${numeric ? 'float64' : 'json'} ${rows}\n`),
     numeric ? littleEndian(new Uint8Array(Float64Array.from(perRow as number[]).buffer), 8) : text.encode(JSON.stringify(perRow)),
   ]
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0))
-  let at = 0
-  for (const part of parts) {
-    bytes.set(part, at)
-    at += part.byteLength
-  }
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
+  const digest = await sha256(parts)
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+/**
+ * The platform's SHA-256 where there is one and it takes that much: Node's wants less than 2 GiB, and pages that were not loaded over a
+ * secure connection have none. Else one in JavaScript, some ten times slower, block by block.
+ */
+async function sha256(parts: readonly Uint8Array[]): Promise<Uint8Array> {
+  const byteLength = parts.reduce((sum, part) => sum + part.byteLength, 0)
+  const subtle = globalThis.crypto?.subtle as SubtleCrypto | undefined
+  if (subtle && byteLength < 2 ** 31) {
+    const bytes = new Uint8Array(byteLength)
+    let at = 0
+    for (const part of parts) {
+      bytes.set(part, at)
+      at += part.byteLength
+    }
+    return new Uint8Array(await subtle.digest('SHA-256', bytes))
+  }
+  const hash = incrementalSha256.create()
+  const block = 2 ** 22
+  for (const part of parts) {
+    for (let at = 0; at < part.byteLength; at += block) {
+      hash.update(part.subarray(at, at + block))
+      await pause()
+    }
+  }
+  return hash.digest()
 }
 
 /** The bytes of an array of `width`-byte numbers in little-endian order: a view where the machine has that order. */

@@ -25,7 +25,11 @@ export function toLabels(input: LabelsInput, where: string): Label[] {
     else if (typeof value === 'string') labels[row] = value
     else if (typeof value === 'bigint') labels[row] = Number.isSafeInteger(Number(value)) ? Number(value) : String(value)
     else {
-      throw new InputError('bad-label', `${where}: row ${row} is ${showText(value)}, expected a whole number or a string`, { row })
+      throw new InputError(
+        'bad-label',
+        `${where}: row ${row} is ${showText(value)}, expected a whole number within ±(2⁵³ − 1) or a string`,
+        { row },
+      )
     }
   }
   return labels

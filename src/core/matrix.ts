@@ -1,5 +1,6 @@
 import { InputError } from './errors.js'
 import { float16ToFloat32Table } from './float16.js'
+import { showText } from './untrusted-text.js'
 
 /** A row-major float32 matrix on the host: `data[row · cols + col]`. */
 export interface Matrix {
@@ -42,19 +43,31 @@ export function toMatrix(input: MatrixInput, where: string): Matrix {
   if (data instanceof Float32Array && dense) {
     return checkFinite({ data: data.subarray(strided.offset, strided.offset + rows * cols), rows, cols }, where)
   }
+  const out = allocate(rows, cols, where)
+  if (out.length === 0) return { data: out, rows, cols }
   const halves = data instanceof Uint16Array ? float16ToFloat32Table() : null
-  const out = new Float32Array(rows * cols)
   for (let row = 0, at = 0; row < rows; row++) {
     let from = strided.offset + row * strided.rowStride
     for (let col = 0; col < cols; col++, at++, from += strided.colStride) {
-      const value = data[from] as number
-      out[at] = halves ? (halves[value] as number) : value
+      const value: unknown = data[from]
+      // A plain array may hold anything: null, which stands for NaN in JSON, would read as 0.
+      out[at] = typeof value !== 'number' ? Number.NaN : halves ? (halves[value] as number) : value
     }
   }
   return checkFinite({ data: out, rows, cols }, where, (row, col) => {
     const value = data[strided.offset + row * strided.rowStride + col * strided.colStride] as number
     return halves ? (halves[value] as number) : value
   })
+}
+
+/** A strided view can repeat its values, so its size is not bounded by the memory that they take. */
+function allocate(rows: number, cols: number, where: string): Float32Array {
+  try {
+    return new Float32Array(rows * cols)
+  } catch (cause) {
+    const message = `${where}: ${rows} × ${cols} values do not fit into memory here; audit fewer rows`
+    throw new InputError('too-large', message, { rows, cols }, cause)
+  }
 }
 
 /**
@@ -77,11 +90,11 @@ export function checkFinite(
     const row = Math.floor(bad / cols)
     const col = bad % cols
     const value = original(row, col)
-    const got = Number.isFinite(value) ? `${value}, which float32 cannot hold` : String(value)
+    const got = Number.isFinite(value) ? `${value}, which float32 cannot hold` : showText(value)
     throw new InputError(
       'not-finite',
       `${where}: row ${row}, column ${col} is ${got}, expected a finite number; drop or mend that row before the audit`,
-      { row, col, value: String(value) },
+      { row, col, value: showText(value) },
     )
   }
   return matrix

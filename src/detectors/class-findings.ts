@@ -7,9 +7,11 @@ export function reasonToSkip(set: ResidentSet, classIndex: number, options: { id
   const { label, rows } = set.set.classes[classIndex] as { label: unknown; rows: number }
   const { id, minRows, rank } = options
   if (rows < minRows) {
-    return `class ${showText(label)} has ${rows} rows, needs at least ${minRows}; add rows or pass --set ${id}.minRows=${Math.max(2, rows)}`
+    return `class ${showText(label)} has ${rows} ${rows === 1 ? 'row' : 'rows'}, needs at least ${minRows}; add rows or pass --set ${id}.minRows=${Math.max(2, rows)}`
   }
-  return rank === 0 ? `class ${showText(label)} has ${rows} rows that are all equal: there is no direction to look along` : null
+  return rank === 0
+    ? `class ${showText(label)} has ${rows} rows that are all equal, as far as float32 can tell: there is no direction to look along`
+    : null
 }
 
 /** Puts scores (class order) and findings together; rows of skipped classes get the lowest score, a set of skipped classes is skipped. */

@@ -1,7 +1,8 @@
 import type * as z from 'zod/mini'
 import { type ActivationSetInput, toActivationSet } from '../core/activation-set.js'
 import type { Context } from '../core/backend.js'
-import { OptionError } from '../core/errors.js'
+import { AssayError, BackendError, OptionError } from '../core/errors.js'
+import { describeOptionProblems } from '../core/option-problems.js'
 import { ResidentSet } from '../core/resident-set.js'
 import type { DetectorResult } from '../core/result.js'
 import { showText } from '../core/untrusted-text.js'
@@ -25,14 +26,7 @@ export interface Detector<Options> {
 export function parseOptions<Options>({ id, options }: Detector<Options>, given: unknown): Options {
   const parsed = options.safeParse(given ?? {})
   if (parsed.success) return parsed.data
-  const fields = parsed.error.issues.map((issue) => {
-    const names = issue.code === 'unrecognized_keys' ? issue.keys : [issue.path.join('.')]
-    return `${id}: option ${names.map((name) => showText(name)).join(', ')}: ${issue.message}`
-  })
-  throw new OptionError('bad-option', `${fields.join('\n')}; see the detector's options in the README`, {
-    detector: id,
-    issues: parsed.error.issues,
-  })
+  throw new OptionError('bad-option', describeOptionProblems(id, parsed.error.issues, given), { detector: id, issues: parsed.error.issues })
 }
 
 /** The detector as a function of its own: `(context, set, options) → result`, outside an audit. */
@@ -41,5 +35,22 @@ export function alone<Options>(detector: Detector<Options>) {
     const parsed = parseOptions(detector, options)
     using set = await ResidentSet.upload(context, toActivationSet(input))
     return await detector.detect(context, set, parsed)
+  }
+}
+
+/** What `detect` gives; a detector that breaks for a reason of its own is `failed`. An abort and a backend's failure are thrown. */
+export async function detectOrFail(
+  context: Context,
+  set: ResidentSet,
+  run: { detector: Detector<unknown>; options: unknown },
+): Promise<DetectorResult> {
+  const { detector, options } = run
+  try {
+    return await detector.detect(context, set, options)
+  } catch (cause) {
+    context.signal?.throwIfAborted()
+    if (cause instanceof BackendError) throw cause
+    const reason = cause instanceof AssayError ? cause.message : `internal fault: ${showText((cause as Error)?.message ?? cause, 300)}`
+    return { status: 'failed', id: detector.id, reason, cause }
   }
 }

@@ -1,12 +1,12 @@
 import type { ActivationSetInput } from '../core/activation-set.js'
 import { InputError } from '../core/errors.js'
 import type { DenseInput } from '../core/matrix.js'
+import { gatherProblems } from '../core/problems.js'
 import { showText } from '../core/untrusted-text.js'
 import { type ByteSource, readBytes } from './byte-source.js'
 import { refuseFormat, sniffFormat } from './format.js'
 import { arrayToLabels } from './labels.js'
 import { type NpyArray, readNpy } from './npy.js'
-import { gatherProblems } from './problems.js'
 
 /** The arrays of an audit folder, by the names that their files have there and their keys in a bundle. */
 export const auditArrayNames = ['activations', 'labels', 'preds', 'logits', 'trusted_activations', 'trusted_labels', 'class_names'] as const

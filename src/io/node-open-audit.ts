@@ -3,6 +3,7 @@ import { readdir, realpath, stat } from 'node:fs/promises'
 import { basename, isAbsolute, join, relative, sep } from 'node:path'
 import type { ActivationSetInput, Origin } from '../core/activation-set.js'
 import { InputError } from '../core/errors.js'
+import { gatherProblems } from '../core/problems.js'
 import { showText } from '../core/untrusted-text.js'
 import { type AuditArrayName, type AuditSources, auditArrayNames, readAuditArrays } from './audit-arrays.js'
 import { type ByteSource, memorySource, readBytes } from './byte-source.js'
@@ -10,7 +11,6 @@ import { sniffFormat } from './format.js'
 import { listNames, loadAudit } from './load.js'
 import { type FileSource, fileError, openFile } from './node-file-source.js'
 import { type HashingSource, hashingSource } from './node-hashing-source.js'
-import { gatherProblems } from './problems.js'
 
 /** Paths of what lies elsewhere; each wins over what the folder or the bundle holds. */
 export interface AuditFiles {
@@ -41,8 +41,8 @@ const maxArchiveBytes = 4 * 2 ** 30
  * folders are ignored), a `.npz` bundle with the same names as keys, or one `.npy` with activations and `files.labels`.
  *
  * `origin` lists every file that was read with the SHA-256 of just the bytes that were parsed, by name relative to the folder (base
- * name outside it), sorted by code units; `origin.digest` is the root digest of OpenSSF Model Signing over them. Links inside the
- * folder are followed as long as they stay in it.
+ * name outside it), sorted by code units; `origin.digest` is the root digest of OpenSSF Model Signing over them. Links in the folder are
+ * followed: hub caches keep their files behind links. No path that is written inside a file is ever followed.
  *
  * Throws one `InputError` that names everything that is missing or wrong.
  */
@@ -81,9 +81,7 @@ async function readFolder(folder: string, files: AuditFiles, opened: OpenedFile[
   for (const array of auditArrayNames) {
     const name = array === 'class_names' ? 'class_names.json' : `${array}.npy`
     if (named.has(array) || !listed.includes(name)) continue
-    const source = await problems.attempt(async () =>
-      openHashed(await resolveInside(root, name, where), { name, shown: join(folder, name) }, opened),
-    )
+    const source = await problems.attempt(async () => openHashed(join(root, name), { name, shown: join(folder, name) }, opened))
     if (source) sources[array] = source
   }
   const missing = (['activations', 'labels'] as const).filter((array) => !named.has(array) && !listed.includes(`${array}.npy`))
@@ -165,21 +163,6 @@ async function nameOf(path: string, root: string | null): Promise<string> {
 function relativeInside(root: string, path: string): string | null {
   const inside = relative(root, path)
   return inside === '' || inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside) ? null : inside
-}
-
-/** A folder may come from anyone: a link in it must not pull in a file from elsewhere. */
-async function resolveInside(root: string, name: string, where: string): Promise<string> {
-  const path = join(root, name)
-  let real: string
-  try {
-    real = await realpath(path)
-  } catch (error) {
-    throw fileError(error, path)
-  }
-  if (relativeInside(root, real) !== null) return real
-  throw new InputError('unsafe-link', `${where}: ${name} is a link that leads out of the folder; copy the file there, or name it itself`, {
-    name,
-  })
 }
 
 async function toMemory(archive: ByteSource): Promise<ByteSource> {

@@ -1,9 +1,8 @@
 import { type Report, reportSchema } from './schema.js'
 
 /**
- * A report as JSON text: keys in the schema's order, records (`options`, `timings.detectors`) by name, two spaces, a newline at the end.
- * Equal reports give equal bytes. Control characters and bidirectional overrides in strings are written as `\uXXXX`, so that printing
- * the file cannot drive a terminal; they parse back unchanged. Throws zod's error where the value is no report (NaN included).
+ * A report as JSON text: keys in the schema's order, records (`options`, `timings.detectors`) by name. Equal reports give equal bytes.
+ * Throws zod's error where the value is no report (NaN included).
  */
 export function renderJson(report: Report): string {
   const ordered = reportSchema.parse(report)
@@ -12,8 +11,15 @@ export function renderJson(report: Report): string {
     options: sortKeys(ordered.options),
     timings: { ...ordered.timings, detectors: sortKeys(ordered.timings.detectors) },
   }
-  const json = JSON.stringify(sorted, null, 2).replace(/[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu, escapeCharacter)
-  return `${json}\n`
+  return toJsonText(sorted)
+}
+
+/**
+ * A value as JSON text: two spaces, a newline at the end. Control characters and bidirectional overrides in strings are written as
+ * `\uXXXX`, so that printing the text cannot drive a terminal; they parse back unchanged.
+ */
+export function toJsonText(value: unknown): string {
+  return `${JSON.stringify(value, null, 2).replace(/[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu, escapeCharacter)}\n`
 }
 
 /** The only characters of these kinds that JSON.stringify leaves in its output are inside strings, where `\uXXXX` may stand for them. */

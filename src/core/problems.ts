@@ -1,30 +1,34 @@
-import { InputError } from '../core/errors.js'
-import { showText } from '../core/untrusted-text.js'
+import { InputError } from './errors.js'
+import { showText } from './untrusted-text.js'
 
 /** Gathers what is wrong with several inputs, so that a caller hears of all of it at once. */
 export interface Problems {
   add(problem: InputError): void
-  /** Runs `read`; where it throws an `InputError`, notes it and gives `undefined`. Other errors pass. */
+  /** Runs `read`; where it throws or rejects with an `InputError`, notes that and gives `undefined`. Other errors pass. */
   attempt<T>(read: () => Promise<T>): Promise<T | undefined>
+  attempt<T>(read: () => T): T | undefined
   /** Throws one `InputError` with every message on a line of its own and the first problem's code; nothing where there is none. */
   throwIfAny(): void
 }
 
 export function gatherProblems(): Problems {
   const problems: InputError[] = []
+  const note = (error: unknown): undefined => {
+    if (!(error instanceof InputError)) throw error
+    problems.push(error)
+  }
   return {
     add: (problem) => {
       problems.push(problem)
     },
-    async attempt(read) {
+    attempt: ((read: () => unknown) => {
       try {
-        return await read()
+        const got = read()
+        return got instanceof Promise ? got.catch(note) : got
       } catch (error) {
-        if (!(error instanceof InputError)) throw error
-        problems.push(error)
-        return undefined
+        return note(error)
       }
-    },
+    }) as Problems['attempt'],
     throwIfAny() {
       const [first] = problems
       if (!first) return

@@ -1,0 +1,137 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { type ActivationSetInput, toActivationSet } from '../../src/core/activation-set.js'
+import { ResidentSet } from '../../src/core/resident-set.js'
+import { writeNpyFloat32 } from '../../src/io/npy.js'
+import { classMeans } from '../../src/kernels/class-means.js'
+import { project } from '../../src/kernels/project.js'
+import { kmeans } from '../../src/linalg/kmeans.js'
+import { topEigenvectors } from '../../src/linalg/top-eigenvectors.js'
+import { audit, createContext } from '../../src/node.js'
+import { chooseBackends, describeMachine } from '../machine.js'
+import { printTable, short, summarise } from '../repeats.js'
+import { findPython, type PeerRun, runPeer } from './peer.js'
+import { type PlantedSize, plantedSet } from './planted.js'
+
+const small: PlantedSize = { rows: 2000, cols: 128, classes: 10 }
+const usual: PlantedSize = { rows: 20_000, cols: 128, classes: 10 }
+const large: PlantedSize = { rows: 50_000, cols: 512, classes: 10 }
+/** How far inertia, silhouette and largest score may be from the peer's before anything is timed. */
+const agreement = 0.01
+
+const { values: flags } = parseArgs({
+  options: {
+    backend: { type: 'string' },
+    'software-adapters': { type: 'boolean' },
+    small: { type: 'boolean' },
+    large: { type: 'boolean' },
+    'peer-threads': { type: 'string', default: '1' },
+    repeats: { type: 'string', default: '5' },
+  },
+})
+const repeats = Number(flags.repeats)
+if (!Number.isSafeInteger(repeats) || repeats < 1) throw new RangeError(`--repeats: got ${flags.repeats}, expected a whole number above 0`)
+
+const peerThreads = Number(flags['peer-threads'])
+if (!Number.isSafeInteger(peerThreads) || peerThreads < 1) {
+  throw new RangeError(`--peer-threads: got ${flags['peer-threads']}, expected a whole number above 0`)
+}
+
+console.log(describeMachine())
+console.log(
+  `Whole audits (both detectors, their defaults) of arrays in memory, ${repeats} repeats after a warm-up; spread = (largest − least) / median.`,
+)
+const python = findPython()
+if (!python)
+  console.log('peer: skipped: there is no Python with numpy and scikit-learn (Debian: python3-numpy python3-sklearn; or set PYTHON)')
+const backends = await chooseBackends(flags)
+const folder = await mkdtemp(join(tmpdir(), 'assay-bench-'))
+try {
+  for (const backend of backends) {
+    const sizes = backend.software || flags.small ? [small] : flags.large || backend.name === 'webgpu' ? [usual, large] : [usual]
+    if (backend.name === 'cpu' && sizes.length === 1 && sizes[0] === usual)
+      console.log('cpu: 50,000 × 512 left out, it is slow; --large has it')
+    for (const size of sizes) await benchSize(size, backend)
+  }
+} finally {
+  await rm(folder, { recursive: true, force: true })
+}
+
+async function benchSize(size: PlantedSize, { name, software }: { name: 'cpu' | 'webgpu'; software: boolean }): Promise<void> {
+  const set = plantedSet(size)
+  const options = { backend: name, softwareAdapters: software, seed: 0 } as const
+  const warmUp = await audit(set, options)
+  console.log(
+    `\n${size.rows.toLocaleString('en-US')} rows × ${size.cols} in ${size.classes} classes on ${name} (${warmUp.backend.adapter}${software ? ', a software adapter: small size' : ''})`,
+  )
+  if (python) {
+    await writeFile(join(folder, 'activations.npy'), writeNpyFloat32(set.activations.data, [size.rows, size.cols]))
+    await writeFile(join(folder, 'labels.npy'), writeNpyFloat32(Float32Array.from(set.labels), [size.rows]))
+    const peer = runPeer(python, folder, peerThreads)
+    const worst = disagreement(peer, await figures(set, options))
+    console.log(`results agree with numpy ${peer.numpy}, scikit-learn ${peer.sklearn}: ${worst}`)
+  }
+  const ours: number[] = []
+  const ourStages: Record<string, number>[] = []
+  const peers: PeerRun[] = []
+  for (let i = 0; i < repeats; i++) {
+    const began = performance.now()
+    const { timings } = await audit(set, options)
+    ours.push(performance.now() - began)
+    ourStages.push(timings.detectors)
+    // In turns, so that a machine that others use too slows both.
+    if (python) peers.push(runPeer(python, folder, peerThreads))
+  }
+  const row = (title: string, times: readonly number[], ratio: readonly number[] | null) => {
+    const { min, median, spread } = summarise(times)
+    const by = ratio && summarise(ratio)
+    const ratioText = by ? `${short(by.median)} (${short(Math.min(...ratio))} … ${short(Math.max(...ratio))})` : ''
+    return [title, short(min), short(median), `${(100 * spread).toFixed(0)} %`, ratioText]
+  }
+  const rows = [['ms', 'min', 'median', 'spread', 'Assay / peer'], row('Assay', ours, null)]
+  const stages = (of: readonly Readonly<Record<string, number>>[]) => {
+    for (const stage of Object.keys(of[0] ?? {})) {
+      const times = of.map((run) => run[stage] as number)
+      rows.push(row(`  ${stage}`, times, null))
+    }
+  }
+  stages(ourStages)
+  if (peers.length > 0) {
+    const totals = peers.map(({ totalMs }) => totalMs)
+    const ratios = ours.map((ms, i) => ms / (totals[i] as number))
+    rows.push(row(`numpy, ${peerThreads === 1 ? '1 thread' : `${peerThreads} threads`}`, totals, ratios))
+    stages(peers.map(({ stagesMs }) => stagesMs))
+  }
+  printTable(rows)
+}
+
+/** Per class: inertia of the split, mean silhouette and largest spectral score. The report has no inertia, so the split is made again. */
+async function figures(input: ActivationSetInput, options: { backend: 'cpu' | 'webgpu'; softwareAdapters: boolean; seed: number }) {
+  const report = await audit(input, options)
+  using context = await createContext(options)
+  using set = await ResidentSet.upload(context, toActivationSet(input))
+  const { directions, values, k } = await topEigenvectors(set, 10)
+  using points = project(set, classMeans(set), directions, { output: 'coordinates' })
+  const spread = values.map((value, i) => Math.sqrt(value / (set.set.classes[Math.floor(i / k)] as { rows: number }).rows))
+  const rng = context.rng.fork('activation-clustering')
+  const { inertia } = await kmeans(set, points, spread, { clusters: 2, restarts: 10, rng })
+  const statistic = (c: number, id: string) => report.classes[c]?.evidence.find(({ detector }) => detector === id)?.statistic ?? Number.NaN
+  return report.classes.map((_, c) => ({
+    inertia: inertia[c] as number,
+    silhouette: statistic(c, 'activation-clustering'),
+    largestScore: statistic(c, 'spectral-signatures'),
+  }))
+}
+
+/** Says how far apart the two are at most; throws where it is more than 1 %. */
+function disagreement({ classes }: PeerRun, ours: Awaited<ReturnType<typeof figures>>): string {
+  const worst = (['inertia', 'silhouette', 'largestScore'] as const).map((key) => {
+    const apart = Math.max(...classes.map((theirs, c) => Math.abs(((ours[c]?.[key] ?? Number.NaN) - theirs[key]) / theirs[key])))
+    if (!(apart <= agreement))
+      throw new Error(`${key} differs by ${(100 * apart).toFixed(2)} % from the peer's; there is no point in timing it`)
+    return `${key === 'largestScore' ? 'largest score' : key} within ${apart.toExponential(0)}`
+  })
+  return worst.join(', ')
+}

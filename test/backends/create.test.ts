@@ -1,0 +1,132 @@
+import { describe, expect, test } from 'vitest'
+import { adapterName, createBackend, type OpenGpu } from '../../src/backends/create.js'
+import { openNodeGpu } from '../../src/backends/node-webgpu.js'
+import { dispose } from '../../src/core/dispose.js'
+import { BackendError } from '../../src/core/errors.js'
+
+interface Fake {
+  readonly info?: Record<string, unknown>
+  readonly device?: () => Promise<unknown>
+}
+
+/** A WebGPU that has the adapter described, or none; `released` counts how often it was let go of. */
+function fakeGpu(adapter: Fake | null) {
+  const counts = { released: 0, destroyed: 0 }
+  let lose: (info: unknown) => void = () => undefined
+  const limits = { maxStorageBufferBindingSize: 1000, maxBufferSize: 2000 }
+  const device = {
+    limits,
+    lost: new Promise((resolve) => (lose = resolve)),
+    destroy: () => {
+      counts.destroyed++
+      lose({ reason: 'destroyed', message: '' })
+    },
+  }
+  const info = { vendor: 'acme', architecture: 'one', device: '0x1', description: 'Acme One', isFallbackAdapter: false, ...adapter?.info }
+  const found = adapter && { info, limits, requestDevice: adapter.device ?? (async () => device) }
+  const open: OpenGpu = async () => ({
+    gpu: { requestAdapter: async () => found } as unknown as GPU,
+    release: () => void counts.released++,
+  })
+  return { open, counts }
+}
+
+const auto = { backend: 'auto', softwareAdapters: false } as const
+const byName = { backend: 'webgpu', softwareAdapters: false } as const
+const missing: OpenGpu = async () => ({ gpu: null, reason: 'the package is not installed', cause: new Error('no such module') })
+
+describe('auto', () => {
+  test('takes a real GPU, and lets go of it when it is disposed', async () => {
+    const { open, counts } = fakeGpu({})
+    const { backend, choice } = await createBackend(auto, open)
+    expect(choice).toEqual({ name: 'webgpu', adapter: 'acme one Acme One', reason: 'a GPU is there' })
+    expect(backend.maxBindingBytes).toBe(1000)
+    expect(counts).toEqual({ released: 0, destroyed: 0 })
+    backend[dispose]()
+    backend[dispose]()
+    await new Promise((resolve) => setTimeout(resolve))
+    expect(counts).toEqual({ released: 1, destroyed: 1 })
+  })
+
+  test.each([
+    ['there is no WebGPU', missing, 'the package is not installed'],
+    ['there is no adapter', fakeGpu(null).open, 'finds no adapter'],
+    ['the adapter computes nothing', fakeGpu({ info: { description: 'Dawn null backend' } }).open, 'finds no adapter'],
+    ['the adapter is a software one', fakeGpu({ info: { isFallbackAdapter: true } }).open, 'software one (acme one Acme One)'],
+    [
+      'the device does not open',
+      fakeGpu({ device: () => Promise.reject(new Error('consumed\u001b[31m')) }).open,
+      'failed: consumed\\u{1b}[31m',
+    ],
+    ['the adapter says nothing of itself', fakeGpu({ info: {}, device: () => Promise.reject('text') }).open, 'failed'],
+  ])('takes the CPU and says why where %s', async (_, open, reason) => {
+    const { backend, choice } = await createBackend(auto, open)
+    expect(choice.name).toBe('cpu')
+    expect(backend.name).toBe('cpu')
+    expect(choice.reason).toContain(reason)
+  })
+
+  test('lets go of a GPU that it does not take', async () => {
+    for (const adapter of [null, { info: { isFallbackAdapter: true } }, { device: () => Promise.reject(new Error('no')) }]) {
+      const { open, counts } = fakeGpu(adapter)
+      await createBackend(auto, open)
+      expect(counts.released).toBe(1)
+    }
+  })
+
+  test('takes a software adapter where that is allowed', async () => {
+    const { choice } = await createBackend({ ...auto, softwareAdapters: true }, fakeGpu({ info: { isFallbackAdapter: true } }).open)
+    expect(choice).toMatchObject({ name: 'webgpu', reason: 'a software adapter, which was allowed' })
+  })
+})
+
+describe('by name', () => {
+  test.each([
+    ['there is no WebGPU', missing],
+    ['there is no adapter', fakeGpu(null).open],
+    ['the adapter computes nothing', fakeGpu({ info: { device: 'null' } }).open],
+    ['the device does not open', fakeGpu({ device: () => Promise.reject(new Error('consumed')) }).open],
+  ])('webgpu is never replaced: it throws where %s', async (_, open) => {
+    const error = await createBackend(byName, open).then(
+      () => null,
+      (caught: unknown) => caught as BackendError,
+    )
+    expect(error).toBeInstanceOf(BackendError)
+    expect(error?.code).toBe('backend-unavailable')
+    expect(error?.message).toMatch(/^webgpu: asked for by name, but .*; pass --backend cpu, or auto/)
+  })
+
+  test('the cause is kept', async () => {
+    await expect(createBackend(byName, missing)).rejects.toMatchObject({ cause: { message: 'no such module' } })
+  })
+
+  test('webgpu takes a software adapter', async () => {
+    const { choice } = await createBackend(byName, fakeGpu({ info: { isFallbackAdapter: true } }).open)
+    expect(choice).toMatchObject({ name: 'webgpu', reason: 'asked for by name' })
+  })
+
+  test('cpu does not even look for a GPU', async () => {
+    const { choice } = await createBackend({ ...byName, backend: 'cpu' }, () => expect.fail('it looked'))
+    expect(choice).toEqual({ name: 'cpu', adapter: 'plain TypeScript, float64 sums', reason: 'asked for by name' })
+  })
+})
+
+test('an abort that has happened already is seen first', async () => {
+  await expect(createBackend({ ...auto, signal: AbortSignal.abort('enough') }, () => expect.fail('it looked'))).rejects.toBe('enough')
+})
+
+test('an adapter’s name is cut and made safe to show', () => {
+  const named = (info: object) => adapterName({ info } as unknown as GPUAdapter)
+  expect(named({ vendor: '', architecture: '', description: '', device: '' })).toBe('unnamed adapter')
+  expect(named({ vendor: 'v', architecture: '', description: '', device: 'd' })).toBe('v d')
+  expect(named({ vendor: '\u001b]0;x', description: 'y'.repeat(500) })).toMatch(/^\\u\{1b\}\]0;x y+…$/)
+})
+
+test('Node’s GPU object is one for all, and held as long as the process lives', async () => {
+  const [first, second] = [await openNodeGpu(), await openNodeGpu()]
+  if (!first.gpu || !second.gpu) return expect(first).toHaveProperty('reason')
+  expect(second.gpu).toBe(first.gpu)
+  first.release()
+  second.release()
+  expect((await openNodeGpu()).gpu).toBe(first.gpu)
+})

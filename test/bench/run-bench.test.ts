@@ -1,0 +1,148 @@
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { BenchReport } from '../../src/bench/bench-report.js'
+import { parseReferences } from '../../src/bench/references.js'
+import { type BenchOptions, runBench } from '../../src/bench/run-bench.js'
+import { createContext } from '../../src/node.js'
+import { runFake } from '../cli/fake-io.js'
+import { sharedData } from '../support/shared-data.js'
+
+const examples = join(import.meta.dirname, '../../examples/data')
+const shared = sharedData()
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'assay-bench-'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const bench = (path: string, options: BenchOptions = {}) => runBench(createContext, path, { backend: 'cpu', ...options })
+
+function scoreOf(report: BenchReport, name: string, id: string) {
+  const score = report.scenarios.find((scenario) => scenario.name === name)?.detectors.find((detector) => detector.id === id)
+  if (score?.status !== 'ran') throw new Error(`${id} did not run on ${name}: ${score?.reason}`)
+  return score
+}
+
+describe('on examples/data', () => {
+  let report: BenchReport
+  beforeAll(async () => {
+    report = await bench(examples)
+  })
+
+  test('finds both folders, and their target by label', () => {
+    expect(report.scenarios.map(({ name, target }) => [name, target])).toEqual([
+      ['clean', null],
+      ['poisoned', { label: 7, rows: 692, poisonedRows: 63, epsilon: 0.09104 }],
+    ])
+  })
+
+  test('gives the figures that numpy gives for spectral signatures', () => {
+    expect(scoreOf(report, 'poisoned', 'spectral-signatures')).toMatchObject({
+      ...{ flaggedRows: 94, poisonedLeft: 15, tpr: 48 / 63, fpr: 46 / 629, accused: [], targetAccused: false, reference: null },
+      auroc: expect.closeTo(0.934, 3),
+      options: { epsilon: 0.09104, k: 1, variant: 'paper' },
+    })
+    expect(scoreOf(report, 'clean', 'spectral-signatures')).toMatchObject({ fpr: expect.closeTo(0.075, 3), options: { epsilon: 0.05 } })
+  })
+
+  test('takes the smaller cluster for the cut of activation clustering, and its accusation from the silhouette rule', () => {
+    const score = scoreOf(report, 'poisoned', 'activation-clustering')
+    expect(score).toMatchObject({ options: { analysis: 'smaller' }, accused: [] })
+    expect(score.tpr).toBeCloseTo(62 / 63, 5)
+    expect(score.statistic).toBeCloseTo(0.258, 2)
+  })
+
+  test('runs the detectors that were asked for, with the options that were given', async () => {
+    const settings = { 'spectral-signatures': { epsilon: 0.05 } }
+    const { scenarios, means } = await bench(join(examples, 'poisoned'), { detectors: ['spectral-signatures'], settings })
+    expect(scenarios).toMatchObject([{ name: 'poisoned', detectors: [{ id: 'spectral-signatures', flaggedRows: 52, poisonedLeft: 35 }] }])
+    expect(means).toMatchObject([{ id: 'spectral-signatures', scenarios: 1, poisonedLeft: 35, poisonedRows: 63 }])
+  })
+
+  test('gives the same figures again', async () => {
+    const { timings: _, ...again } = await bench(examples)
+    const { timings: __, ...before } = report
+    expect(again).toEqual(before)
+  })
+
+  test('holds them against results.json, and tells the ε that is there', async () => {
+    await cp(join(examples, 'poisoned'), join(folder, 'told', 'poisoned'), { recursive: true })
+    const results = {
+      spectral_signatures: { eps_used: 0.05, target_label: { auroc: 0.9, tpr: 0.4, fpr: 0.1, poisons_left: 35 } },
+      activation_clustering_pca: { target_label: { tpr: 0.98, fpr: 0.4, relative_size: 0.44, silhouette: 0.26 } },
+    }
+    await writeFile(join(folder, 'told', 'results.json'), JSON.stringify({ poisoned: results, other: {} }))
+    for (const path of [join(folder, 'told'), join(folder, 'told', 'poisoned')]) {
+      const told = await bench(path)
+      const nothing = { auroc: null, tpr: null, fpr: null, poisonedLeft: null, flaggedShare: null, statistic: null }
+      const spectral = scoreOf(told, 'poisoned', 'spectral-signatures')
+      expect(spectral).toMatchObject({ flaggedRows: 52, options: { epsilon: 0.05 } })
+      expect(spectral.reference).toEqual({ ...nothing, auroc: 0.9, tpr: 0.4, fpr: 0.1, poisonedLeft: 35 })
+      expect(scoreOf(told, 'poisoned', 'activation-clustering').reference).toEqual({
+        ...nothing,
+        ...{ tpr: 0.98, fpr: 0.4, flaggedShare: 0.44, statistic: 0.26 },
+      })
+    }
+  })
+})
+
+test.skipIf(!shared)('reaches what the reference reached on two scenarios of the shared data', async () => {
+  for (const name of ['A-fashion-badnets-10', 'F-fashion-clean']) {
+    const report = await bench(join(shared as string, name))
+    for (const id of ['spectral-signatures', 'activation-clustering']) {
+      const { reference, ...ours } = scoreOf(report, name, id)
+      expect(reference, `${name} ${id}`).not.toBeNull()
+      for (const key of ['auroc', 'tpr', 'fpr', 'flaggedShare', 'statistic'] as const) {
+        const theirs = reference?.[key] ?? null
+        if (theirs !== null) expect(Math.abs((ours[key] as number) - theirs), `${name} ${id} ${key}`).toBeLessThan(0.005)
+      }
+      if (reference?.poisonedLeft != null) expect(ours.poisonedLeft).toBe(reference.poisonedLeft)
+    }
+  }
+})
+
+test('refuses a folder without a scenario, and results that are none', async () => {
+  await mkdir(join(folder, 'empty', 'sub', 'truth'), { recursive: true })
+  await expect(bench(join(folder, 'empty'))).rejects.toMatchObject({ code: 'no-scenario' })
+  await expect(bench(join(folder, 'nowhere'))).rejects.toMatchObject({ code: 'not-found' })
+  expect(() => parseReferences({ a: { spectral_signatures: { eps_used: 2 } } }, 'results.json')).toThrow(
+    /^results\.json: a\.spectral_signatures\.eps_used: /,
+  )
+  expect(() => parseReferences([1], 'results.json')).toThrow('results.json: ')
+})
+
+test('names every option that is wrong before it reads anything', async () => {
+  const options = { detectors: ['spectre'], settings: { 'activation-clustering': { restarts: 0 } } }
+  await expect(bench(join(folder, 'nowhere'), options)).rejects.toThrow(/got "spectre"[\s\S]*restarts/)
+})
+
+test('stops when it is told to', async () => {
+  await expect(bench(examples, { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow('enough')
+})
+
+describe('assay bench', () => {
+  const path = join(examples, 'poisoned')
+
+  test('prints tables, or nothing but JSON with --json -', async () => {
+    const { code, stdout, stderr } = await runFake(['bench', path, '--backend', 'cpu'])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toMatch(/^poisoned +7 +9\.1 +0\.934 .* 15\/63 +no$/m)
+    const asJson = await runFake(['bench', path, '--backend', 'cpu', '--json', '-', '--quiet', '--seed', '3'])
+    expect(JSON.parse(asJson.stdout)).toMatchObject({ schemaVersion: 1, tool: { name: 'assay' }, seed: 3, backend: { name: 'cpu' } })
+  })
+
+  test('shows progress on a terminal, and takes it away', async () => {
+    const { stderr } = await runFake(['bench', path, '--backend', 'cpu', '--detectors', 'spectral-signatures'], { tty: true })
+    expect(stderr).toContain('1/1 poisoned 0 %')
+    expect(stderr.endsWith('\r\u001b[K')).toBe(true)
+  })
+
+  test('exits 64 without a folder and says what to pass, 65 where there is no truth, and has help', async () => {
+    expect(await runFake(['bench'])).toMatchObject({ code: 64, stdout: '', stderr: expect.stringContaining('assay bench examples/data') })
+    expect(await runFake(['bench', join(folder)])).toMatchObject({ code: 65, stderr: expect.stringContaining('poison_mask.npy') })
+    expect(await runFake(['bench', path, '--set', 'spectral-signatures.k=0'])).toMatchObject({ code: 64 })
+    expect((await runFake(['bench', '--help'])).stdout).toMatch(/Example:\n {2}\$ assay bench /)
+  })
+})

@@ -1,0 +1,92 @@
+import { expect, test } from 'vitest'
+import { Rng } from '../../src/core/rng.js'
+import { exchange } from '../../src/linalg/hartigan.js'
+
+const dims = 2
+
+function inertiaOf(points: Float32Array, assigned: ArrayLike<number>, clusters: number): number {
+  let total = 0
+  for (let k = 0; k < clusters; k++) {
+    const rows = Array.from({ length: points.length / dims }, (_, i) => i).filter((i) => assigned[i] === k)
+    for (let j = 0; j < dims; j++) {
+      const mean = rows.reduce((sum, i) => sum + (points[i * dims + j] as number), 0) / rows.length
+      for (const i of rows) total += ((points[i * dims + j] as number) - mean) ** 2
+    }
+  }
+  return total
+}
+
+function nearestOf(points: Float32Array, centres: ArrayLike<number>, clusters: number): number[] {
+  return Array.from({ length: points.length / dims }, (_, i) => {
+    const distances = Array.from(
+      { length: clusters },
+      (_k, k) =>
+        ((points[i * dims] as number) - (centres[k * dims] as number)) ** 2 +
+        ((points[i * dims + 1] as number) - (centres[k * dims + 1] as number)) ** 2,
+    )
+    return distances.indexOf(Math.min(...distances))
+  })
+}
+
+const cloud = (rows: number, seed: number) => {
+  const rng = new Rng(seed)
+  return Float32Array.from({ length: rows * dims }, () => rng.normal())
+}
+
+test('reaches the best of all 511 partitions of ten points, started from every pair', () => {
+  for (let seed = 0; seed < 8; seed++) {
+    const points = cloud(10, seed)
+    let optimum = Number.POSITIVE_INFINITY
+    for (let mask = 1; mask < 512; mask++) {
+      const assigned = Array.from({ length: 10 }, (_, i) => (i < 9 ? (mask >> i) & 1 : 0))
+      optimum = Math.min(optimum, inertiaOf(points, assigned, 2))
+    }
+    let best = Number.POSITIVE_INFINITY
+    for (let a = 0; a < 10; a++) {
+      for (let b = a + 1; b < 10; b++) {
+        const centres = [...points.slice(a * dims, (a + 1) * dims), ...points.slice(b * dims, (b + 1) * dims)]
+        const found = exchange({ points, dims, clusters: 2 }, centres)
+        expect(found.inertia).toBeGreaterThanOrEqual(optimum * (1 - 1e-12))
+        best = Math.min(best, found.inertia)
+      }
+    }
+    expect(best).toBeCloseTo(optimum, 10)
+  }
+})
+
+test('is never worse than where it starts, for two to five clusters', () => {
+  const rng = new Rng(4)
+  for (let round = 0; round < 40; round++) {
+    const clusters = 2 + (round % 4)
+    const points = cloud(60, round)
+    const centres = Float64Array.from({ length: clusters * dims }, () => rng.normal())
+    const before = inertiaOf(points, nearestOf(points, centres, clusters), clusters)
+    const found = exchange({ points, dims, clusters }, centres)
+    expect(found.inertia).toBeLessThanOrEqual(before * (1 + 1e-9))
+    // Its answer is a partition by nearest centre, with the inertia that it says.
+    expect(inertiaOf(points, nearestOf(points, found.centres, clusters), clusters)).toBeCloseTo(found.inertia, 8)
+  }
+})
+
+test('leaves an optimum of Lloyd’s that a single move improves', () => {
+  // Three points on a line: {0, 1} | {2.9}. From the centres 0 and 1.95 Lloyd stays at {0} | {1, 2.9}.
+  const points = Float32Array.of(0, 0, 1, 0, 2.9, 0)
+  const found = exchange({ points, dims, clusters: 2 }, [0, 0, 1.95, 0])
+  expect(found.inertia).toBeCloseTo(0.5, 6)
+})
+
+test('an empty cluster takes a row where that helps, and none where all rows are equal', () => {
+  const two = Float32Array.of(0, 0, 4, 0)
+  expect(exchange({ points: two, dims, clusters: 2 }, [2, 0, 99, 0]).inertia).toBe(0)
+  const equal = exchange({ points: Float32Array.of(3, 3, 3, 3, 3, 3), dims, clusters: 2 }, [3, 3, 7, 7])
+  expect(equal).toEqual({ centres: Float64Array.of(3, 3, 7, 7), inertia: 0 })
+})
+
+test('one row stays alone, and what was passed in stays as it is', () => {
+  const points = Float32Array.of(1, 2)
+  const centres = Float64Array.of(0, 0, 5, 5)
+  const found = exchange({ points, dims, clusters: 2 }, centres)
+  expect(found.inertia).toBe(0)
+  expect([...centres]).toEqual([0, 0, 5, 5])
+  expect([...points]).toEqual([1, 2])
+})
