@@ -47,8 +47,8 @@ export function kernelCases({ classes, rowsPerClass, cols }: Size): KernelCase[]
   }
   const starts = Uint32Array.from({ length: classes + 1 }, (_, c) => c * rowsPerClass)
   const tiles = (rowsPerTile: number) => rowTiles({ classes, rowsPerClass, cols }, rowsPerTile)
-  const one = (kernel: Kernel<never>, inputs: readonly HostMatrix[], operations: number, params?: unknown): KernelCase => ({
-    kernel: kernel as Kernel<unknown>,
+  const one = <P>(kernel: Kernel<P>, inputs: readonly HostMatrix[], operations: number, params?: unknown): KernelCase => ({
+    kernel: kernel as unknown as Kernel<unknown>,
     inputs,
     params,
     operations,

@@ -1,4 +1,4 @@
-import type { Backend, Binding, DeviceMatrix, HostMatrix, Kernel, Pass } from '../core/backend.js'
+import type { Backend, Binding, DeviceMatrix, HostMatrix, Kernel, Pass, Tolerance } from '../core/backend.js'
 import { dispose } from '../core/dispose.js'
 import { BackendError } from '../core/errors.js'
 import { BufferLedger, bufferUsage, type CountedBuffer, GpuMatrix } from './webgpu-buffers.js'
@@ -8,7 +8,8 @@ const uniformAlignment = 256
 
 /**
  * Runs kernels as compute shaders on one WebGPU device. `run` submits and returns; validation errors, lack of memory and the loss of the
- * device are gathered and thrown, naming adapter and kernel, by the next `read`.
+ * device are gathered and thrown, naming adapter and kernel, by the next `read`; so are wrong numbers, which a self-test of each kernel
+ * looks for when it is first used.
  */
 export class WebGpuBackend implements Backend {
   readonly name = 'webgpu'
@@ -20,6 +21,7 @@ export class WebGpuBackend implements Backend {
   readonly #release: () => void
   readonly #pipelines = new Map<string, GPUComputePipeline>()
   readonly #modules = new Map<string, GPUShaderModule>()
+  readonly #tested = new Set<unknown>()
   readonly #checks = new Set<Promise<void>>()
   #failure: BackendError | null = null
   #disposed = false
@@ -56,6 +58,38 @@ export class WebGpuBackend implements Backend {
   run<P>(kernel: Kernel<P>, inputs: readonly DeviceMatrix[], params: P): DeviceMatrix {
     this.#check()
     const sources = inputs.map((input) => this.#own(input))
+    if (!this.#tested.has(kernel)) this.#selfTest(kernel)
+    return this.#dispatch(kernel, sources, params)
+  }
+
+  /**
+   * Holds the device against the kernel's twin on the kernel's own sample, once, when the kernel is first used: adapters and drivers that
+   * compute wrong numbers exist. The next read waits for the outcome, so no result is believed before it.
+   */
+  #selfTest<P>(kernel: Kernel<P>): void {
+    this.#tested.add(kernel)
+    const { inputs, params } = kernel.sample()
+    const matrices: GpuMatrix[] = []
+    try {
+      for (const input of inputs) matrices.push(this.upload(input) as GpuMatrix)
+      const result = this.#dispatch(kernel, matrices, params)
+      matrices.push(result)
+      const staged = this.#scoped(kernel.id, (made) => made(this.#ledger.stage(result.buffer, result.byteLength)))
+      const expected = new Float32Array(result.rows * result.cols)
+      for (const twin = kernel.cpu(inputs, params, expected); !twin.next().done; );
+      this.#await(
+        this.#ledger.take(staged, result.byteLength, this.#signal).then((bytes) => {
+          const wrong = firstMismatch(new Float32Array(bytes), expected, kernel.tolerance)
+          if (wrong)
+            this.#fail('wrong-results', `${kernel.id} gives wrong numbers here (${wrong}); pass --backend cpu, or update the driver`)
+        }),
+      )
+    } finally {
+      for (const matrix of matrices) matrix[dispose]()
+    }
+  }
+
+  #dispatch<P>(kernel: Kernel<P>, sources: readonly GpuMatrix[], params: P): GpuMatrix {
     const plan = kernel.plan(sources, params)
     for (const shape of [plan.output, ...plan.scratch]) this.#checkSize(shape.rows * shape.cols * 4, kernel.id)
     return this.#scoped(kernel.id, (made) => {
@@ -135,16 +169,19 @@ export class WebGpuBackend implements Backend {
       throw this.#failure
     } finally {
       for (const kind of ['shader-error', 'internal-error', 'out-of-memory'] as const) {
-        const check = this.#device.popErrorScope().then(
-          (error) => {
+        this.#await(
+          this.#device.popErrorScope().then((error) => {
             if (error) this.#fail(kind, `${what}: ${error.message}`)
-          },
-          () => undefined, // The device is gone; its loss is reported of itself.
+          }),
         )
-        this.#checks.add(check)
-        void check.then(() => this.#checks.delete(check))
       }
     }
+  }
+
+  /** Makes reads wait for `check`. Where it rejects the device is gone, or the work was aborted, which is reported of itself. */
+  #await(check: Promise<void>): void {
+    const settled = check.catch(() => undefined).finally(() => this.#checks.delete(settled))
+    this.#checks.add(settled)
   }
 
   #fail(code: string, message: string, cause?: unknown): void {
@@ -187,6 +224,16 @@ export class WebGpuBackend implements Backend {
     matrix.check()
     return matrix
   }
+}
+
+/** The first value beyond the tolerance, in words, or null where all are within it. */
+function firstMismatch(actual: Float32Array, expected: Float32Array, { atol, rtol }: Tolerance): string | null {
+  let scale = 0
+  for (const value of expected) scale = Math.max(scale, Math.abs(value))
+  const at = actual.findIndex(
+    (value, i) => !(Math.abs(value - (expected[i] as number)) <= atol * scale + rtol * Math.abs(expected[i] as number)),
+  )
+  return at < 0 ? null : `value ${at} is ${actual[at]}, expected ${expected[at]}`
 }
 
 /** One buffer holds the uniform blocks of all passes, 256 bytes apart. */

@@ -60,6 +60,8 @@ export interface Kernel<P> {
   readonly tolerance: Tolerance
   plan(inputs: readonly Shape[], params: P): Plan
   cpu(inputs: readonly HostMatrix[], params: P, output: Float32Array): Generator<void, void, void>
+  /** A small input on which a device is held against the twin before its first result is believed. */
+  sample(): { readonly inputs: readonly HostMatrix[]; readonly params: P }
 }
 
 /** Runs kernels; knows buffers and dispatch, and no kernel by name. */

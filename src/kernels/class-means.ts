@@ -1,5 +1,6 @@
 import type { HostMatrix, Kernel, Shape } from '../core/backend.js'
 import type { ResidentSet } from '../core/resident-set.js'
+import { sampleRows } from './sample.js'
 import { classMeansWgsl } from './wgsl.gen.js'
 
 const rowsPerTile = 256
@@ -51,6 +52,10 @@ export const classMeansKernel: Kernel<void> = {
       }
       for (let j = 0; j < cols; j++) output[c * cols + j] = (sums[j] as number) / Math.max(rows, 1)
     }
+  },
+  sample() {
+    const { x, tiles, firstTile } = sampleRows(68)
+    return { inputs: [x, tiles, firstTile], params: undefined }
   },
 }
 

@@ -1,6 +1,7 @@
 import type { DeviceMatrix, HostMatrix, Kernel, Shape } from '../core/backend.js'
 import type { ResidentSet } from '../core/resident-set.js'
 import { classMeans } from './class-means.js'
+import { sampleMatrix, sampleRows } from './sample.js'
 import { gramApplyWgsl } from './wgsl.gen.js'
 
 /** Directions a class in one call: what fits the shader's registers, and enough for ten wanted ones (block Krylov). */
@@ -63,6 +64,10 @@ export const gramApplyKernel: Kernel<void> = {
       }
       output.set(sums, c * applyWidth * cols)
     }
+  },
+  sample() {
+    const { x, means, tiles, firstTile } = sampleRows(36)
+    return { inputs: [x, means, sampleMatrix(2 * applyWidth, 36), tiles, firstTile], params: undefined }
   },
 }
 

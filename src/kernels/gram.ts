@@ -1,6 +1,7 @@
 import type { DeviceMatrix, HostMatrix, Kernel, Shape } from '../core/backend.js'
 import type { ResidentSet } from '../core/resident-set.js'
 import { classMeans } from './class-means.js'
+import { sampleRows } from './sample.js'
 import { gramWgsl } from './wgsl.gen.js'
 
 const rowsPerTile = 512
@@ -68,6 +69,10 @@ export const gramKernel: Kernel<void> = {
         }
       }
     }
+  },
+  sample() {
+    const { x, means, tiles, firstTile } = sampleRows(68)
+    return { inputs: [x, means, tiles, firstTile], params: undefined }
   },
 }
 

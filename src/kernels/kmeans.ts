@@ -1,4 +1,5 @@
 import type { HostMatrix, Kernel, Pass, Shape } from '../core/backend.js'
+import { sampleMatrix, sampleRows } from './sample.js'
 import { kmeansWgsl } from './wgsl.gen.js'
 
 /**
@@ -80,6 +81,11 @@ export const kmeansStepKernel: Kernel<KmeansParams> = {
       }
     }
   },
+  sample() {
+    const { x, tiles, firstTile } = sampleRows(10)
+    const params = { classes: 2, restarts: 3, clusters: 2 }
+    return { inputs: [x, tiles, firstTile, sampleMatrix(centreRows(params), 12)], params }
+  },
 }
 
 /** Adds one row to the sums of the centre nearest to it. */
@@ -147,5 +153,9 @@ export const kmeansDistancesKernel: Kernel<KmeansParams> = {
       }
       if (t % 16 === 0) yield
     }
+  },
+  sample() {
+    const { x, tiles } = sampleRows(10)
+    return { inputs: [x, tiles, sampleMatrix(4, 12)], params: { classes: 2, restarts: 1, clusters: 2 } }
   },
 }

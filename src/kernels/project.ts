@@ -1,5 +1,6 @@
 import type { DeviceMatrix, HostMatrix, Kernel, Shape } from '../core/backend.js'
 import type { ResidentSet } from '../core/resident-set.js'
+import { sampleMatrix, sampleRows } from './sample.js'
 import { projectWgsl } from './wgsl.gen.js'
 
 const rowsPerTile = 64
@@ -57,6 +58,10 @@ export const projectKernel: Kernel<ProjectParams> = {
       }
       yield
     }
+  },
+  sample() {
+    const { x, means, tiles } = sampleRows(36)
+    return { inputs: [x, means, sampleMatrix(2 * 17, 36), tiles], params: { output: 'coordinates' } }
   },
 }
 

@@ -1,5 +1,6 @@
 import type { DeviceMatrix, HostMatrix, Kernel, Shape } from '../core/backend.js'
 import type { ResidentSet } from '../core/resident-set.js'
+import { sampleRows } from './sample.js'
 import { silhouetteWgsl } from './wgsl.gen.js'
 
 /** Most clusters and dimensions that the silhouette kernel takes: a row is four vec4 and its cluster sums are one. */
@@ -46,6 +47,17 @@ export const silhouetteKernel: Kernel<void> = {
         if ((row - start) % 16 === 0) yield
       }
     }
+  },
+  sample() {
+    const { x, tiles, starts } = sampleRows(10)
+    const clusterOf = Uint32Array.from({ length: x.rows }, (_, i) => (i % 3 === 0 ? 1 : 0))
+    const sizes = new Uint32Array(2 * silhouetteLimits.clusters)
+    clusterOf.forEach((cluster, i) => {
+      const at = (i < (starts.data[1] as number) ? 0 : silhouetteLimits.clusters) + cluster
+      sizes[at] = (sizes[at] as number) + 1
+    })
+    const column: HostMatrix = { data: clusterOf, rows: x.rows, cols: 1, type: 'u32' }
+    return { inputs: [x, column, tiles, starts, { data: sizes, rows: 2, cols: silhouetteLimits.clusters, type: 'u32' }], params: undefined }
   },
 }
 

@@ -42,6 +42,7 @@ fn second(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: ve
         if (i % 1024 === 0) yield
       }
     },
+    sample: () => ({ inputs: [column(1, -2, 3.5)], params: undefined }),
     ...changes,
   }
 }

@@ -92,6 +92,18 @@ describe.skipIf(noWebGpu !== null && process.env.REQUIRE_GPU !== '1')('webgpu', 
     backend[dispose]()
   })
 
+  test('a device that computes wrong numbers is caught by the self-test of the kernel, at the first read', async () => {
+    const { backend } = await open()
+    using x = backend.upload(column(5))
+    const wrong = doubling()
+    using y = backend.run({ ...wrong, id: 'tripling', wgsl: wrong.wgsl.replace('copy[id] + copy[id]', '3.0 * copy[id]') }, [x], undefined)
+    const error = await failure(() => backend.read(y))
+    expect(error).toMatchObject({ code: 'wrong-results' })
+    expect(error.message).toContain(backend.adapter)
+    expect(error.message).toContain('tripling gives wrong numbers here (value 0 is 3, expected 2)')
+    backend[dispose]()
+  })
+
   test('what does not fit one buffer is refused before it is made', async () => {
     const { backend } = await open()
     const rows = backend.maxBindingBytes / 4 + 1

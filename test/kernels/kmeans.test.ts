@@ -61,7 +61,7 @@ describeEachBackend('k-means kernels', ({ shared }) => {
         ).flat()
       }).flat()
     })
-    expectParity(kmeansStepKernel as never, await backend.read(next), expected)
+    expectParity(kmeansStepKernel, await backend.read(next), expected)
 
     const centres = Float32Array.from({ length: rows.length * clusters * (dims + 2) }, () => rng.normal())
     using centreTable = backend.upload({ data: centres, rows: rows.length * clusters, cols: dims + 2, type: 'f32' })
@@ -71,7 +71,7 @@ describeEachBackend('k-means kernels', ({ shared }) => {
       const at = (c * clusters + (i % clusters)) * (dims + 2)
       return Math.sqrt(squared(row(Math.floor(i / clusters)), centres.subarray(at, at + dims)))
     })
-    expectParity(kmeansDistancesKernel as never, await backend.read(distances), expectedDistances)
+    expectParity(kmeansDistancesKernel, await backend.read(distances), expectedDistances)
   })
 
   it('leave a centre without rows where it was, and give ties to the lower one', async () => {

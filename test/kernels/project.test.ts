@@ -24,9 +24,9 @@ describeEachBackend('projection', ({ shared }) => {
           ),
         ),
       )
-      expectParity(projectKernel as never, await context.backend.read(coordinates), expected.flat())
+      expectParity(projectKernel, await context.backend.read(coordinates), expected.flat())
       const squares = expected.map((row) => row.reduce((sum, value) => sum + value * value, 0))
-      expectParity(projectKernel as never, await context.backend.read(scores), squares)
+      expectParity(projectKernel, await context.backend.read(scores), squares)
     })
   }
 

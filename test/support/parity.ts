@@ -1,5 +1,5 @@
 import { toActivationSet } from '../../src/core/activation-set.js'
-import type { Context, Kernel } from '../../src/core/backend.js'
+import type { Context, Tolerance } from '../../src/core/backend.js'
 import { ResidentSet } from '../../src/core/resident-set.js'
 import { Rng } from '../../src/core/rng.js'
 import { expectAllClose } from './allclose.js'
@@ -37,7 +37,7 @@ export const uploadRandom = (context: Context, shape: ParityShape, seed = 1) =>
   ResidentSet.upload(context, toActivationSet(randomInput(shape, seed)))
 
 /** Fails unless |a − b| ≤ atol · max|b| + rtol · |b| throughout: the kernel's own tolerance. */
-export function expectParity(kernel: Kernel<never>, actual: Float32Array, expected: ArrayLike<number>): void {
+export function expectParity(kernel: { readonly tolerance: Tolerance }, actual: Float32Array, expected: ArrayLike<number>): void {
   let scale = 0
   for (let i = 0; i < expected.length; i++) scale = Math.max(scale, Math.abs(expected[i] as number))
   expectAllClose(actual, Float64Array.from(expected), { atol: kernel.tolerance.atol * scale, rtol: kernel.tolerance.rtol })
