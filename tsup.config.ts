@@ -11,7 +11,7 @@ export default defineConfig(({ outDir = 'dist' }) => ({
   target: 'es2022', // lowers `using`
   platform: 'neutral', // the browser's build is among them: nothing may be assumed
   removeNodeProtocol: false,
-  external: [/^node:/, /^@noble\//, 'commander', 'fflate', 'webgpu', 'zod', /^zod\//],
+  external: [/^node:/, /^@noble\//, 'commander', 'fflate', 'hyparquet-compressors', 'webgpu', 'zod', /^zod\//],
   splitting: true,
   sourcemap: true,
   clean: true,

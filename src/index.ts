@@ -2,6 +2,7 @@ import { auditWith } from './audit.js'
 import { openBrowserGpu } from './backends/browser-webgpu.js'
 import { contextFactory } from './context.js'
 
+export { type OpenAuditOptions, openAudit } from './io/open-audit.js'
 export * from './public.js'
 
 /** Makes a context on the browser's WebGPU or the CPU. */

@@ -22,7 +22,7 @@ const table: Record<string, { ours: readonly string[]; packages: readonly string
   kernels: { ours: ['core'], packages: [] },
   backends: { ours: ['core'], packages: ['webgpu'] },
   linalg: { ours: ['core', 'stats', 'kernels'], packages: [] },
-  io: { ours: ['core'], packages: ['fflate'] },
+  io: { ours: ['core'], packages: ['fflate', 'hyparquet-compressors'] },
   detectors: { ours: ['core', 'stats', 'kernels', 'linalg'], packages: ['zod'] },
   report: { ours: ['core', 'views'], packages: ['zod'] },
   views: { ours: ['core', 'report/schema.ts'], packages: [] },

@@ -32,6 +32,8 @@ interface Flags {
   readonly trusted?: string
   readonly trustedLabels?: string
   readonly classNames?: string
+  readonly labelColumn?: string
+  readonly activationsColumn?: string
 }
 
 /** Adds `assay audit` to the program. `finish` gets the exit code. */
@@ -40,7 +42,7 @@ export function addAuditCommand(program: Command, io: Io, finish: (code: ExitCod
     .command('audit')
     .summary('look for poisoned rows in a training set')
     .description(
-      'Looks for poisoned rows in a training set, given the activations of its rows in the model and their labels.\n\nPATH is a folder with activations.npy and labels.npy, a .npz file that holds both, or an activations .npy file with --labels.',
+      'Looks for poisoned rows in a training set, given the activations of its rows in the model and their labels.\n\nPATH is a folder with activations.npy and labels.npy, a .npz, .safetensors or Parquet file that holds both, or an activations .npy file with --labels.',
     )
     .argument('<PATH>', 'audit folder, or a file with activations')
     .option('--json <FILE>', 'write the report as JSON; - writes it to stdout, and nothing else there', text)
@@ -64,12 +66,14 @@ export function addAuditCommand(program: Command, io: Io, finish: (code: ExitCod
       'suspicious',
     )
     .option('--quiet', 'print nothing but errors, and what --json - asks for')
-    .option('--labels <FILE>', 'labels that lie elsewhere', text)
+    .option('--labels <FILE>', 'labels that lie elsewhere (.npy, CSV, JSON or JSON lines)', text)
     .option('--predictions <FILE>', "the model's predictions that lie elsewhere", text)
     .option('--logits <FILE>', 'logits that lie elsewhere', text)
     .option('--trusted <FILE>', 'activations of rows known to be clean that lie elsewhere', text)
     .option('--trusted-labels <FILE>', 'their labels', text)
     .option('--class-names <FILE>', 'names of the classes (JSON) that lie elsewhere', text)
+    .option('--label-column <NAME>', 'column or key of the labels in CSV, JSON lines or a bundle', text)
+    .option('--activations-column <NAME>', 'column or key of the activations in a bundle', text)
     .addHelpText(
       'after',
       `
@@ -85,7 +89,7 @@ Example:
 async function runAudit(path: string, flags: Flags, io: Io): Promise<ExitCode> {
   await checkOutputs(flags)
   const { auditWithScores, openAudit } = io.library
-  const { labels, predictions, logits, trusted, trustedLabels, classNames } = flags
+  const { labels, predictions, logits, trusted, trustedLabels, classNames, labelColumn, activationsColumn } = flags
   const progress = createProgressLine(io.stderr, { quiet: flags.quiet ?? false })
   const options: AuditOptions = {
     backend: flags.backend,
@@ -99,20 +103,21 @@ async function runAudit(path: string, flags: Flags, io: Io): Promise<ExitCode> {
     onProgress: progress.report,
   }
   try {
-    const set = await openAudit(path, { labels, predictions, logits, trusted, trustedLabels, classNames })
+    const files = { labels, predictions, logits, trusted, trustedLabels, classNames, labelColumn, activationsColumn }
+    const set = await openAudit(path, files)
     const { report, scores, detectorScores } = await auditWithScores(set, options)
 
     const json = flags.json === undefined ? null : renderJson(report)
-    const files: OutputFile[] = []
-    if (flags.json !== undefined && json !== null && flags.json !== '-') files.push({ path: flags.json, bytes: json })
-    if (flags.scores !== undefined) files.push({ path: flags.scores, bytes: writeNpyFloat32(scores, [scores.length]) })
+    const outputs: OutputFile[] = []
+    if (flags.json !== undefined && json !== null && flags.json !== '-') outputs.push({ path: flags.json, bytes: json })
+    if (flags.scores !== undefined) outputs.push({ path: flags.scores, bytes: writeNpyFloat32(scores, [scores.length]) })
     if (flags.detectorScores !== undefined) {
       await makeOutputFolder(flags.detectorScores)
       for (const [id, values] of detectorScores) {
-        files.push({ path: join(flags.detectorScores, `${id}.npy`), bytes: writeNpyFloat32(values, [values.length]) })
+        outputs.push({ path: join(flags.detectorScores, `${id}.npy`), bytes: writeNpyFloat32(values, [values.length]) })
       }
     }
-    await writeOutputFiles(files)
+    await writeOutputFiles(outputs)
     await progress.clear()
 
     if (flags.json === '-' && json !== null) await io.stdout.write(json)

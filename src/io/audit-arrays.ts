@@ -1,19 +1,42 @@
 import type { ActivationSetInput } from '../core/activation-set.js'
 import { InputError } from '../core/errors.js'
+import type { LabelsInput } from '../core/labels.js'
 import type { DenseInput } from '../core/matrix.js'
 import { gatherProblems } from '../core/problems.js'
 import { showText } from '../core/untrusted-text.js'
+import type { ArraySource } from './array-source.js'
 import { type ByteSource, readBytes } from './byte-source.js'
+import type { FileArray } from './file-array.js'
 import { refuseFormat, sniffFormat } from './format.js'
+import { readTextLabels } from './label-text.js'
 import { arrayToLabels } from './labels.js'
-import { type NpyArray, readNpy } from './npy.js'
+import { readNpy } from './npy.js'
 
 /** The arrays of an audit folder, by the names that their files have there and their keys in a bundle. */
 export const auditArrayNames = ['activations', 'labels', 'preds', 'logits', 'trusted_activations', 'trusted_labels', 'class_names'] as const
 
 export type AuditArrayName = (typeof auditArrayNames)[number]
 
-export type AuditSources = Readonly<Partial<Record<AuditArrayName, ByteSource>>>
+/** A file or a member of an archive, or an array of a bundle that is not made of files. */
+export type AuditSource = ByteSource | ArraySource
+
+export type AuditSources = Readonly<Partial<Record<AuditArrayName, AuditSource>>>
+
+/** What to look for where a file holds more than is wanted. */
+export interface AuditColumns {
+  /** The column or key of the labels in a table or a bundle. */
+  readonly labels?: string | undefined
+  /** The column or key of the activations in a bundle. */
+  readonly activations?: string | undefined
+}
+
+/** The columns or keys to look for in a text with labels, the first that is there. */
+function labelKeys(name: 'labels' | 'preds' | 'trusted_labels', asked: string | undefined): readonly string[] {
+  const own = asked === undefined ? [] : [asked]
+  if (name === 'preds') return ['preds', 'pred', 'predictions', 'prediction', ...own]
+  if (name === 'labels') return asked === undefined ? ['labels', 'label'] : own
+  return [...own, 'trusted_labels', 'labels', 'label']
+}
 
 const trustedPair = [
   ['trusted_activations', 'trusted_labels'],
@@ -23,16 +46,13 @@ const trustedPair = [
 const maxJsonBytes = 16 * 2 ** 20
 
 /**
- * Reads the arrays of an audit: activations and logits `[n, d]`, labels and predictions `[n]`, `[n, 1]` or one-hot rows, the trusted
- * rows likewise, all as `.npy`; class names as JSON (a list, or an object by label) or as a `.npy` of strings. What the values have to
- * be is `toActivationSet`'s to check. Throws one `InputError` that names every file that is wrong, not only the first.
+ * Reads the arrays of an audit: activations and logits `[n, d]` as `.npy`; labels and predictions `[n]`, `[n, 1]` or one-hot rows as
+ * `.npy`, or one a row as CSV, JSON or JSON lines; the trusted rows likewise; class names as JSON (a list, or an object by label) or as
+ * a `.npy` of strings. What the values have to be is `toActivationSet`'s to check. Throws one `InputError` that names every file that
+ * is wrong, not only the first.
  */
-export async function readAuditArrays(sources: AuditSources): Promise<ActivationSetInput> {
+export async function readAuditArrays(sources: AuditSources, columns: AuditColumns = {}): Promise<ActivationSetInput> {
   const problems = gatherProblems()
-  const read = <T>(name: AuditArrayName, reader: (source: ByteSource, where: string) => Promise<T>): Promise<T | undefined> => {
-    const source = sources[name]
-    return source ? problems.attempt(() => reader(source, `${name} (${showText(source.name, 200)})`)) : Promise.resolve(undefined)
-  }
   for (const name of ['activations', 'labels'] as const) {
     if (sources[name]) continue
     const mend = name === 'labels' ? 'name the file that holds them (--labels)' : 'name the file that holds them'
@@ -43,33 +63,53 @@ export async function readAuditArrays(sources: AuditSources): Promise<Activation
       problems.add(new InputError('missing-array', `${name}: missing, but ${other} is there; give both or neither`))
     }
   }
-  const activations = await read('activations', readMatrix)
-  const labels = await read('labels', readLabels)
-  const predictions = await read('preds', readLabels)
-  const logits = await read('logits', readMatrix)
-  const trustedActivations = await read('trusted_activations', readMatrix)
-  const trustedLabels = await read('trusted_labels', readLabels)
-  const classNames = await read('class_names', readClassNames)
+  const labelsOf = (name: 'labels' | 'preds' | 'trusted_labels') => (source: AuditSource, where: string) =>
+    readLabels(source, where, labelKeys(name, columns.labels))
+  const readers = {
+    activations: readMatrix,
+    labels: labelsOf('labels'),
+    preds: labelsOf('preds'),
+    logits: readMatrix,
+    trusted_activations: readMatrix,
+    trusted_labels: labelsOf('trusted_labels'),
+    class_names: readClassNames,
+  }
+  const read: { -readonly [K in AuditArrayName]?: Awaited<ReturnType<(typeof readers)[K]>> | undefined } = {}
+  const readOne = async <K extends AuditArrayName>(name: K, source: AuditSource) => {
+    const reader = readers[name] as (source: AuditSource, where: string) => Promise<(typeof read)[K]>
+    read[name] = await problems.attempt(() => reader(source, `${name} (${showText(source.name, 200)})`))
+  }
+  // stable, so that files keep the order of their names, and arrays of one bundle follow their bytes
+  const inOrder = auditArrayNames
+    .flatMap((name) => (sources[name] ? [{ name, source: sources[name] }] : []))
+    .sort((a, b) => positionOf(a.source) - positionOf(b.source))
+  for (const { name, source } of inOrder) await readOne(name, source)
   problems.throwIfAny()
+  const { activations, labels, preds, logits, trusted_activations, trusted_labels, class_names } = read
   if (!activations || !labels) throw new Error('unreachable: what is missing was reported')
-  const trusted = trustedActivations && trustedLabels && { activations: trustedActivations, labels: trustedLabels }
+  const trusted = trusted_activations && trusted_labels && { activations: trusted_activations, labels: trusted_labels }
   return {
     activations,
     labels,
-    ...(predictions && { predictions }),
+    ...(preds && { predictions: preds }),
     ...(logits && { logits }),
     ...(trusted && { trusted }),
-    ...(classNames && { classNames }),
+    ...(class_names && { classNames: class_names }),
   }
 }
 
-async function readArray(source: ByteSource, where: string): Promise<NpyArray> {
+function positionOf(source: AuditSource): number {
+  return 'readArray' in source ? source.position : -1
+}
+
+async function readArray(source: AuditSource, where: string): Promise<FileArray> {
+  if ('readArray' in source) return source.readArray(where)
   const format = await sniffFormat(source)
   if (format === 'npy') return readNpy(source, where)
   throw refuseFormat(format, where, 'a .npy file')
 }
 
-async function readMatrix(source: ByteSource, where: string): Promise<DenseInput> {
+async function readMatrix(source: AuditSource, where: string): Promise<DenseInput> {
   const { dtype, shape, data } = await readArray(source, where)
   const [rows, cols] = shape
   if (rows === undefined || cols === undefined || shape.length !== 2) {
@@ -84,14 +124,18 @@ async function readMatrix(source: ByteSource, where: string): Promise<DenseInput
   return { data: wide ? Float64Array.from(data as ArrayLike<bigint>, Number) : data, rows, cols }
 }
 
-async function readLabels(source: ByteSource, where: string) {
-  return arrayToLabels(await readArray(source, where), where)
+async function readLabels(source: AuditSource, where: string, wanted: readonly string[]): Promise<LabelsInput> {
+  if ('readArray' in source) return arrayToLabels(await source.readArray(where), where)
+  const format = await sniffFormat(source)
+  if (format === 'npy') return arrayToLabels(await readNpy(source, where), where)
+  if (format === 'json' || format === 'unknown') return readTextLabels(source, where, wanted)
+  throw refuseFormat(format, where, 'a .npy file, CSV, JSON or JSON lines')
 }
 
-async function readClassNames(source: ByteSource, where: string): Promise<readonly string[] | Readonly<Record<string, string>>> {
-  const format = await sniffFormat(source)
-  if (format === 'npy') {
-    const { shape, data } = await readNpy(source, where)
+async function readClassNames(source: AuditSource, where: string): Promise<readonly string[] | Readonly<Record<string, string>>> {
+  const format = 'readArray' in source ? 'npy' : await sniffFormat(source)
+  if ('readArray' in source || format === 'npy') {
+    const { shape, data } = await readArray(source, where)
     if (Array.isArray(data) && shape.length === 1) return data
     throw new InputError('bad-type', `${where}: expected a list of strings; save it as an array of str`)
   }

@@ -9,8 +9,8 @@ const titles: Readonly<Record<Format, string>> = {
   npy: 'a .npy file',
   zip: 'a .npz or other zip archive',
   json: 'JSON',
-  safetensors: 'a safetensors file, which is not read yet',
-  parquet: 'a Parquet file, which is not read yet',
+  safetensors: 'a safetensors file',
+  parquet: 'a Parquet file',
   hdf5: 'an HDF5 file, which is not read',
   arrow: 'an Arrow file, which is not read',
   gzip: 'a gzip file, which has to be unpacked first',
@@ -35,10 +35,8 @@ export async function sniffFormat(source: ByteSource): Promise<Format> {
   if (head.length === 0) return 'empty'
   const known = magics.find(([, magic]) => magic.every((byte, index) => head[index] === byte))
   if (known) return known[0]
-  if (head.length > 8 && head[8] === 0x7b) {
-    const length = new DataView(head.buffer, head.byteOffset, head.byteLength).getBigUint64(0, true)
-    if (length >= 2n && length <= BigInt(source.byteLength - 8)) return 'safetensors'
-  }
+  // a length of 64 bits that is no text, whether it is true or not, and a brace
+  if (head[8] === 0x7b && head.subarray(0, 8).some((byte) => byte < 0x09 || byte >= 0x80)) return 'safetensors'
   if (head[0] === 0x80 && (head[1] as number) >= 2 && (head[1] as number) <= 5) return 'pickle'
   const first = head.find((byte) => byte !== 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d)
   return first === 0x7b || first === 0x5b ? 'json' : 'unknown'

@@ -1,13 +1,13 @@
 import { InputError } from '../core/errors.js'
 import { float16ToFloat32Table } from '../core/float16.js'
 import type { LabelsInput } from '../core/labels.js'
-import type { NpyArray } from './npy.js'
+import type { FileArray } from './file-array.js'
 
 /**
  * One label a row out of an array of shape `[n]`, `[n, 1]`, or `[n, k]` with one-hot rows, where the label is the column of the 1.
  * Whether numbers are whole is `toLabels`'s to check. Throws `InputError` `bad-shape`, or `bad-label` for a row that is not one-hot.
  */
-export function arrayToLabels({ dtype, shape, data }: NpyArray, where: string): LabelsInput {
+export function arrayToLabels({ dtype, shape, data }: FileArray, where: string): LabelsInput {
   // a label is a number, not a bit pattern: only matrices may hold float16 as Uint16Array
   const table = dtype === 'float16' ? float16ToFloat32Table() : null
   const values = table ? Float32Array.from(data as Uint16Array, (bits) => table[bits] as number) : data

@@ -13,8 +13,8 @@ const blockBytes = 8 * 2 ** 20
 
 /**
  * Hashes exactly the bytes that the reader sees: each byte is taken from `source` once, so a file that changes in between cannot be
- * parsed as one thing and hashed as another. The first 128 KiB are kept and may be read again; behind them only reads that go on where
- * the last one ended are possible, anything else throws `RangeError`.
+ * parsed as one thing and hashed as another. The first 128 KiB are kept and may be read again; behind them reading only goes forward (what
+ * is left out is hashed on the way), anything else throws `RangeError`.
  */
 export async function hashingSource(source: ByteSource): Promise<HashingSource> {
   const { name, byteLength } = source
@@ -30,12 +30,16 @@ export async function hashingSource(source: ByteSource): Promise<HashingSource> 
     position = end
     return bytes
   }
+  const skipTo = async (start: number) => {
+    while (position < start) await next(Math.min(position + blockBytes, start))
+  }
   return {
     name,
     byteLength,
     async slice(start, end) {
       checkRange(start, end, byteLength)
       if (end <= head.byteLength) return head.subarray(start, end)
+      await skipTo(start)
       if (Math.max(start, head.byteLength) !== position) {
         throw new RangeError(`bytes ${start} … ${end} asked for, but reading stands at ${position}`)
       }
@@ -46,7 +50,7 @@ export async function hashingSource(source: ByteSource): Promise<HashingSource> 
       return joined
     },
     async digest() {
-      while (position < byteLength) await next(Math.min(position + blockBytes, byteLength))
+      await skipTo(byteLength)
       digest ??= hash.digest()
       return digest
     },

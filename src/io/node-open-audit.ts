@@ -5,14 +5,14 @@ import type { ActivationSetInput, Origin } from '../core/activation-set.js'
 import { InputError } from '../core/errors.js'
 import { gatherProblems } from '../core/problems.js'
 import { showText } from '../core/untrusted-text.js'
-import { type AuditArrayName, type AuditSources, auditArrayNames, readAuditArrays } from './audit-arrays.js'
+import { type AuditArrayName, type AuditColumns, auditArrayNames, readAuditArrays } from './audit-arrays.js'
 import { type ByteSource, memorySource, readBytes } from './byte-source.js'
 import { sniffFormat } from './format.js'
 import { listNames, loadAudit } from './load.js'
 import { type FileSource, fileError, openFile } from './node-file-source.js'
 import { type HashingSource, hashingSource } from './node-hashing-source.js'
 
-/** Paths of what lies elsewhere; each wins over what the folder or the bundle holds. */
+/** Paths of what lies elsewhere, each of which wins over what the folder or the bundle holds; and the names of columns. */
 export interface AuditFiles {
   readonly labels?: string | undefined
   readonly predictions?: string | undefined
@@ -22,9 +22,13 @@ export interface AuditFiles {
   readonly trustedLabels?: string | undefined
   /** JSON: a list of strings, or an object with a string for each label. */
   readonly classNames?: string | undefined
+  /** No path: the column of the labels in a table (CSV), their key in JSON lines or in a bundle. */
+  readonly labelColumn?: string | undefined
+  /** No path: the key of the activations in a bundle. */
+  readonly activationsColumn?: string | undefined
 }
 
-const arrayOf: Readonly<Record<keyof AuditFiles, AuditArrayName>> = {
+const arrayOf: Readonly<Record<Exclude<keyof AuditFiles, 'labelColumn' | 'activationsColumn'>, AuditArrayName>> = {
   labels: 'labels',
   predictions: 'preds',
   logits: 'logits',
@@ -33,12 +37,12 @@ const arrayOf: Readonly<Record<keyof AuditFiles, AuditArrayName>> = {
   classNames: 'class_names',
 }
 
-/** An archive is held in memory while it is read, so that what is hashed is what is unpacked. */
+/** What is read from its end (an archive, Parquet) is held in memory, so that what is hashed is what is unpacked. */
 const maxArchiveBytes = 4 * 2 ** 30
 
 /**
  * Reads an audit from `path`: a folder (`activations.npy`, `labels.npy`, and what else of DESIGN.md §2 is there; other files and
- * folders are ignored), a `.npz` bundle with the same names as keys, or one `.npy` with activations and `files.labels`.
+ * folders are ignored), a `.npz`, `.safetensors` or Parquet bundle with the same names as keys, or one `.npy` with activations and `files.labels`.
  *
  * `origin` lists every file that was read with the SHA-256 of just the bytes that were parsed, by name relative to the folder (base
  * name outside it), sorted by code units; `origin.digest` is the root digest of OpenSSF Model Signing over them. Links in the folder are
@@ -76,7 +80,7 @@ async function readFolder(folder: string, files: AuditFiles, opened: OpenedFile[
   const where = showText(folder, 300)
   const { root, listed } = await listFolder(folder)
   const problems = gatherProblems()
-  const sources: Partial<Record<AuditArrayName, ByteSource>> = await openNamed(files, root, opened, problems)
+  const sources = await openNamed(files, root, opened, problems)
   const named = namedArrays(files)
   for (const array of auditArrayNames) {
     const name = array === 'class_names' ? 'class_names.json' : `${array}.npy`
@@ -91,7 +95,7 @@ async function readFolder(folder: string, files: AuditFiles, opened: OpenedFile[
     problems.add(new InputError('missing-array', `${where}: holds ${listNames(listed)}, expected ${expected} too; ${mend}`, { missing }))
   }
   problems.throwIfAny()
-  return readAuditArrays(sources)
+  return readAuditArrays(sources, columnsOf(files))
 }
 
 async function listFolder(folder: string): Promise<{ root: string; listed: string[] }> {
@@ -109,20 +113,25 @@ async function readFile(path: string, files: AuditFiles, opened: OpenedFile[]): 
   const beside = await openNamed(files, null, opened, problems)
   problems.throwIfAny()
   if (!source) throw new Error('unreachable: what could not be opened was reported')
-  return loadAudit((await sniffFormat(source)) === 'zip' ? await toMemory(source) : source, beside)
+  const fromItsEnd = ['zip', 'parquet'].includes(await sniffFormat(source))
+  return loadAudit(fromItsEnd ? await toMemory(source) : source, beside, columnsOf(files))
+}
+
+function columnsOf({ labelColumn, activationsColumn }: AuditFiles): AuditColumns {
+  return { labels: labelColumn, activations: activationsColumn }
 }
 
 function namedArrays(files: AuditFiles): Map<AuditArrayName, string> {
   const named = new Map<AuditArrayName, string>()
   for (const [key, array] of Object.entries(arrayOf)) {
-    const path = files[key as keyof AuditFiles]
+    const path = files[key as keyof typeof arrayOf]
     if (path !== undefined) named.set(array, path)
   }
   return named
 }
 
 async function openNamed(files: AuditFiles, root: string | null, opened: OpenedFile[], problems: ReturnType<typeof gatherProblems>) {
-  const sources: { -readonly [K in keyof AuditSources]: AuditSources[K] } = {}
+  const sources: Partial<Record<AuditArrayName, ByteSource>> = {}
   for (const [array, path] of namedArrays(files)) {
     const source = await problems.attempt(async () => openHashed(path, { name: await nameOf(path, root), shown: path }, opened))
     if (source) sources[array] = source

@@ -1,71 +1,12 @@
 import { InputError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
 import { type ByteSource, readBytes } from './byte-source.js'
+import { type ArrayData, type Dtype, type FileArray, hostIsLittleEndian, numericDtypes, swapWords } from './file-array.js'
 import { readNpyHeader } from './npy-header.js'
 import { decodeBytesStrings, decodeUnicodeStrings } from './npy-strings.js'
 
-export type NpyData =
-  | Int8Array
-  | Uint8Array
-  | Int16Array
-  | Uint16Array
-  | Int32Array
-  | Uint32Array
-  | BigInt64Array
-  | BigUint64Array
-  | Float32Array
-  | Float64Array
-  | string[]
-
-/** An array from a file, elements always in C order (last index fastest). */
-export interface NpyArray {
-  /**
-   * `bool`, `int8` … `int64`, `uint8` … `uint64`, `float16`, `float32`, `float64`, `string` (numpy's `U`) or `bytes` (numpy's `S`, read
-   * as UTF-8). It decides what `data` is: the typed array of that name, but for
-   * - `float16`: bit patterns in a `Uint16Array`, which is how `toMatrix` takes float16;
-   * - `uint16`: an `Int32Array`, so that it is never taken for float16;
-   * - `bool`: a `Uint8Array` of 0 and 1;
-   * - `string`, `bytes`: `string[]`, without the NULs that pad them.
-   */
-  readonly dtype: string
-  readonly shape: readonly number[]
-  readonly data: NpyData
-}
-
-interface Dtype {
-  readonly name: string
-  readonly itemBytes: number
-  /** How many bytes change places where the file's byte order is not this machine's. */
-  readonly wordBytes: number
-  readonly decode: (bytes: Uint8Array<ArrayBuffer>, count: number, where: string) => NpyData
-}
-
-const numeric = (name: string, itemBytes: number, decode: (buffer: ArrayBuffer) => NpyData): Dtype => ({
-  name,
-  itemBytes,
-  wordBytes: itemBytes,
-  decode: (bytes) => decode(bytes.buffer),
-})
-
-const numericDtypes: Readonly<Record<string, Dtype>> = {
-  b1: numeric('bool', 1, (buffer) => new Uint8Array(buffer).map((byte) => (byte === 0 ? 0 : 1))),
-  i1: numeric('int8', 1, (buffer) => new Int8Array(buffer)),
-  i2: numeric('int16', 2, (buffer) => new Int16Array(buffer)),
-  i4: numeric('int32', 4, (buffer) => new Int32Array(buffer)),
-  i8: numeric('int64', 8, (buffer) => new BigInt64Array(buffer)),
-  u1: numeric('uint8', 1, (buffer) => new Uint8Array(buffer)),
-  u2: numeric('uint16', 2, (buffer) => Int32Array.from(new Uint16Array(buffer))),
-  u4: numeric('uint32', 4, (buffer) => new Uint32Array(buffer)),
-  u8: numeric('uint64', 8, (buffer) => new BigUint64Array(buffer)),
-  f2: numeric('float16', 2, (buffer) => new Uint16Array(buffer)),
-  f4: numeric('float32', 4, (buffer) => new Float32Array(buffer)),
-  f8: numeric('float64', 8, (buffer) => new Float64Array(buffer)),
-}
-
 /** Strings take more memory than their bytes: this bounds how much a file of one-byte strings can claim. */
 const maxStrings = 2 ** 26
-
-const hostIsLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
 
 /**
  * Reads a `.npy` file: format versions 1.0 to 3.0, C and Fortran order, either byte order, every integer and float type, booleans and
@@ -75,7 +16,7 @@ const hostIsLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
  * Throws `InputError`: `object-array` (holds pickled Python objects, which are never read), `unsupported-dtype`, `truncated`,
  * `trailing-bytes`, `too-large`, `bad-string`, and what `readNpyHeader` throws.
  */
-export async function readNpy(source: ByteSource, where: string): Promise<NpyArray> {
+export async function readNpy(source: ByteSource, where: string): Promise<FileArray> {
   const { descr, fortranOrder, shape, dataStart } = await readNpyHeader(source, where)
   const { dtype, littleEndian } = parseDescr(descr, where)
   const count = countElements(shape, dtype, where)
@@ -140,20 +81,8 @@ function countElements(shape: readonly number[], { itemBytes, name }: Dtype, whe
   return count
 }
 
-/** Reverses the bytes of every word, in place. */
-function swapWords(bytes: Uint8Array<ArrayBuffer>, wordBytes: number): void {
-  if (wordBytes === 1) return
-  for (let start = 0; start < bytes.length; start += wordBytes) {
-    for (let low = start, high = start + wordBytes - 1; low < high; low++, high--) {
-      const byte = bytes[low] as number
-      bytes[low] = bytes[high] as number
-      bytes[high] = byte
-    }
-  }
-}
-
 /** Puts elements whose first index runs fastest into C order. */
-function toRowMajor(data: NpyData, shape: readonly number[]): NpyData {
+function toRowMajor(data: ArrayData, shape: readonly number[]): ArrayData {
   // axes of length 1 change nothing, and without them there are at most 52 axes to step through
   const axes = shape.filter((size) => size !== 1)
   if (axes.length < 2 || data.length === 0) return data
@@ -167,7 +96,7 @@ function toRowMajor(data: NpyData, shape: readonly number[]): NpyData {
   const [lastSize, lastStride] = [axes[last] as number, strides[last] as number]
   const index = new Array<number>(axes.length).fill(0)
   const from = data as unknown as Record<number, never>
-  const out = (Array.isArray(data) ? new Array<string>(data.length) : data.slice()) as NpyData
+  const out = (Array.isArray(data) ? new Array<string>(data.length) : data.slice()) as ArrayData
   const to = out as unknown as Record<number, never>
   for (let at = 0, base = 0; at < data.length; ) {
     for (let j = 0, k = base; j < lastSize; j++, k += lastStride) to[at++] = from[k] as never

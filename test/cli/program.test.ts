@@ -31,7 +31,9 @@ describe('help and version', () => {
     const flags = [...stdout.matchAll(/^ {2}(?:-h, )?(--[a-z-]+)/gm)].map(([, flag]) => flag)
     expect(flags).toEqual(
       `--json --scores --detector-scores --detectors --set --backend --software-adapters --threads --seed --false-accusation-rate --fail-on
-       --quiet --labels --predictions --logits --trusted --trusted-labels --class-names --help`.split(/\s+/),
+       --quiet --labels --predictions --logits --trusted --trusted-labels --class-names --label-column --activations-column --help`.split(
+        /\s+/,
+      ),
     )
   })
 })

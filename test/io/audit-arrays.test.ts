@@ -157,8 +157,9 @@ test('activations alone are read where labels lie beside them', async () => {
 })
 
 test.each([
-  ['PAR1', /is a Parquet file, which is not read yet, expected an audit folder, a \.npz bundle or a \.npy file/],
-  ['\x02\0\0\0\0\0\0\0{}', /is a safetensors file, which is not read yet/],
+  ['PAR1', /is not a sound Parquet file: it has 4 bytes/],
+  ['ARROW1', /is an Arrow file, which is not read, expected an audit folder, a \.npz, \.safetensors or Parquet bundle or a \.npy file/],
+  ['\x02\0\0\0\0\0\0\0{}', /holds nothing, expected activations and labels too; .*safetensors/],
   ['\x1f\x8b', /gzip/],
   ['{"a": 1}', /is JSON/],
   ['', /is empty/],

@@ -7,6 +7,7 @@ import { type ByteSource, memorySource } from '../../src/io/byte-source.js'
 import { loadAudit } from '../../src/io/load.js'
 import { readNpy } from '../../src/io/npy.js'
 import { openNpz } from '../../src/io/npz.js'
+import { damage, fuzz, fuzzParsers } from '../fuzz/parsers.js'
 import { makeZip } from './make-zip.js'
 
 const folder = join(import.meta.dirname, '../fixtures/npy')
@@ -16,25 +17,6 @@ const arrays = readdirSync(folder)
   .map(read)
 const member = { name: 'labels.npy', data: read('vector.npy') }
 const archives = [read('stored.npz'), read('compressed.npz'), makeZip([{ ...member, zip64: true }], { zip64End: true })]
-
-/** Cuts, lengthens, flips bits, or writes random or extreme bytes: up to eight damages, or bytes that were never good. */
-function damage(good: Uint8Array, rng: Rng): Uint8Array {
-  const kind = rng.below(10)
-  if (kind === 0) return good.slice(0, rng.below(good.length))
-  if (kind === 1) return Uint8Array.from([...good, ...Array.from({ length: 1 + rng.below(20) }, () => rng.below(256))])
-  const bytes = good.slice()
-  if (kind === 2) return bytes.map((byte, index) => (index < 8 ? byte : rng.below(256)))
-  // anywhere, in the header, or near the end: payload or directory
-  const region = rng.below(3)
-  const [start, length] = region === 0 ? [0, bytes.length] : region === 1 ? [0, Math.min(bytes.length, 80)] : [bytes.length - 24, 24]
-  for (let times = 1 + rng.below(8); times > 0; times--) {
-    const at = start + rng.below(length)
-    if (kind < 6) bytes[at] = (bytes[at] as number) ^ (1 << rng.below(8))
-    else if (kind < 9) bytes[at] = rng.below(256)
-    else bytes.fill(rng.below(2) ? 0xff : 0, at, at + 1 + rng.below(8))
-  }
-  return bytes
-}
 
 async function expectArray(source: ByteSource): Promise<'read' | 'refused'> {
   try {
@@ -86,3 +68,12 @@ test('2,000 damaged .npz files are refused, or every member is read as it was or
   expect(Math.min(seen.read, seen.refused)).toBeGreaterThan(200)
   expect(performance.now() - started).toBeLessThan(20_000)
 })
+
+test.each(fuzzParsers(join(import.meta.dirname, '../fixtures')))(
+  '2,000 files for $name are read or refused, none a crash',
+  async (parser) => {
+    const { read, refused, faults } = await fuzz(parser, { rng: new Rng(3), seed: 3, cases: 2000 })
+    expect(faults).toEqual([])
+    expect(Math.min(read, refused)).toBeGreaterThan(50)
+  },
+)

@@ -1,0 +1,149 @@
+import { InputError } from '../core/errors.js'
+import type { Label, LabelsInput } from '../core/labels.js'
+import { showText } from '../core/untrusted-text.js'
+import { type ByteSource, readBytes } from './byte-source.js'
+import { csvRecords } from './csv.js'
+
+/** A text is held as a whole while its labels are taken out: 25 million rows of ten characters. */
+const maxTextBytes = 256 * 2 ** 20
+
+/**
+ * One label a row out of text in UTF-8:
+ * - JSON: a list of numbers or strings;
+ * - JSON lines: a number or a string a line, or objects with one of the `wanted` keys;
+ * - CSV: one column, with or without a header, or the first of the `wanted` columns that is there. Labels are numbers if all of them are whole numbers
+ *   written in the usual way (`7`, `-7`, `7.0`, but not `07`), else strings as they stand.
+ *
+ * A file that begins with `[` is JSON, with `{` JSON lines; text has no other mark, so that a number or a quote is taken for CSV unless
+ * the file's name ends in `.jsonl` or `.ndjson`. Throws `InputError`: `too-large`, `not-text`, `bad-json`, `bad-csv`, `no-column`,
+ * `bad-label` with the row, counted from 0 without the header.
+ */
+export async function readTextLabels(source: ByteSource, where: string, wanted: readonly string[]): Promise<LabelsInput> {
+  if (source.byteLength > maxTextBytes) {
+    throw new InputError('too-large', `${where}: has ${source.byteLength} bytes of text, expected at most ${maxTextBytes}; save it as .npy`)
+  }
+  const bytes = await readBytes(source, 0, source.byteLength, where)
+  let text: string
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch (cause) {
+    throw notText(where, cause)
+  }
+  if (text.includes('\0')) throw notText(where)
+  const first = /[^ \t\r\n]/.exec(text)?.[0]
+  if (first === '[') return jsonList(text, where) as LabelsInput
+  if (first === '{' || /\.(?:jsonl|ndjson)$/i.test(source.name)) return jsonLines(text, where, wanted) as LabelsInput
+  return csvLabels(text, where, wanted) as LabelsInput
+}
+
+function notText(where: string, cause?: unknown): InputError {
+  const message = `${where}: is of no format known here, expected a .npy file, or CSV, JSON or JSON lines in UTF-8; convert it first`
+  return new InputError('unsupported-format', message, {}, cause)
+}
+
+function jsonList(text: string, where: string): readonly unknown[] {
+  try {
+    return JSON.parse(text) as unknown[]
+  } catch (cause) {
+    throw new InputError(
+      'bad-json',
+      `${where}: is not valid JSON, expected a list of numbers or strings; write it with a JSON library`,
+      {},
+      cause,
+    )
+  }
+}
+
+function jsonLines(text: string, where: string, wanted: readonly string[]): readonly unknown[] {
+  const labels: unknown[] = []
+  for (let start = 0; start < text.length; ) {
+    const newline = text.indexOf('\n', start)
+    const end = newline < 0 ? text.length : newline
+    const row = labels.length
+    let value: unknown
+    try {
+      value = JSON.parse(text.slice(start, end))
+    } catch (cause) {
+      throw new InputError(
+        'bad-json',
+        `${where}: row ${row} is not valid JSON, expected one value a line; write it with a JSON library`,
+        { row },
+        cause,
+      )
+    }
+    labels.push(value !== null && typeof value === 'object' ? ofObject(value, wanted, `${where}: row ${row}`) : value)
+    start = end + 1
+  }
+  return labels
+}
+
+function ofObject(value: object, wanted: readonly string[], where: string): unknown {
+  const key = wanted.find((name) => Object.hasOwn(value, name))
+  if (key !== undefined) return (value as Record<string, unknown>)[key]
+  const shown = wanted.map((name) => `'${showText(name)}'`).join(', ')
+  throw new InputError('no-column', `${where} has no key ${shown}; name the key that holds the labels (--label-column)`)
+}
+
+function csvLabels(text: string, where: string, wanted: readonly string[]): readonly Label[] {
+  const records = csvRecords(text, where)
+  const first = records.next()
+  if (first.done) return []
+  const names = first.value.map((name) => name.trim())
+  const index = columnIndex(names, where, wanted)
+  const cells: string[] = []
+  for (const record of records) {
+    if (record.length !== names.length) {
+      const row = cells.length
+      throw new InputError(
+        'bad-csv',
+        `${where}: row ${row} has ${record.length} fields, expected ${names.length} as in the first line; mend it`,
+        {
+          row,
+        },
+      )
+    }
+    cells.push(record[index] as string)
+  }
+  // a single column has a header where its name is one that labels go by, or where it is a word and the rest are numbers
+  const name = names[index] as string
+  const known = wanted.includes(name) || wanted.includes(name.toLowerCase())
+  const header = names.length > 1 || known || (cells.length > 0 && /\p{L}/u.test(name) && cells.every(isWhole))
+  if (!header) cells.unshift(first.value[index] as string)
+  const empty = cells.indexOf('')
+  if (empty >= 0) {
+    throw new InputError('bad-label', `${where}: row ${empty} is empty, expected a label; fill it in or drop that row everywhere`, {
+      row: empty,
+    })
+  }
+  return cells.every(isWhole) ? cells.map(toWhole) : cells
+}
+
+/** The one column, or the wanted one of several. */
+function columnIndex(names: readonly string[], where: string, wanted: readonly string[]): number {
+  if (names.length === 1) return 0
+  const name = wanted.find((candidate) => names.includes(candidate))
+  if (name === undefined) {
+    const shown = names.slice(0, 12).map((given) => `'${showText(given, 60)}'`)
+    const more = names.length > shown.length ? ` and ${names.length - shown.length} more` : ''
+    const expected = wanted.map((candidate) => `'${showText(candidate)}'`).join(' or ')
+    throw new InputError(
+      'no-column',
+      `${where}: has the columns ${shown.join(', ')}${more}, expected ${expected}; name the one that holds the labels (--label-column)`,
+    )
+  }
+  if (names.indexOf(name) !== names.lastIndexOf(name)) {
+    throw new InputError('duplicate-name', `${where}: has two columns '${showText(name)}', expected one; rename the other`)
+  }
+  return names.indexOf(name)
+}
+
+function isWhole(text: string): boolean {
+  return /^-?(?:0|[1-9]\d*)(?:\.0+)?$/.test(text)
+}
+
+/** As 64-bit integers in other formats: decimal strings where float64 does not hold them. */
+function toWhole(text: string): Label {
+  const digits = text.replace(/\.0+$/, '')
+  const value = Number(digits)
+  return Number.isSafeInteger(value) ? value : digits
+}

@@ -1,0 +1,219 @@
+import { InputError } from '../core/errors.js'
+import { showText } from '../core/untrusted-text.js'
+import { type ByteSource, readBytes } from './byte-source.js'
+import { readThrift, type ThriftStruct, type ThriftValue, thriftField } from './thrift.js'
+
+/** How a column's values are to be read: the names of `FileArray` dtypes. */
+export type ParquetKind = 'bool' | 'int32' | 'uint32' | 'int64' | 'uint64' | 'float16' | 'float32' | 'float64' | 'string'
+
+/** The bytes of one column in one row group. */
+export interface ParquetChunk {
+  readonly rows: number
+  /** Values with those that are missing, as the footer has it. */
+  readonly values: number
+  readonly codec: number
+  readonly start: number
+  readonly end: number
+}
+
+/** A column at the top of the schema. */
+export interface ParquetColumn {
+  readonly name: string
+  readonly rows: number
+  /** Null where it cannot be read; `reason` says why. */
+  readonly kind: ParquetKind | null
+  readonly reason: string
+  /** Bytes of a value in the file: 0 for strings, whose length varies. */
+  readonly itemBytes: number
+  readonly maxDefinition: number
+  /** How many lists are within each other; 0 for one value a row. */
+  readonly maxRepetition: number
+  readonly chunks: readonly ParquetChunk[]
+}
+
+const magic = 0x31524150 // PAR1
+const maxFooterBytes = 16 * 2 ** 20
+const maxSchemaDepth = 20
+/** Unpacked to packed size: what deflate can do. Run lengths and other codecs could claim any number of values. */
+export const maxParquetRatio = 1100
+/** What a small file may unpack to all the same: a constant column is a few bytes. */
+export const freeBytes = 16 * 2 ** 20
+
+export function badParquet(where: string, what: string, cause?: unknown): InputError {
+  return new InputError('bad-parquet', `${where}: is not a sound Parquet file: ${what}; write it again`, {}, cause)
+}
+
+/**
+ * Reads the footer of a Parquet file: the columns at the top of its schema in order, each with its chunks. Row counts, offsets and
+ * sizes are held against each other and against the file. Throws `InputError` `bad-parquet`, `bad-thrift`, `too-large`, `encrypted` or
+ * `duplicate-name`.
+ */
+export async function readParquetFooter(source: ByteSource, where: string): Promise<ParquetColumn[]> {
+  const { byteLength } = source
+  if (byteLength < 12) throw badParquet(where, `it has ${byteLength} bytes`)
+  const tail = new DataView((await readBytes(source, byteLength - 8, byteLength, where)).buffer)
+  if (tail.getUint32(4, true) !== magic) throw badParquet(where, 'its footer is missing; it may be cut off')
+  const length = tail.getUint32(0, true)
+  if (length > byteLength - 12) throw badParquet(where, `it declares a footer of ${length} bytes, but has ${byteLength - 12}`)
+  if (length > maxFooterBytes) {
+    throw new InputError(
+      'too-large',
+      `${where}: declares a footer of ${length} bytes, expected at most ${maxFooterBytes}; write fewer columns`,
+    )
+  }
+  const dataEnd = byteLength - 8 - length
+  const { struct } = readThrift(await readBytes(source, dataEnd, byteLength - 8, where), where)
+  if (thriftField(struct, 8) !== undefined) throw new InputError('encrypted', `${where}: is encrypted; write it without a key`)
+  const leaves = readSchema(list(struct, 2, where), where)
+  const rows = count(struct, 3, where)
+  const columns = leaves.map((leaf) => ({ ...leaf, rows, chunks: [] as ParquetChunk[] }))
+  let seen = 0
+  for (const group of list(struct, 4, where)) {
+    const groupRows = count(group, 3, where)
+    const chunks = list(group, 1, where)
+    seen += groupRows
+    for (const column of columns) {
+      if (column.index < 0) continue
+      const chunk = chunks[column.index]
+      if (chunk === undefined) throw badParquet(where, `a row group lacks the column '${showText(column.name)}'`)
+      column.chunks.push(readChunk(chunk, { rows: groupRows, dataEnd, where }))
+    }
+  }
+  if (seen !== rows) throw badParquet(where, `it declares ${rows} rows, but its row groups have ${seen}`)
+  for (const { name, itemBytes, chunks } of columns) {
+    const stored = chunks.reduce((sum, { start, end }) => sum + end - start, 0)
+    const values = chunks.reduce((sum, chunk) => sum + chunk.values, 0)
+    // chunks that share bytes could be read for ever
+    if (stored > byteLength) throw badParquet(where, `the chunks of its column '${showText(name)}' overlap`)
+    if (values * Math.max(itemBytes, 8) > maxParquetRatio * stored + freeBytes) {
+      throw new InputError(
+        'too-large',
+        `${where}: column '${showText(name)}' declares ${values} values in ${stored} bytes, expected at most ${maxParquetRatio} : 1; pass .npy files`,
+        { values, stored },
+      )
+    }
+  }
+  return columns
+}
+
+type Leaf = Omit<ParquetColumn, 'rows' | 'chunks'> & { readonly index: number }
+
+/** The columns at the top of the schema, each with its one leaf where it has only one. */
+function readSchema(elements: readonly ThriftStruct[], where: string): Leaf[] {
+  let next = 0
+  let index = 0
+  const take = (): ThriftStruct => {
+    const element = elements[next++]
+    if (element === undefined) throw badParquet(where, 'its schema breaks off')
+    return element
+  }
+  type Found = Omit<Leaf, 'name'>
+  const visit = (element: ThriftStruct, definition: number, repetition: number, depth: number): Found[] => {
+    if (depth > maxSchemaDepth) throw badParquet(where, `its schema is more than ${maxSchemaDepth} deep`)
+    const repetitionType = thriftField(element, 3)
+    const maxDefinition = definition + (repetitionType === 0 ? 0 : 1)
+    const maxRepetition = repetition + (repetitionType === 2 ? 1 : 0)
+    const children = thriftField(element, 5) === undefined ? 0 : count(element, 5, where)
+    if (children === 0) return [{ ...kindOf(element), index: index++, maxDefinition, maxRepetition }]
+    const found: Found[] = []
+    for (let child = 0; child < children; child++) found.push(...visit(take(), maxDefinition, maxRepetition, depth + 1))
+    return found
+  }
+  const columns: Leaf[] = []
+  const root = take()
+  const names = new Set<string>()
+  for (let child = count(root, 5, where); child > 0; child--) {
+    const element = take()
+    const name = nameOf(element, where)
+    if (names.has(name)) {
+      throw new InputError('duplicate-name', `${where}: has two columns '${showText(name)}', expected one; rename the other`)
+    }
+    names.add(name)
+    const found = visit(element, 0, 0, 0)
+    const [only] = found
+    const none = { kind: null, reason: 'a struct of several fields', itemBytes: 0, index: -1, maxDefinition: 0, maxRepetition: 0 }
+    columns.push({ name, ...(only && found.length === 1 ? only : none) })
+  }
+  if (next !== elements.length) throw badParquet(where, 'its schema has more elements than it declares')
+  return columns
+}
+
+function nameOf(element: ThriftStruct, where: string): string {
+  const name = thriftField(element, 4)
+  try {
+    if (name instanceof Uint8Array) return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(name)
+  } catch (cause) {
+    throw badParquet(where, 'the name of a column is not UTF-8', cause)
+  }
+  throw badParquet(where, 'a column has no name')
+}
+
+const readable = (kind: ParquetKind, itemBytes: number) => ({ kind, itemBytes, reason: '' })
+const unreadable = (reason: string) => ({ kind: null, itemBytes: 0, reason })
+
+function kindOf(element: ThriftStruct): Pick<Leaf, 'kind' | 'itemBytes' | 'reason'> {
+  const type = thriftField(element, 1)
+  const converted = thriftField(element, 6)
+  const given = thriftField(element, 10)
+  const logical = Array.isArray(given) ? (given as unknown as ThriftStruct) : []
+  const isUnsigned = typeof converted === 'number' && converted >= 11 && converted <= 14
+  const isSigned = typeof converted === 'number' && converted >= 15 && converted <= 18
+  const isInteger = isUnsigned || isSigned || logical[0] === 10 || (converted === undefined && logical.length === 0)
+  switch (type) {
+    case 0:
+      return readable('bool', 1)
+    case 1:
+    case 2: {
+      if (!isInteger) return unreadable('dates, times or decimals')
+      const integer = Array.isArray(logical[1]) ? (logical[1] as unknown as ThriftStruct) : []
+      const unsigned = isUnsigned || (logical[0] === 10 && thriftField(integer, 2) === false)
+      if (type === 2) return readable(unsigned ? 'uint64' : 'int64', 8)
+      return readable(unsigned ? 'uint32' : 'int32', 4)
+    }
+    case 4:
+      return readable('float32', 4)
+    case 5:
+      return readable('float64', 8)
+    case 6:
+      return converted === 5 || logical[0] === 5 ? unreadable('decimals') : readable('string', 0)
+    case 7:
+      return logical[0] === 15 && thriftField(element, 2) === 2 ? readable('float16', 2) : unreadable('bytes of fixed length')
+    default:
+      return unreadable('timestamps of 96 bits')
+  }
+}
+
+function readChunk(
+  chunk: ThriftStruct,
+  { rows, dataEnd, where }: { readonly rows: number; readonly dataEnd: number; readonly where: string },
+): ParquetChunk {
+  if (thriftField(chunk, 1) !== undefined) throw badParquet(where, 'a column lies in another file, which is never opened')
+  if (thriftField(chunk, 8) !== undefined) throw new InputError('encrypted', `${where}: is encrypted; write it without a key`)
+  const meta = thriftField(chunk, 3)
+  if (!Array.isArray(meta)) throw badParquet(where, 'a column has no metadata')
+  const struct = meta as unknown as ThriftStruct
+  const dataStart = count(struct, 9, where)
+  // some writers give 0 where there is no dictionary
+  const dictionary = thriftField(struct, 11) === undefined ? 0 : count(struct, 11, where)
+  const start = dictionary >= 4 && dictionary < dataStart ? dictionary : dataStart
+  const end = start + count(struct, 7, where)
+  if (start < 4 || end > dataEnd) throw badParquet(where, `a column has bytes ${start} … ${end}, outside of the data`)
+  const values = count(struct, 5, where)
+  if (values < rows) throw badParquet(where, `a column has ${values} values for ${rows} rows`)
+  return { rows, values, codec: count(struct, 4, where), start, end }
+}
+
+/** A field that is a whole number ≥ 0. */
+export function count(struct: ThriftStruct, id: number, where: string): number {
+  const value = thriftField(struct, id)
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value
+  const got = value === undefined ? 'missing' : 'out of range'
+  throw badParquet(where, `field ${id} of its metadata is ${got}`)
+}
+
+/** A field that is a list of structs. */
+function list(struct: ThriftStruct, id: number, where: string): readonly ThriftStruct[] {
+  const value: ThriftValue | undefined = thriftField(struct, id)
+  if (Array.isArray(value) && value.every(Array.isArray)) return value as unknown as readonly ThriftStruct[]
+  throw badParquet(where, `field ${id} of its metadata is no list`)
+}
