@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { isAbsolute, join, relative, sep } from 'node:path'
 import { promisify } from 'node:util'
 import { build } from 'esbuild'
@@ -151,7 +150,10 @@ async function bundle(entryPoints: readonly string[]): Promise<Map<string, Serve
 
 /** The package as it is published, built into a folder apart, with the files of its dependencies and the import map that finds them. */
 async function builtPackage(): Promise<{ files: Map<string, ServedFile>; imports: Record<string, string> }> {
-  const dist = await mkdtemp(join(tmpdir(), 'assay-browser-'))
+  // Below the checkout, so that nothing but its own packages can be found from there.
+  const cache = join(root, 'node_modules', '.cache')
+  await mkdir(cache, { recursive: true })
+  const dist = await mkdtemp(join(cache, 'assay-browser-'))
   try {
     await promisify(execFile)(process.execPath, ['node_modules/tsup/dist/cli-default.js', '--silent', '--no-dts', '--out-dir', dist], {
       cwd: root,

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import type { DetectorResult, RanFinding } from '../../src/core/result.js'
 import { activationClustering } from '../../src/node.js'
 import { auroc } from '../../src/stats/auroc.js'
-import { describeEachBackend } from '../support/each-backend.js'
+import { backends, describeEachBackend, noWebGpu } from '../support/each-backend.js'
 import { planted } from '../support/planted.js'
 
 function ran(result: DetectorResult) {
@@ -79,4 +79,49 @@ describeEachBackend('activation clustering', ({ shared }) => {
     expect(result.classes.map(({ status }) => status)).toEqual(['ran', 'skipped', 'skipped'])
     expect(result.scores.every(Number.isFinite)).toBe(true)
   })
+
+  it('accuses the planted class on independent components too, and frees all it held', async () => {
+    const { findings, scores } = ran(await activationClustering(await shared(), poisoned, { projection: 'ica', components: 4 }))
+    expect(findings.map(({ accusation }) => accusation !== null)).toEqual([false, true, false])
+    expect([...(findings[1]?.accusation?.rows ?? [])].sort((a, b) => a - b)).toEqual(rowsOf(poisoned.poison))
+    expect(scores.every(Number.isFinite)).toBe(true)
+    const again = ran(await activationClustering(await shared(), poisoned, { projection: 'ica', components: 4 }))
+    expect(again.scores).toEqual(scores)
+  })
+
+  it('says which classes FastICA did not converge on, and only under that projection', async () => {
+    // A Gaussian ball has no independent components to converge to; which of some seeds show it does not matter.
+    const balls = planted({ seed: 3, rows: [300, 300], features: 12 })
+    const says = ran(await activationClustering(await shared(), balls, { projection: 'ica' })).findings.map((finding) => finding.says)
+    expect(says.some((line) => line.endsWith(' (FastICA did not converge; whitened PCA used)'))).toBe(true)
+    const plain = ran(await activationClustering(await shared(), balls)).findings.map((finding) => finding.says)
+    expect(plain.join()).not.toContain('FastICA')
+  })
+
+  it('takes as many independent components as a class has rank, and skips a class whose rows are all equal', async () => {
+    const labels = [...new Array<number>(40).fill(0), ...new Array<number>(30).fill(1)]
+    // Class 0 lies on a line: columns 1, 2, 3 are multiples of one number. Class 1 is constant.
+    const data = Float32Array.from({ length: 70 * 3 }, (_, i) => {
+      const row = Math.floor(i / 3)
+      return row < 40 ? ((i % 3) + 1) * ((row < 10 ? 4 : 0) + Math.sin(3 * row)) : 0.3
+    })
+    const input = { activations: { data, rows: 70, cols: 3 }, labels }
+    const { classes, scores } = ran(await activationClustering(await shared(), input, { projection: 'ica' }))
+    expect(classes.map(({ status }) => status)).toEqual(['ran', 'skipped'])
+    const [first] = classes
+    expect(first?.status === 'ran' && [...(first.accusation?.rows ?? [])].sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    expect(scores.every(Number.isFinite)).toBe(true)
+  })
+})
+
+it.skipIf(noWebGpu !== null)('both backends split classes alike on independent components', async () => {
+  const set = planted({ seed: 5, rows: [300, 200, 250], features: 16, relu: true, poison: { target: 0, source: 1, rate: 0.15, shift: 9 } })
+  const scores = []
+  for (const { open } of backends) {
+    using context = await open()
+    scores.push(ran(await activationClustering(context, set, { projection: 'ica' })).scores)
+  }
+  const [cpu, gpu] = scores as [Float32Array, Float32Array]
+  const apart = [...cpu.keys()].filter((i) => (cpu[i] as number) > 0 !== (gpu[i] as number) > 0 && Math.abs(cpu[i] as number) > 1e-4)
+  expect(apart).toEqual([])
 })
