@@ -41,7 +41,7 @@ const arrayOf: Readonly<Record<Exclude<keyof AuditFiles, 'labelColumn' | 'activa
 const maxArchiveBytes = 4 * 2 ** 30
 
 /**
- * Reads an audit from `path`: a folder (`activations.npy`, `labels.npy`, and what else of DESIGN.md §2 is there; other files and
+ * Reads an audit from `path`: a folder (`activations.npy`, `labels.npy`, and what else docs/audit-folder.md lists; other files and
  * folders are ignored), a `.npz`, `.safetensors` or Parquet bundle with the same names as keys, or one `.npy` with activations and `files.labels`.
  *
  * `origin` lists every file that was read with the SHA-256 of just the bytes that were parsed, by name relative to the folder (base
