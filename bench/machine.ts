@@ -28,13 +28,9 @@ export type Gpu = { readonly adapter: string; readonly software: boolean } | { r
 export async function findGpu(): Promise<Gpu> {
   const access = await openNodeGpu()
   if (!access.gpu) return { adapter: null, reason: access.reason }
-  try {
-    const adapter = await access.gpu.requestAdapter({ powerPreference: 'high-performance' })
-    if (!adapter || isNullAdapter(adapter)) return { adapter: null, reason: 'WebGPU finds no adapter on this machine' }
-    return { adapter: adapterName(adapter), software: isSoftware(adapter) }
-  } finally {
-    access.release()
-  }
+  const adapter = await access.gpu.requestAdapter({ powerPreference: 'high-performance' })
+  if (!adapter || isNullAdapter(adapter)) return { adapter: null, reason: 'WebGPU finds no adapter on this machine' }
+  return { adapter: adapterName(adapter), software: isSoftware(adapter) }
 }
 
 /** The backends to measure, and a line for each that is left out. A software adapter only where it was asked for. */

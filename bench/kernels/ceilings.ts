@@ -41,6 +41,5 @@ export async function gpuCopyBandwidth({ software }: { software: boolean }): Pro
   }
   device.destroy()
   await device.lost
-  access.release()
   return (2 * byteLength * copiesPerSubmit) / (summarise(times).min / 1000)
 }

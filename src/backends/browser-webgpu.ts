@@ -3,5 +3,5 @@ import type { GpuAccess } from './create.js'
 /** Opens the browser's own WebGPU. */
 export async function openBrowserGpu(): Promise<GpuAccess> {
   const gpu = (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu
-  return gpu ? { gpu, release: () => undefined } : { gpu: null, reason: 'this browser has no WebGPU' }
+  return gpu ? { gpu } : { gpu: null, reason: 'this browser has no WebGPU' }
 }

@@ -4,10 +4,8 @@ import { showText } from '../core/untrusted-text.js'
 import { ReferenceBackend } from './reference.js'
 import { WebGpuBackend } from './webgpu.js'
 
-/** A WebGPU entry point, or why there is none. `release` lets go of it. */
-export type GpuAccess =
-  | { readonly gpu: GPU; readonly release: () => void }
-  | { readonly gpu: null; readonly reason: string; readonly cause?: unknown }
+/** A WebGPU entry point, or why there is none. */
+export type GpuAccess = { readonly gpu: GPU } | { readonly gpu: null; readonly reason: string; readonly cause?: unknown }
 
 /** Opens WebGPU where the program runs: `navigator.gpu` in browsers, the optional `webgpu` package in Node. */
 export type OpenGpu = () => Promise<GpuAccess>
@@ -49,21 +47,14 @@ async function openDevice(options: { software: boolean; signal: AbortSignal | un
   if (!access.gpu) return { reason: access.reason, cause: access.cause }
   try {
     const adapter = await access.gpu.requestAdapter({ powerPreference: 'high-performance' })
-    if (!adapter || isNullAdapter(adapter)) {
-      access.release()
-      return { reason: 'WebGPU finds no adapter on this machine' }
-    }
+    if (!adapter || isNullAdapter(adapter)) return { reason: 'WebGPU finds no adapter on this machine' }
     const software = isSoftware(adapter)
     const name = adapterName(adapter)
-    if (software && !options.software) {
-      access.release()
-      return { reason: `the only adapter is a software one (${name}), slower than the CPU path` }
-    }
+    if (software && !options.software) return { reason: `the only adapter is a software one (${name}), slower than the CPU path` }
     const { maxStorageBufferBindingSize, maxBufferSize } = adapter.limits
     const device = await adapter.requestDevice({ requiredLimits: { maxStorageBufferBindingSize, maxBufferSize } })
-    return { backend: new WebGpuBackend(device, name, { signal: options.signal, release: access.release }), software }
+    return { backend: new WebGpuBackend(device, name, options.signal), software }
   } catch (cause) {
-    access.release()
     return { reason: `opening the WebGPU device failed: ${showText((cause as Error).message, 200)}`, cause }
   }
 }

@@ -42,8 +42,6 @@ export async function describeBackends(openGpu: OpenGpu): Promise<BackendDescrip
   } catch (error) {
     const reason = `asking for an adapter failed: ${showText((error as Error).message, 200)}`
     return { webgpu: { available: false, reason, adapters: [] }, auto: choice }
-  } finally {
-    access.release()
   }
 }
 

@@ -46,5 +46,5 @@ export async function openNodeGpu(): Promise<GpuAccess> {
   if (lacksVulkan()) return { gpu: null, reason: 'this machine has no Vulkan loader (libvulkan.so.1), so WebGPU finds no adapter' }
   const record = held()
   record.gpu ??= dawn.create([])
-  return { gpu: record.gpu, release: () => undefined }
+  return { gpu: record.gpu }
 }

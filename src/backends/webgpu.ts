@@ -18,7 +18,6 @@ export class WebGpuBackend implements Backend {
   readonly #device: GPUDevice
   readonly #ledger: BufferLedger
   readonly #signal: AbortSignal | undefined
-  readonly #release: () => void
   readonly #pipelines = new Map<string, GPUComputePipeline>()
   readonly #modules = new Map<string, GPUShaderModule>()
   readonly #tested = new Set<unknown>()
@@ -26,12 +25,10 @@ export class WebGpuBackend implements Backend {
   #failure: BackendError | null = null
   #disposed = false
 
-  /** `release` lets go of whatever keeps the device alive; it is called once, after the device was destroyed. */
-  constructor(device: GPUDevice, adapter: string, options: { signal?: AbortSignal | undefined; release?: () => void } = {}) {
+  constructor(device: GPUDevice, adapter: string, signal?: AbortSignal) {
     this.#device = device
     this.adapter = adapter
-    this.#signal = options.signal
-    this.#release = options.release ?? (() => undefined)
+    this.#signal = signal
     this.#ledger = new BufferLedger(device)
     this.maxBindingBytes = Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize)
     void device.lost.then(({ reason, message }) => {
@@ -149,7 +146,6 @@ export class WebGpuBackend implements Backend {
     if (this.#disposed) return
     this.#disposed = true
     this.#device.destroy()
-    void this.#device.lost.then(this.#release)
   }
 
   /** Runs `work` inside error scopes; what they catch is thrown by the next read. Where `work` throws, the buffers that it `made` go. */

@@ -24,7 +24,7 @@ function failingGpu(fatal: number) {
       return device
     }
     const gpu = { requestAdapter: async () => adapter } as unknown as GPU
-    return { gpu, release: access.release }
+    return { gpu }
   }
   return { open, count }
 }

@@ -13,14 +13,14 @@ async function open(): Promise<{ backend: Backend; device: GPUDevice }> {
   const { backend } = await createBackend({ backend: 'webgpu', softwareAdapters: true }, async () => {
     const access = await openNodeGpu()
     if (!access.gpu) return access
-    const { gpu, release } = access
+    const { gpu } = access
     const requestAdapter = async (options?: GPURequestAdapterOptions) => {
       const adapter = await gpu.requestAdapter(options)
       if (!adapter) return null
       const requestDevice = async (descriptor?: GPUDeviceDescriptor) => (device = await adapter.requestDevice(descriptor))
       return { info: adapter.info, limits: adapter.limits, requestDevice }
     }
-    return { gpu: { requestAdapter } as unknown as GPU, release }
+    return { gpu: { requestAdapter } as unknown as GPU }
   })
   return { backend, device: device as unknown as GPUDevice }
 }
