@@ -65,6 +65,13 @@ export const projectKernel: Kernel<ProjectParams> = {
   },
 }
 
+/** The same for scores: a kernel of its own, because a kernel is held against its twin once, on one sample. */
+export const projectScoresKernel: Kernel<ProjectParams> = {
+  ...projectKernel,
+  id: 'project-scores',
+  sample: () => ({ ...projectKernel.sample(), params: { output: 'scores' } }),
+}
+
 function dot(row: Float64Array, v: ArrayLike<number>, offset: number): number {
   let sum = 0
   for (let j = 0; j < row.length; j++) sum += (row[j] as number) * (v[offset + j] as number)
@@ -73,5 +80,6 @@ function dot(row: Float64Array, v: ArrayLike<number>, offset: number): number {
 
 /** Projects every row of the set; `centre: [classes, d]` is subtracted first. The caller disposes the result. */
 export function project(set: ResidentSet, centre: DeviceMatrix, directions: DeviceMatrix, params: ProjectParams): DeviceMatrix {
-  return set.context.backend.run(projectKernel, [set.x, centre, directions, set.rowTiles(rowsPerTile).tiles], params)
+  const kernel = params.output === 'scores' ? projectScoresKernel : projectKernel
+  return set.context.backend.run(kernel, [set.x, centre, directions, set.rowTiles(rowsPerTile).tiles], params)
 }

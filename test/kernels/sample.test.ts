@@ -4,10 +4,19 @@ import { classMeansKernel } from '../../src/kernels/class-means.js'
 import { gramKernel } from '../../src/kernels/gram.js'
 import { gramApplyKernel } from '../../src/kernels/gram-apply.js'
 import { kmeansDistancesKernel, kmeansStepKernel } from '../../src/kernels/kmeans.js'
-import { projectKernel } from '../../src/kernels/project.js'
+import { projectKernel, projectScoresKernel } from '../../src/kernels/project.js'
 import { silhouetteKernel } from '../../src/kernels/silhouette.js'
 
-const kernels = [classMeansKernel, gramKernel, gramApplyKernel, projectKernel, kmeansStepKernel, kmeansDistancesKernel, silhouetteKernel]
+const kernels = [
+  classMeansKernel,
+  gramKernel,
+  gramApplyKernel,
+  projectKernel,
+  projectScoresKernel,
+  kmeansStepKernel,
+  kmeansDistancesKernel,
+  silhouetteKernel,
+]
 
 describe.each(kernels.map((kernel) => ({ id: kernel.id, kernel: kernel as unknown as Kernel<unknown> })))(
   'the self-test sample of $id',
