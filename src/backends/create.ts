@@ -2,6 +2,7 @@ import type { Backend, BackendChoice } from '../core/backend.js'
 import { BackendError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
 import { ReferenceBackend } from './reference.js'
+import { said } from './said.js'
 import { WebGpuBackend } from './webgpu.js'
 
 /** A WebGPU entry point, or why there is none. */
@@ -43,9 +44,9 @@ function onCpu({ signal }: BackendOptions, reason: string): { backend: Backend; 
 type Opened = { backend: WebGpuBackend; software: boolean } | { reason: string; cause?: unknown }
 
 async function openDevice(options: { software: boolean; signal: AbortSignal | undefined }, openGpu: OpenGpu): Promise<Opened> {
-  const access = await openGpu()
-  if (!access.gpu) return { reason: access.reason, cause: access.cause }
   try {
+    const access = await openGpu()
+    if (!access.gpu) return { reason: access.reason, cause: access.cause }
     const adapter = await access.gpu.requestAdapter({ powerPreference: 'high-performance' })
     if (!adapter || isNullAdapter(adapter)) return { reason: 'WebGPU finds no adapter on this machine' }
     const software = isSoftware(adapter)
@@ -55,7 +56,7 @@ async function openDevice(options: { software: boolean; signal: AbortSignal | un
     const device = await adapter.requestDevice({ requiredLimits: { maxStorageBufferBindingSize, maxBufferSize } })
     return { backend: new WebGpuBackend(device, name, options.signal), software }
   } catch (cause) {
-    return { reason: `opening the WebGPU device failed: ${showText((cause as Error).message, 200)}`, cause }
+    return { reason: `opening the WebGPU device failed: ${said(cause)}`, cause }
   }
 }
 

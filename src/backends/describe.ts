@@ -1,6 +1,6 @@
 import { dispose } from '../core/dispose.js'
-import { showText } from '../core/untrusted-text.js'
 import { adapterName, createBackend, isNullAdapter, isSoftware, type OpenGpu } from './create.js'
+import { said } from './said.js'
 
 export interface AdapterDescription {
   readonly vendor: string
@@ -29,9 +29,9 @@ const limitsOfInterest = [
 export async function describeBackends(openGpu: OpenGpu): Promise<BackendDescription> {
   const { backend, choice } = await createBackend({ backend: 'auto', softwareAdapters: false }, openGpu)
   backend[dispose]()
-  const access = await openGpu()
-  if (!access.gpu) return { webgpu: { available: false, reason: access.reason, adapters: [] }, auto: choice }
   try {
+    const access = await openGpu()
+    if (!access.gpu) return { webgpu: { available: false, reason: access.reason, adapters: [] }, auto: choice }
     const adapters = new Map<string, AdapterDescription>()
     for (const powerPreference of ['high-performance', 'low-power'] as const) {
       const adapter = await access.gpu.requestAdapter({ powerPreference })
@@ -40,7 +40,7 @@ export async function describeBackends(openGpu: OpenGpu): Promise<BackendDescrip
     const reason = adapters.size === 0 ? 'WebGPU finds no adapter on this machine' : null
     return { webgpu: { available: true, reason, adapters: [...adapters.values()] }, auto: choice }
   } catch (error) {
-    const reason = `asking for an adapter failed: ${showText((error as Error).message, 200)}`
+    const reason = `asking for an adapter failed: ${said(error)}`
     return { webgpu: { available: false, reason, adapters: [] }, auto: choice }
   }
 }

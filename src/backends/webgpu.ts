@@ -1,10 +1,33 @@
 import type { Backend, Binding, DeviceMatrix, HostMatrix, Kernel, Pass, Tolerance } from '../core/backend.js'
 import { dispose } from '../core/dispose.js'
 import { BackendError } from '../core/errors.js'
-import { BufferLedger, bufferUsage, type CountedBuffer, GpuMatrix } from './webgpu-buffers.js'
+import { said } from './said.js'
+import { BufferLedger, bufferUsage, type CountedBuffer, GpuMatrix, OutOfMemory } from './webgpu-buffers.js'
 
 const workgroupsPerDimension = 65535
 const uniformAlignment = 256
+
+/**
+ * The error scopes around every piece of work, outermost first, each with the code of what it catches. That is also the order in which
+ * they explain a failure: lack of memory leaves an invalid buffer, and using one is a validation error.
+ */
+const scopes = [
+  ['out-of-memory', 'out-of-memory'],
+  ['internal', 'internal-error'],
+  ['validation', 'shader-error'],
+] as const
+
+const driverMend = 'pass --backend cpu, or update the driver'
+/** What went wrong with the device, and how to mend it. */
+const mends = {
+  'device-lost': 'run it again, or pass --backend cpu',
+  'out-of-memory': 'pass --backend cpu, or audit fewer rows',
+  'internal-error': driverMend,
+  'shader-error': driverMend,
+  'run-failed': driverMend,
+  'read-failed': driverMend,
+  'wrong-results': driverMend,
+} as const
 
 /**
  * Runs kernels as compute shaders on one WebGPU device. `run` submits and returns; validation errors, lack of memory and the loss of the
@@ -22,6 +45,8 @@ export class WebGpuBackend implements Backend {
   readonly #modules = new Map<string, GPUShaderModule>()
   readonly #tested = new Set<unknown>()
   readonly #checks = new Set<Promise<void>>()
+  /** The kernel that was submitted last. */
+  #last: string | null = null
   #failure: BackendError | null = null
   #disposed = false
 
@@ -32,7 +57,8 @@ export class WebGpuBackend implements Backend {
     this.#ledger = new BufferLedger(device)
     this.maxBindingBytes = Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize)
     void device.lost.then(({ reason, message }) => {
-      if (!this.#disposed) this.#fail('device-lost', `the device was lost (${reason}): ${message}`)
+      const after = this.#last ? ` after ${this.#last} was submitted` : ''
+      if (!this.#disposed) this.#fail('device-lost', `the device was lost (${reason})${after}: ${said({ message })}`)
     })
   }
 
@@ -48,7 +74,7 @@ export class WebGpuBackend implements Backend {
     return this.#scoped('upload', (made) => {
       const buffer = made(this.#ledger.storage(matrix))
       this.#device.queue.writeBuffer(buffer.buffer, 0, matrix.data as Float32Array<ArrayBuffer>)
-      return new GpuMatrix(matrix, buffer, this.#ledger)
+      return new GpuMatrix(matrix, buffer, { ledger: this.#ledger, madeBy: 'upload' })
     })
   }
 
@@ -64,23 +90,23 @@ export class WebGpuBackend implements Backend {
    * compute wrong numbers exist. The next read waits for the outcome, so no result is believed before it.
    */
   #selfTest<P>(kernel: Kernel<P>): void {
-    this.#tested.add(kernel)
     const { inputs, params } = kernel.sample()
     const matrices: GpuMatrix[] = []
     try {
       for (const input of inputs) matrices.push(this.upload(input) as GpuMatrix)
       const result = this.#dispatch(kernel, matrices, params)
       matrices.push(result)
-      const staged = this.#scoped(kernel.id, (made) => made(this.#ledger.stage(result.buffer, result.byteLength)))
       const expected = new Float32Array(result.rows * result.cols)
       for (const twin = kernel.cpu(inputs, params, expected); !twin.next().done; );
+      const staged = this.#scoped(kernel.id, (made) => made(this.#ledger.stage(result.buffer, result.byteLength)))
       this.#await(
         this.#ledger.take(staged, result.byteLength, this.#signal).then((bytes) => {
           const wrong = firstMismatch(new Float32Array(bytes), expected, kernel.tolerance)
-          if (wrong)
-            this.#fail('wrong-results', `${kernel.id} gives wrong numbers here (${wrong}); pass --backend cpu, or update the driver`)
+          if (wrong) this.#fail('wrong-results', `${kernel.id} gives wrong numbers here (${wrong})`)
         }),
+        { code: 'read-failed', what: `reading the self-test of ${kernel.id}` },
       )
+      this.#tested.add(kernel)
     } finally {
       for (const matrix of matrices) matrix[dispose]()
     }
@@ -117,17 +143,18 @@ export class WebGpuBackend implements Backend {
         compute.dispatchWorkgroups(columns, Math.ceil(pass.workgroups / columns))
         compute.end()
       })
+      this.#last = kernel.id
       this.#device.queue.submit([encoder.finish()])
       // Destroying a buffer leaves work alone that was submitted before.
       for (const buffer of [...scratch, uniforms]) buffer.destroy()
-      return new GpuMatrix(plan.output, output, this.#ledger)
+      return new GpuMatrix(plan.output, output, { ledger: this.#ledger, madeBy: kernel.id })
     })
   }
 
   async read(matrix: DeviceMatrix): Promise<Float32Array> {
     this.#check()
     const source = this.#own(matrix)
-    const what = `reading a ${matrix.rows} × ${matrix.cols} matrix`
+    const what = `reading the ${matrix.rows} × ${matrix.cols} numbers of ${source.madeBy}`
     const staged = this.#scoped(what, (made) => made(this.#ledger.stage(source.buffer, source.byteLength)))
     try {
       const bytes = await this.#ledger.take(staged, source.byteLength, this.#signal)
@@ -136,8 +163,9 @@ export class WebGpuBackend implements Backend {
       return matrix.type === 'u32' ? Float32Array.from(new Uint32Array(bytes)) : new Float32Array(bytes)
     } catch (error) {
       this.#signal?.throwIfAborted()
-      await Promise.all(this.#checks) // They may know why the read failed.
-      this.#fail('read-failed', `${what} failed: ${(error as Error).message}`, error)
+      await Promise.all(this.#checks) // They may know why the read failed; so may the loss of the device, which is told first.
+      this.#check()
+      this.#fail('read-failed', `${what} failed: ${said(error)}`, error)
       throw this.#failure
     }
   }
@@ -151,9 +179,7 @@ export class WebGpuBackend implements Backend {
   /** Runs `work` inside error scopes; what they catch is thrown by the next read. Where `work` throws, the buffers that it `made` go. */
   #scoped<T>(what: string, work: (made: (buffer: CountedBuffer) => CountedBuffer) => T): T {
     const buffers: CountedBuffer[] = []
-    this.#device.pushErrorScope('out-of-memory')
-    this.#device.pushErrorScope('internal')
-    this.#device.pushErrorScope('validation')
+    for (const [filter] of scopes) this.#device.pushErrorScope(filter)
     try {
       return work((buffer) => {
         buffers.push(buffer)
@@ -161,27 +187,33 @@ export class WebGpuBackend implements Backend {
       })
     } catch (error) {
       for (const buffer of buffers) buffer.destroy()
-      this.#fail('run-failed', `${what}: ${(error as Error).message}`, error)
+      this.#fail(error instanceof OutOfMemory ? 'out-of-memory' : 'run-failed', `${what}: ${said(error)}`, error)
       throw this.#failure
     } finally {
-      for (const kind of ['shader-error', 'internal-error', 'out-of-memory'] as const) {
-        this.#await(
-          this.#device.popErrorScope().then((error) => {
-            if (error) this.#fail(kind, `${what}: ${error.message}`)
-          }),
-        )
-      }
+      const caught = Promise.all(scopes.map(() => this.#device.popErrorScope()).reverse())
+      this.#await(
+        caught.then((errors) => {
+          errors.forEach((error, i) => {
+            if (error) this.#fail((scopes[i] as (typeof scopes)[number])[1], `${what}: ${said(error)}`)
+          })
+        }),
+        { code: 'internal-error', what: `asking for the errors of ${what}` },
+      )
     }
   }
 
-  /** Makes reads wait for `check`. Where it rejects the device is gone, or the work was aborted, which is reported of itself. */
-  #await(check: Promise<void>): void {
-    const settled = check.catch(() => undefined).finally(() => this.#checks.delete(settled))
+  /** Makes reads wait for `check`. Where it rejects, no result may be believed. */
+  #await(check: Promise<void>, { code, what }: { code: keyof typeof mends; what: string }): void {
+    const settled = check
+      .catch((error: unknown) => {
+        if (!this.#disposed && !this.#signal?.aborted) this.#fail(code, `${what} failed: ${said(error)}`, error)
+      })
+      .finally(() => this.#checks.delete(settled))
     this.#checks.add(settled)
   }
 
-  #fail(code: string, message: string, cause?: unknown): void {
-    this.#failure ??= new BackendError(code, `webgpu (${this.adapter}): ${message}`, { adapter: this.adapter }, cause)
+  #fail(code: keyof typeof mends, message: string, cause?: unknown): void {
+    this.#failure ??= new BackendError(code, `webgpu (${this.adapter}): ${message}; ${mends[code]}`, { adapter: this.adapter }, cause)
   }
 
   #check(): void {

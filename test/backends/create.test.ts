@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { adapterName, createBackend, type OpenGpu } from '../../src/backends/create.js'
+import { describeBackends } from '../../src/backends/describe.js'
 import { openNodeGpu } from '../../src/backends/node-webgpu.js'
 import { dispose } from '../../src/core/dispose.js'
 import { BackendError } from '../../src/core/errors.js'
@@ -7,6 +8,7 @@ import { BackendError } from '../../src/core/errors.js'
 interface Fake {
   readonly info?: Record<string, unknown>
   readonly device?: () => Promise<unknown>
+  readonly ask?: () => Promise<never>
 }
 
 /** A WebGPU that has the adapter described, or none; `destroyed` counts how often its device was. */
@@ -24,12 +26,15 @@ function fakeGpu(adapter: Fake | null) {
   }
   const info = { vendor: 'acme', architecture: 'one', device: '0x1', description: 'Acme One', isFallbackAdapter: false, ...adapter?.info }
   const found = adapter && { info, limits, requestDevice: adapter.device ?? (async () => device) }
-  const open: OpenGpu = async () => ({ gpu: { requestAdapter: async () => found } as unknown as GPU })
+  const open: OpenGpu = async () => ({ gpu: { requestAdapter: adapter?.ask ?? (async () => found) } as unknown as GPU })
   return { open, counts }
 }
 
 const auto = { backend: 'auto', softwareAdapters: false } as const
 const byName = { backend: 'webgpu', softwareAdapters: false } as const
+const broken: OpenGpu = async () => {
+  throw new Error('no such symbol')
+}
 const missing: OpenGpu = async () => ({ gpu: null, reason: 'the package is not installed', cause: new Error('no such module') })
 
 describe('auto', () => {
@@ -54,7 +59,22 @@ describe('auto', () => {
       fakeGpu({ device: () => Promise.reject(new Error('consumed\u001b[31m')) }).open,
       'failed: consumed\\u{1b}[31m',
     ],
-    ['the adapter says nothing of itself', fakeGpu({ info: {}, device: () => Promise.reject('text') }).open, 'failed'],
+    [
+      'the device does not open, and says nothing',
+      fakeGpu({ device: () => Promise.reject(new DOMException('', 'OperationError')) }).open,
+      'failed: OperationError',
+    ],
+    [
+      'the device does not open, for a reason that is no error',
+      fakeGpu({ device: () => Promise.reject(undefined) }).open,
+      'failed: undefined',
+    ],
+    [
+      'an adapter cannot even be asked for',
+      fakeGpu({ ask: () => Promise.reject(new Error('no display\n  here')) }).open,
+      'failed: no display here',
+    ],
+    ['WebGPU does not open', broken, 'failed: no such symbol'],
   ])('takes the CPU and says why where %s', async (_, open, reason) => {
     const { backend, choice } = await createBackend(auto, open)
     expect(choice.name).toBe('cpu')
@@ -74,6 +94,8 @@ describe('by name', () => {
     ['there is no adapter', fakeGpu(null).open],
     ['the adapter computes nothing', fakeGpu({ info: { device: 'null' } }).open],
     ['the device does not open', fakeGpu({ device: () => Promise.reject(new Error('consumed')) }).open],
+    ['an adapter cannot even be asked for', fakeGpu({ ask: () => Promise.reject(new Error('no display')) }).open],
+    ['WebGPU does not open', broken],
   ])('webgpu is never replaced: it throws where %s', async (_, open) => {
     const error = await createBackend(byName, open).then(
       () => null,
@@ -115,4 +137,13 @@ test('Node’s GPU object is one for all, and held as long as the process lives'
   if (!first.gpu || !second.gpu) return expect(first).toHaveProperty('reason')
   expect(second.gpu).toBe(first.gpu)
   expect(Reflect.get(globalThis, Symbol.for('assay.node-webgpu'))).toEqual({ gpu: first.gpu })
+})
+
+test('what is there is told also where WebGPU, or its adapters, cannot be asked', async () => {
+  for (const open of [broken, fakeGpu({ ask: () => Promise.reject(new Error('no display')) }).open]) {
+    const { webgpu, auto } = await describeBackends(open)
+    expect(webgpu).toMatchObject({ available: false, adapters: [] })
+    expect(webgpu.reason).toMatch(/no such symbol|no display/)
+    expect(auto.name).toBe('cpu')
+  }
 })

@@ -79,6 +79,17 @@ describe.skipIf(noWebGpu !== null && process.env.REQUIRE_GPU !== '1')('webgpu', 
     }
   })
 
+  test('a context that is disposed while a read waits says so, and leaves no bytes behind', async () => {
+    const { backend } = await open()
+    const x = backend.upload(column(1))
+    const y = backend.run(doubling(), [x], undefined)
+    const read = failure(() => backend.read(y))
+    backend[dispose]()
+    expect((await read).code).toBe('disposed')
+    for (const matrix of [x, y]) matrix[dispose]()
+    await vi.waitFor(() => expect(backend.liveBytes).toBe(0))
+  })
+
   test('a call into the device that throws becomes a BackendError and leaves no bytes behind', async () => {
     const { backend, device } = await open()
     const x = backend.upload(column(1))
