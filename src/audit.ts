@@ -3,6 +3,7 @@ import type { ContextFactory } from './context.js'
 import { type ActivationSet, type ActivationSetInput, toActivationSet } from './core/activation-set.js'
 import type { BackendChoice, Context, Progress } from './core/backend.js'
 import { digestOfArrays } from './core/digest.js'
+import { dispose } from './core/dispose.js'
 import { BackendError } from './core/errors.js'
 import { ResidentSet } from './core/resident-set.js'
 import type { DetectorResult } from './core/result.js'
@@ -83,6 +84,7 @@ async function runWithFallback(set: ActivationSet, plan: readonly Selected[], ru
     return await runDetectors(context, set, plan, run.progress)
   } catch (error) {
     if (!(error instanceof BackendError) || backend !== 'auto' || context.choice.name !== 'webgpu') throw error
+    context[dispose]() // Whatever the GPU still holds goes before the CPU begins.
     using cpu = await run.createContext({ backend: 'cpu', seed, signal }, run.progress.share)
     const ran = await runDetectors(cpu, set, plan, run.progress)
     return {
