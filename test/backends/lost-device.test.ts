@@ -1,62 +1,99 @@
-import { describe, expect, it } from 'vitest'
-import { auditWith } from '../../src/audit.js'
-import type { GpuAccess } from '../../src/backends/create.js'
-import { openNodeGpu } from '../../src/backends/node-webgpu.js'
-import { contextFactory } from '../../src/context.js'
+import { beforeAll, describe, expect, it } from 'vitest'
+import type { AuditOptions } from '../../src/audit-options.js'
+import { BackendError } from '../../src/core/errors.js'
+import { auditDisturbed, auto, byName, type DisturbedRun, essence } from '../support/disturbed-audit.js'
+import type { Disturbance } from '../support/disturbed-gpu.js'
 import { noWebGpu } from '../support/each-backend.js'
-import { planted } from '../support/planted.js'
 
-/** The machine's WebGPU, whose device is destroyed right after its `fatal`-th submit; `submits` counts them. */
-function failingGpu(fatal: number) {
-  const count = { submits: 0 }
-  const open = async (): Promise<GpuAccess> => {
-    const access = await openNodeGpu()
-    const adapter = await access.gpu?.requestAdapter()
-    if (!access.gpu || !adapter) return access
-    const requestDevice = adapter.requestDevice.bind(adapter)
-    adapter.requestDevice = async (descriptor) => {
-      const device = await requestDevice(descriptor)
-      const submit = device.queue.submit.bind(device.queue)
-      device.queue.submit = (buffers) => {
-        submit(buffers)
-        if (++count.submits === fatal) device.destroy()
-      }
-      return device
-    }
-    const gpu = { requestAdapter: async () => adapter } as unknown as GPU
-    return { gpu }
-  }
-  return { open, count }
+/** Loses the device at the `fatal`-th submit: with it, before the host's next microtask, or in the next turn of the event loop. */
+const after = {
+  submit: (fatal: number): Disturbance => ({ submitted: (nth, device) => nth === fatal && device.destroy() }),
+  microtask: (fatal: number): Disturbance => ({
+    submitted: (nth, device) => nth === fatal && queueMicrotask(() => device.destroy()),
+  }),
+  turn: (fatal: number): Disturbance => ({ submitted: (nth, device) => nth === fatal && setImmediate(() => device.destroy()) }),
 }
 
-const input = planted({ seed: 31, rows: [60, 70], features: 12, poison: { target: 1, rate: 0.2, shift: 14 } })
-const essence = ({ verdict, classes, rows }: Awaited<ReturnType<ReturnType<typeof auditWith>['audit']>>) => ({
-  verdict,
-  classes: classes.map(({ label, verdict }) => ({ label, verdict })),
-  flagged: [...rows.flagged].sort((a, b) => a - b),
-})
+const upTo = (count: number, step = 1) => Array.from({ length: Math.ceil(count / step) }, (_, i) => 1 + i * step)
+const oneIn = (step: number, points: readonly number[]) => points.filter((_, i) => i % step === 0)
 
-describe.skipIf(noWebGpu !== null && process.env.REQUIRE_GPU !== '1')('a device that is lost in mid-run', () => {
-  it('at any submit: the audit ends on the CPU with the verdict and the flagged rows of an undisturbed run', async () => {
-    const options = { backend: 'auto', softwareAdapters: true } as const
-    const undisturbed = failingGpu(Number.POSITIVE_INFINITY)
-    const expected = await auditWith(contextFactory(undisturbed.open)).audit(input, options)
-    expect(expected.backend.name).toBe('webgpu')
-    expect(expected.verdict).toBe('suspicious')
-    const total = undisturbed.count.submits
-    // Every submit up to the first k-means step, where each kernel is still new, then one in sixteen, and the last ones.
-    const fatal = [...new Array(total).keys()].map((i) => i + 1).filter((at) => at <= 12 || at % 16 === 0 || at > total - 3)
-    for (const at of fatal) {
-      const report = await auditWith(contextFactory(failingGpu(at).open)).audit(input, options)
-      expect(essence(report), `lost at submit ${at} of ${total}`).toEqual(essence(expected))
-      // After the last read nothing is left to fail.
-      if (report.backend.name !== 'cpu') expect(at).toBe(total)
-      else expect(report.backend.reason).toMatch(/the GPU failed in mid-run.*started over on the CPU/)
-    }
-  }, 240_000)
-
-  it('asked for by name: the audit fails, naming the adapter', async () => {
-    const { audit } = auditWith(contextFactory(failingGpu(5).open))
-    await expect(audit(input, { backend: 'webgpu' })).rejects.toThrow(/webgpu \(.*\): .*(lost|destroyed|read)/i)
+describe.skipIf(noWebGpu !== null && process.env.REQUIRE_GPU !== '1')('a device that is lost', () => {
+  let undisturbed: DisturbedRun
+  beforeAll(async () => {
+    undisturbed = await auditDisturbed({}, auto)
+    expect(undisturbed.error).toBeUndefined()
+    expect(undisturbed.report).toMatchObject({ verdict: 'suspicious', backend: { name: 'webgpu' } })
+    expect(undisturbed.report?.rows.flagged).not.toEqual([])
+    expect(undisturbed.seen.submits).toBeGreaterThan(40)
   })
+
+  /** Audits with the device lost at each of the given points in turn; the report must be that of an undisturbed run, and say what was. */
+  async function expectTheSame(points: readonly number[], at: (fatal: number) => Disturbance, options: AuditOptions = auto) {
+    const expected = options === auto ? undisturbed : await auditDisturbed({}, options)
+    let lost = 0
+    for (const fatal of points) {
+      const { report, error } = await auditDisturbed(at(fatal), options)
+      const where = `lost at ${fatal} of ${points.at(-1)}`
+      expect(error, where).toBeUndefined()
+      expect(essence(report), where).toEqual(essence(expected.report))
+      if (report?.backend.name === 'webgpu') continue
+      expect(report?.backend.reason, where).toMatch(
+        /^the GPU failed in mid-run, so the audit started over on the CPU: webgpu \(.+\): (the device was lost \(destroyed\)|[a-z-]+: OperationError)/,
+      )
+      lost++
+    }
+    // After the last read nothing is left to fail.
+    expect(lost).toBeGreaterThanOrEqual(points.length - 1)
+  }
+
+  it('with any submit: the audit ends on the CPU with the verdict and the flagged rows of an undisturbed run', async () => {
+    await expectTheSame(upTo(undisturbed.seen.submits), after.submit)
+  }, 120_000)
+
+  it('between a submit and its read', async () => {
+    const submits = [...undisturbed.seen.submitsBeforeMapping]
+    expect(submits.length).toBeGreaterThan(10)
+    await expectTheSame(submits, after.microtask)
+    await expectTheSame(oneIn(2, submits), after.turn)
+    await expectTheSame(upTo(undisturbed.seen.mappings, 2), (fatal) => ({ mapping: (nth, device) => nth === fatal && device.destroy() }))
+  }, 120_000)
+
+  it('while a buffer is made or its bytes are taken', async () => {
+    await expectTheSame(upTo(undisturbed.seen.takings, 9), (fatal) => ({ taking: (nth, device) => nth === fatal && device.destroy() }))
+    await expectTheSame(upTo(undisturbed.seen.buffers, 32), (fatal) => ({
+      buffer(nth, descriptor, device) {
+        if (nth === fatal) device.destroy()
+        return descriptor
+      },
+    }))
+  }, 120_000)
+
+  it('before the first submit', async () => {
+    await expectTheSame([1, 2], () => ({ opened: (device) => device.destroy() }))
+    await expectTheSame([1, 2], () => ({ opened: (device) => queueMicrotask(() => device.destroy()) }))
+  })
+
+  it('in activation clustering on independent components', async () => {
+    const options: AuditOptions = {
+      ...auto,
+      detectors: ['activation-clustering'],
+      detectorOptions: { 'activation-clustering': { restarts: 2, components: 2, projection: 'ica' } },
+    }
+    const { seen } = await auditDisturbed({}, options)
+    await expectTheSame(upTo(seen.submits, 60), after.submit, options)
+  }, 120_000)
+
+  it('asked for by name: the audit fails, naming the adapter and the kernel', async () => {
+    for (const fatal of upTo(undisturbed.seen.submits, 8)) {
+      const { report, error } = await auditDisturbed(after.submit(fatal), byName)
+      expect(report).toBeNull()
+      expect(error).toBeInstanceOf(BackendError)
+      expect(error).toMatchObject({ code: 'device-lost' })
+      expect((error as BackendError).message).toMatch(
+        /^webgpu \(.+\): the device was lost \(destroyed\) after (class-means|gram|project|project-scores|kmeans-step|kmeans-distances|silhouette) was submitted: .+; run it again, or pass --backend cpu$/,
+      )
+    }
+    const { error } = await auditDisturbed({ opened: (device) => device.destroy() }, byName)
+    expect(error).toMatchObject({ code: 'device-lost', message: expect.stringMatching(/the device was lost \(destroyed\): /) })
+  }, 120_000)
 })

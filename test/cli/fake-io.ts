@@ -19,9 +19,11 @@ export interface FakeRun {
   readonly tty?: boolean
   readonly aborted?: boolean
   readonly columns?: number
+  /** What takes the place of the library that computes nothing. */
+  readonly library?: Partial<Io['library']>
 }
 
-/** Runs a command with a library that computes nothing, and gives everything it said and was asked. */
+/** Runs a command with a library that computes nothing, or with another one, and gives everything it said and was asked. */
 export async function runFake(argv: readonly string[], run: FakeRun = {}) {
   let stdout = ''
   let stderr = ''
@@ -77,6 +79,7 @@ export async function runFake(argv: readonly string[], run: FakeRun = {}) {
         },
         auto: { name: 'webgpu' as const, adapter: 'acme anvil', reason: 'a GPU is there' },
       }),
+      ...run.library,
     },
   }
   const code = await main(argv, io)
