@@ -36,7 +36,7 @@ fn applyTiles(
     return;
   }
   let tile = tiles[index];
-  let meanAt = tile.w * params.cols;
+  let meanAt = tile.x * params.cols;
   for (var start = 0u; start < tile.z; start += 64u) {
     let chunkRows = min(64u, tile.z - start);
     let firstRow = tile.y + start;
@@ -59,7 +59,7 @@ fn applyTiles(
         let col = col0 + e / 4u;
         var value = vec4f(0.0);
         if (col < params.cols) {
-          let at = (tile.w * 16u + (e % 4u) * 4u) * params.cols + col;
+          let at = (tile.x * 16u + (e % 4u) * 4u) * params.cols + col;
           value = vec4f(
             directions[at],
             directions[at + params.cols],

@@ -54,7 +54,7 @@ fn blockProducts(
   let leftCol = block * 64u;
   let rightCol = (block + rest) * 64u;
   let tile = tiles[index];
-  let meanAt = tile.w * params.cols;
+  let meanAt = tile.x * params.cols;
   let loadRow = local.x / 16u;
   let loadCol = (local.x % 16u) * 4u;
   let outRow = local.x / 16u;

@@ -34,7 +34,7 @@ fn project(
     return;
   }
   let tile = tiles[index];
-  let meanAt = tile.w * params.cols;
+  let meanAt = tile.x * params.cols;
   let width = min(16u, params.directions - params.first);
   var sums = array<vec4f, 4>(vec4f(0.0), vec4f(0.0), vec4f(0.0), vec4f(0.0));
   for (var col0 = 0u; col0 < params.cols; col0 += 32u) {
@@ -53,7 +53,7 @@ fn project(
       let direction = e % 16u;
       var value = 0.0;
       if (direction < width && col < params.cols) {
-        value = directions[(tile.w * params.directions + params.first + direction) * params.cols + col];
+        value = directions[(tile.x * params.directions + params.first + direction) * params.cols + col];
       }
       vIn[e] = value;
     }

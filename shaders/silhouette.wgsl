@@ -44,14 +44,14 @@ fn silhouette(
     return;
   }
   let tile = tiles[index];
-  let end = starts[tile.w + 1u];
+  let end = starts[tile.x + 1u];
   let row = tile.y + min(local.x, tile.z - 1u);
   let own0 = loadRow(row, 0u);
   let own1 = loadRow(row, 1u);
   let own2 = loadRow(row, 2u);
   let own3 = loadRow(row, 3u);
   var sums = vec4f(0.0);
-  for (var start = starts[tile.w]; start < end; start += 64u) {
+  for (var start = starts[tile.x]; start < end; start += 64u) {
     let other = min(start + local.x, end - 1u);
     workgroupBarrier();
     for (var quad = 0u; quad < 4u; quad++) {
@@ -74,7 +74,7 @@ fn silhouette(
     return;
   }
   let own = clusterOf[row];
-  let size = sizes[tile.w];
+  let size = sizes[tile.x];
   var value = 0.0;
   if (size[own] > 1u) {
     let a = sums[own] / f32(size[own] - 1u);

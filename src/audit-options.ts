@@ -11,6 +11,11 @@ export interface ContextOptions {
   readonly softwareAdapters?: boolean | undefined
   /** Threads of the CPU path; no result depends on it. (This version computes on the calling thread whatever it says.) */
   readonly threads?: number | undefined
+  /**
+   * Bytes that the activations may take in memory, at least 1 MiB; a larger set is read block by block, again at every pass. Default: a
+   * quarter of the machine's memory, at most 4 GiB. What is computed is the same but for rounding.
+   */
+  readonly memory?: number | undefined
   /** Any whole number; the same seed gives the same result. Default 0. */
   readonly seed?: number | undefined
   /** Aborts the work; what was thrown is `signal.reason`. */
@@ -31,6 +36,7 @@ const contextFields = {
   backend: z._default(z.optional(z.enum(['auto', 'webgpu', 'cpu'])), 'auto'),
   softwareAdapters: z._default(z.optional(z.boolean()), false),
   threads: z.optional(z.int().check(z.gte(1), z.lte(1024))),
+  memory: z.optional(z.int().check(z.gte(2 ** 20))),
   seed: z._default(z.optional(z.int()), 0),
   signal: z.optional(z.custom<AbortSignal>((value) => value instanceof AbortSignal, 'expected an AbortSignal')),
 }

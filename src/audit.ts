@@ -2,10 +2,10 @@ import { type AuditOptions, type ParsedAuditOptions, parseAuditOptions } from '.
 import type { ContextFactory } from './context.js'
 import { type ActivationSet, type ActivationSetInput, toActivationSet } from './core/activation-set.js'
 import type { BackendChoice, Context, Progress } from './core/backend.js'
-import { digestOfArrays } from './core/digest.js'
+import { DeviceSet } from './core/device-set.js'
+import { hashedSet } from './core/digest.js'
 import { dispose } from './core/dispose.js'
 import { BackendError } from './core/errors.js'
-import { ResidentSet } from './core/resident-set.js'
 import type { DetectorResult } from './core/result.js'
 import { showText } from './core/untrusted-text.js'
 import { detectOrFail } from './detectors/detector.js'
@@ -39,11 +39,10 @@ export function auditWith(createContext: ContextFactory): { audit: Audit; auditW
     const parsed = parseAuditOptions(options)
     const plan = selectDetectors(registry, { wanted: parsed.detectors, given: parsed.detectorOptions })
     parsed.signal?.throwIfAborted()
-    const began = performance.now()
-    const set = toActivationSet(input)
+    const { set, digest } = hashedSet(toActivationSet(input))
     const progress = progressOver(plan, parsed.onProgress)
     const { choice, results, elapsedMs } = await runWithFallback(set, plan, { options: parsed, createContext, progress })
-    const digest = set.origin?.digest ?? (await digestOfArrays(set))
+    const origin = typeof set.origin === 'function' ? await set.origin() : set.origin
     const ran = results.flatMap((result) => (result.status === 'ran' ? [[result.id, result.scores] as const] : []))
     const report = buildReport({
       set,
@@ -55,9 +54,13 @@ export function auditWith(createContext: ContextFactory): { audit: Audit; auditW
         falseAccusationRate: parsed.falseAccusationRate,
         detectors: Object.fromEntries(plan.map(({ detector, options: own }) => [detector.id, own])),
       },
-      digest,
-      files: set.origin?.files ?? [],
-      timings: { readMs: set.origin?.readMs ?? 0, computeMs: performance.now() - began, detectors: elapsedMs },
+      digest: origin?.digest ?? (await digest()),
+      files: origin?.files ?? [],
+      timings: {
+        readMs: origin?.readMs ?? 0,
+        computeMs: Object.values(elapsedMs).reduce((sum, ms) => sum + ms, 0),
+        detectors: elapsedMs,
+      },
     })
     return { report, scores: combinedScores(set, results), detectorScores: new Map(ran) }
   }
@@ -67,7 +70,15 @@ export function auditWith(createContext: ContextFactory): { audit: Audit; auditW
 interface Run {
   readonly options: ParsedAuditOptions
   readonly createContext: ContextFactory
-  readonly progress: { stage(index: number): void; share(share: number): void; finish(): void }
+  readonly progress: {
+    /** Reading begins, for the first time or over again. */
+    begin(): void
+    stage(index: number): void
+    share(share: number): void
+    finish(): void
+    /** Throws what the caller's callback threw, which a detector may have taken for a failure of its own. */
+    rethrow(): void
+  }
 }
 
 interface Ran {
@@ -78,14 +89,14 @@ interface Ran {
 
 /** A GPU that `auto` took and that fails is replaced by the CPU, which starts over; one that was asked for by name is not. */
 async function runWithFallback(set: ActivationSet, plan: readonly Selected[], run: Run): Promise<Ran> {
-  const { backend, softwareAdapters, seed, signal } = run.options
-  using context = await run.createContext({ backend, softwareAdapters, seed, signal }, run.progress.share)
+  const { backend, softwareAdapters, seed, signal, memory } = run.options
+  using context = await run.createContext({ backend, softwareAdapters, seed, signal, memory }, run.progress.share)
   try {
     return await runDetectors(context, set, plan, run.progress)
   } catch (error) {
     if (!(error instanceof BackendError) || backend !== 'auto' || context.choice.name !== 'webgpu') throw error
     context[dispose]() // Whatever the GPU still holds goes before the CPU begins.
-    using cpu = await run.createContext({ backend: 'cpu', seed, signal }, run.progress.share)
+    using cpu = await run.createContext({ backend: 'cpu', seed, signal, memory }, run.progress.share)
     const ran = await runDetectors(cpu, set, plan, run.progress)
     return {
       ...ran,
@@ -95,13 +106,15 @@ async function runWithFallback(set: ActivationSet, plan: readonly Selected[], ru
 }
 
 async function runDetectors(context: Context, input: ActivationSet, plan: readonly Selected[], progress: Run['progress']): Promise<Ran> {
-  using set = await ResidentSet.upload(context, input)
+  progress.begin()
+  using set = await DeviceSet.upload(context, input)
   const results: DetectorResult[] = []
   const elapsedMs: Record<string, number> = {}
   for (const [index, { detector, options }] of plan.entries()) {
     progress.stage(index)
     const began = performance.now()
     results.push(await detectOrFail(context, set, { detector, options }))
+    progress.rethrow()
     elapsedMs[detector.id] = performance.now() - began
   }
   progress.finish()
@@ -115,12 +128,22 @@ function progressOver(plan: readonly Selected[], report: ((progress: Progress) =
   let stage = 'upload'
   let index = 0
   let done = 0
+  let thrown: { readonly error: unknown } | null = null
   const advance = (to: number) => {
     done = Math.max(done, Math.min(total, Math.round(to)))
-    report?.({ stage, done, total })
+    try {
+      report?.({ stage, done, total })
+    } catch (error) {
+      thrown = { error }
+      throw error
+    }
   }
-  if (report) advance(0)
   return {
+    begin: () => {
+      index = 0
+      stage = 'upload'
+      advance(0)
+    },
     stage: (next) => {
       index = next + 1
       stage = (plan[next] as Selected).detector.id
@@ -128,5 +151,8 @@ function progressOver(plan: readonly Selected[], report: ((progress: Progress) =
     },
     share: (share) => advance((index + share) * unitsPerStage),
     finish: () => advance(total),
+    rethrow: () => {
+      if (thrown) throw thrown.error
+    },
   }
 }

@@ -7,11 +7,20 @@ import { Rng } from './core/rng.js'
 /** Makes a context: a backend, chosen as the options say, and the seed's stream. Dispose it (`using`) when the last read is done. */
 export type ContextFactory = (options?: ContextOptions, onShare?: (share: number) => void) => Promise<Context>
 
-/** Binds `createContext` to a way of opening WebGPU. Throws `OptionError` on bad options, `BackendError` where a named backend is not to be had. */
-export function contextFactory(openGpu: OpenGpu): ContextFactory {
+/** Unless more is allowed by name. */
+const maxDefaultMemory = 4 * 2 ** 30
+
+/** Binds `createContext` to a way of opening WebGPU, and to the bytes of memory that there are. Throws `OptionError` on bad options, `BackendError` where a named backend is not to be had. */
+export function contextFactory(openGpu: OpenGpu, machineMemory: () => number = () => Number.POSITIVE_INFINITY): ContextFactory {
   return async (options = {}, onShare = () => undefined) => {
-    const { backend: wanted, softwareAdapters, seed, signal } = parseContextOptions(options)
+    const {
+      backend: wanted,
+      softwareAdapters,
+      seed,
+      signal,
+      memory = Math.min(machineMemory() / 4, maxDefaultMemory),
+    } = parseContextOptions(options)
     const { backend, choice } = await createBackend({ backend: wanted, softwareAdapters, signal }, openGpu)
-    return { backend, choice, seed, rng: new Rng(seed), signal, progress: onShare, [dispose]: () => backend[dispose]() }
+    return { backend, choice, seed, rng: new Rng(seed), signal, memory, progress: onShare, [dispose]: () => backend[dispose]() }
   }
 }

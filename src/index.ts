@@ -1,4 +1,5 @@
 import { auditWith } from './audit.js'
+import { browserMemory } from './backends/browser-memory.js'
 import { openBrowserGpu } from './backends/browser-webgpu.js'
 import { contextFactory } from './context.js'
 
@@ -6,7 +7,7 @@ export { type OpenAuditOptions, openAudit } from './io/open-audit.js'
 export * from './public.js'
 
 /** Makes a context on the browser's WebGPU or the CPU. */
-export const createContext = contextFactory(openBrowserGpu)
+export const createContext = contextFactory(openBrowserGpu, browserMemory)
 
 /** Runs detectors over a set, on the browser's WebGPU or the CPU, and gathers a report. */
 export const { audit, auditWithScores } = auditWith(createContext)

@@ -1,4 +1,5 @@
 import { auditWith } from './audit.js'
+import { nodeMemory } from './backends/node-memory.js'
 import { openNodeGpu } from './backends/node-webgpu.js'
 import { contextFactory } from './context.js'
 
@@ -6,7 +7,7 @@ export { type AuditFiles, openAudit } from './io/node-open-audit.js'
 export * from './public.js'
 
 /** Makes a context on the optional `webgpu` package's GPU or the CPU. */
-export const createContext = contextFactory(openNodeGpu)
+export const createContext = contextFactory(openNodeGpu, nodeMemory)
 
 /** Runs detectors over a set, on the optional `webgpu` package's GPU or the CPU, and gathers a report. */
 export const { audit, auditWithScores } = auditWith(createContext)

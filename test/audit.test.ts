@@ -38,13 +38,14 @@ describe('options', () => {
       falseAccusationRate: 1,
       signal: {},
       onProgress: 3,
+      memory: 1000,
       speed: 'fast',
       'x\u001b': 1,
     }
     const error = await refusal(audit(clean, options as unknown as AuditOptions))
     expect(error).toBeInstanceOf(OptionError)
     expect(error.code).toBe('bad-option')
-    for (const name of ['backend', 'seed', 'threads', 'falseAccusationRate', 'signal', 'onProgress', 'speed', 'x\\u{1b}']) {
+    for (const name of ['backend', 'seed', 'threads', 'memory', 'falseAccusationRate', 'signal', 'onProgress', 'speed', 'x\\u{1b}']) {
       expect(error.message).toMatch(new RegExp(`^options: .*${name.replaceAll(/[\\{}]/g, '\\$&')}`, 'm'))
     }
   })
@@ -137,6 +138,17 @@ describe('progress', () => {
     expect(seen.at(-1)?.done).toBe(300)
     for (let i = 1; i < seen.length; i++) expect(seen[i]?.done).toBeGreaterThanOrEqual(seen[i - 1]?.done as number)
     expect(new Set(seen.map(({ stage }) => stage))).toEqual(new Set(['upload', 'spectral-signatures', 'activation-clustering']))
+  })
+
+  test('what the callback throws ends the audit, and is no detector’s failure', async () => {
+    for (const at of ['upload', 'spectral-signatures', 'activation-clustering']) {
+      const error = new Error(`enough of ${at}`)
+      let calls = 0
+      const onProgress = ({ stage }: { stage: string }) => {
+        if (stage === at && ++calls === 2) throw error
+      }
+      expect(await refusal(audit(clean, { onProgress }))).toBe(error)
+    }
   })
 
   test('never goes back where the audit starts over', async () => {

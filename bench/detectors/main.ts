@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type ActivationSetInput, toActivationSet } from '../../src/core/activation-set.js'
-import { ResidentSet } from '../../src/core/resident-set.js'
+import { ClassedRows } from '../../src/core/classed-rows.js'
+import { DeviceSet } from '../../src/core/device-set.js'
 import { writeNpyFloat32 } from '../../src/io/npy.js'
 import { classMeans } from '../../src/kernels/class-means.js'
 import { project } from '../../src/kernels/project.js'
@@ -111,12 +112,15 @@ async function benchSize(size: PlantedSize, { name, software }: { name: 'cpu' | 
 async function figures(input: ActivationSetInput, options: { backend: 'cpu' | 'webgpu'; softwareAdapters: boolean; seed: number }) {
   const report = await audit(input, options)
   using context = await createContext(options)
-  using set = await ResidentSet.upload(context, toActivationSet(input))
+  using set = await DeviceSet.upload(context, toActivationSet(input))
   const { directions, values, k } = await topEigenvectors(set, 10)
-  using points = project(set, classMeans(set), directions, { output: 'coordinates' })
+  const coordinates = await project(set, { centres: await classMeans(set), directions, output: 'coordinates' })
   const spread = values.map((value, i) => Math.sqrt(value / (set.set.classes[Math.floor(i / k)] as { rows: number }).rows))
   const rng = context.rng.fork('activation-clustering')
-  const { inertia } = await kmeans(set, points, spread, { clusters: 2, restarts: 10, rng })
+  const x = context.backend.upload({ data: coordinates, rows: set.rows, cols: k, type: 'f32' })
+  using rows = new ClassedRows(context.backend, x, set.set.starts)
+  const searches = [{ scatter: 1, rngs: set.set.classes.map(({ label }) => rng.fork(String(label))) }]
+  const { inertia } = await kmeans({ rows, coordinates, spread }, { clusters: 2, restarts: 10, searches })
   const statistic = (c: number, id: string) => report.classes[c]?.evidence.find(({ detector }) => detector === id)?.statistic ?? Number.NaN
   return report.classes.map((_, c) => ({
     inertia: inertia[c] as number,

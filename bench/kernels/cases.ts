@@ -76,7 +76,7 @@ function column(data: Uint32Array): HostMatrix {
   return { data, rows: data.length, cols: 1, type: 'u32' }
 }
 
-/** Tiles and first tiles, as `ResidentSet.rowTiles` makes them. */
+/** Tiles and first tiles, as `ClassedRows.rowTiles` makes them. */
 function rowTiles({ classes, rowsPerClass }: Size, rowsPerTile: number): [HostMatrix, HostMatrix] {
   const entries: number[] = []
   const firstTile = new Uint32Array(classes + 1)

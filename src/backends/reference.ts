@@ -11,7 +11,7 @@ import { pause } from '../core/pause.js'
 export class ReferenceBackend implements Backend {
   readonly name = 'cpu'
   readonly adapter = 'plain TypeScript, float64 sums'
-  readonly maxBindingBytes = 2 ** 32
+  readonly maxBindingBytes = 2 ** 30
   readonly #signal: AbortSignal | undefined
   #liveBytes = 0
   #disposed = false

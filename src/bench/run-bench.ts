@@ -1,9 +1,9 @@
 import type { ContextOptions } from '../audit-options.js'
 import type { ContextFactory } from '../context.js'
 import type { BackendChoice, Context, Progress } from '../core/backend.js'
+import { DeviceSet } from '../core/device-set.js'
 import { dispose } from '../core/dispose.js'
 import { BackendError } from '../core/errors.js'
-import { ResidentSet } from '../core/resident-set.js'
 import { showText } from '../core/untrusted-text.js'
 import { detectOrFail } from '../detectors/detector.js'
 import type { DetectorOptions, Selected } from '../detectors/select.js'
@@ -83,7 +83,7 @@ async function benchScenario(context: Context, { name, set, truth }: Scenario, {
   const epsilon = truth.target && (references?.epsilon ?? truth.target.epsilon)
   const detectors: DetectorReport[] = []
   const elapsedMs: Record<string, number> = {}
-  using resident = await ResidentSet.upload(context, set)
+  using resident = await DeviceSet.upload(context, set)
   for (const { detector, options } of plan(epsilon)) {
     const { id } = detector
     const began = performance.now()

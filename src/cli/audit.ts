@@ -9,7 +9,7 @@ import { type ExitCode, type FailOn, failOnLevels, verdictExitCode } from './exi
 import { type Io, wantsColor } from './io.js'
 import { checkDistinct, checkOutputFile, checkOutputFolder, makeOutputFolder, type OutputFile, writeOutputFiles } from './output-files.js'
 import { createProgressLine } from './progress.js'
-import { detectorList, detectorSetting, oneOf, type Setting, settingsByDetector, share, text, wholeNumber } from './values.js'
+import { byteSize, detectorList, detectorSetting, oneOf, type Setting, settingsByDetector, share, text, wholeNumber } from './values.js'
 
 const backends = ['auto', 'webgpu', 'cpu'] as const
 
@@ -22,6 +22,7 @@ interface Flags {
   readonly backend: (typeof backends)[number]
   readonly softwareAdapters?: true
   readonly threads?: number
+  readonly memory?: number
   readonly seed?: number
   readonly falseAccusationRate?: number
   readonly failOn: FailOn
@@ -32,6 +33,8 @@ interface Flags {
   readonly trusted?: string
   readonly trustedLabels?: string
   readonly classNames?: string
+  readonly images?: string
+  readonly texts?: string
   readonly labelColumn?: string
   readonly activationsColumn?: string
 }
@@ -53,6 +56,11 @@ export function addAuditCommand(program: Command, io: Io, finish: (code: ExitCod
     .option('--backend <NAME>', 'where to compute: auto, webgpu or cpu', oneOf(backends), 'auto')
     .option('--software-adapters', 'let WebGPU take an adapter that is only software (slow)')
     .option('--threads <N>', 'threads of the CPU path (no effect in this version, whose CPU path uses one)', wholeNumber(1, 1024))
+    .option(
+      '--memory <SIZE>',
+      'memory that the activations may take, such as 512M or 2G; larger sets are read block by block (default: a quarter of the machine, at most 4G)',
+      byteSize,
+    )
     .option('--seed <N>', 'seed of all random numbers', wholeNumber(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER))
     .option(
       '--false-accusation-rate <A>',
@@ -72,6 +80,8 @@ export function addAuditCommand(program: Command, io: Io, finish: (code: ExitCod
     .option('--trusted <FILE>', 'activations of rows known to be clean that lie elsewhere', text)
     .option('--trusted-labels <FILE>', 'their labels', text)
     .option('--class-names <FILE>', 'names of the classes (JSON) that lie elsewhere', text)
+    .option('--images <FILE>', 'pictures of the rows, for showing, that lie elsewhere (.npz, .npy, .safetensors or Parquet)', text)
+    .option('--texts <FILE>', 'texts of the rows, for showing, that lie elsewhere (JSON lines, .gz or not, or .npy)', text)
     .option('--label-column <NAME>', 'column or key of the labels in CSV, JSON lines or a bundle', text)
     .option('--activations-column <NAME>', 'column or key of the activations in a bundle', text)
     .addHelpText(
@@ -89,12 +99,13 @@ Example:
 async function runAudit(path: string, flags: Flags, io: Io): Promise<ExitCode> {
   await checkOutputs(flags)
   const { auditWithScores, openAudit } = io.library
-  const { labels, predictions, logits, trusted, trustedLabels, classNames, labelColumn, activationsColumn } = flags
+  const { labels, predictions, logits, trusted, trustedLabels, classNames, images, texts, labelColumn, activationsColumn } = flags
   const progress = createProgressLine(io.stderr, { quiet: flags.quiet ?? false })
   const options: AuditOptions = {
     backend: flags.backend,
     softwareAdapters: flags.softwareAdapters,
     threads: flags.threads,
+    memory: flags.memory,
     seed: flags.seed,
     falseAccusationRate: flags.falseAccusationRate,
     detectors: flags.detectors,
@@ -103,7 +114,7 @@ async function runAudit(path: string, flags: Flags, io: Io): Promise<ExitCode> {
     onProgress: progress.report,
   }
   try {
-    const files = { labels, predictions, logits, trusted, trustedLabels, classNames, labelColumn, activationsColumn }
+    const files = { labels, predictions, logits, trusted, trustedLabels, classNames, images, texts, labelColumn, activationsColumn }
     const set = await openAudit(path, files)
     const { report, scores, detectorScores } = await auditWithScores(set, options)
 

@@ -36,6 +36,16 @@ export function wholeNumber(min: number, max: number): (value: string) => number
   }
 }
 
+const unitBytes: Readonly<Record<string, number>> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 }
+
+/** A number of bytes, at least 1 MiB: `1073741824`, `512M`, `1.5GiB`. K, M, G and T are powers of 1024, with or without B or iB. */
+export function byteSize(value: string): number {
+  const [, number, unit = ''] = /^(\d+(?:\.\d+)?)(?:([kmgt])i?b?|b)?$/i.exec(value) ?? []
+  const bytes = Math.floor(Number(number) * (unitBytes[unit.toLowerCase()] as number))
+  if (!Number.isSafeInteger(bytes) || bytes < 2 ** 20) throw new InvalidArgumentError('expected a size of at least 1M, such as 512M or 2G')
+  return bytes
+}
+
 /** A number above 0 and below 1. */
 export function share(value: string): number {
   const number = Number(value)

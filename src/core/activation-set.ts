@@ -1,12 +1,14 @@
+import { type ActivationRows, type RowBlocksInput, toActivationRows } from './activation-rows.js'
 import { InputError } from './errors.js'
 import { compareLabels, type Label, type LabelsInput, toLabels } from './labels.js'
 import { type Matrix, type MatrixInput, toMatrix } from './matrix.js'
 import { gatherProblems } from './problems.js'
+import { showText } from './untrusted-text.js'
 
 /** What callers pass: activations `[n, d]` and one label a row; the rest is optional. */
 export interface ActivationSetInput {
-  /** `[n, d]` penultimate-layer activations. */
-  readonly activations: MatrixInput
+  /** `[n, d]` penultimate-layer activations: in memory, or row block by row block. */
+  readonly activations: MatrixInput | RowBlocksInput
   /** n labels, as they were given to training. */
   readonly labels: LabelsInput
   /** n labels: what the model answers for each training row. */
@@ -17,9 +19,27 @@ export interface ActivationSetInput {
   readonly trusted?: { readonly activations: MatrixInput; readonly labels: LabelsInput } | undefined
   /** Names for people: indexed by label, or by `String(label)`. */
   readonly classNames?: readonly string[] | Readonly<Record<string, string>> | undefined
-  /** Where the arrays came from, when they were read from files. */
-  readonly origin?: Origin | undefined
+  /** Pictures of all or some rows, for showing: no detector sees them. */
+  readonly images?: RowImages | undefined
+  /** A text a row, for showing: no detector sees them. */
+  readonly texts?: ArrayLike<string> | undefined
+  /** Where the arrays came from, when they were read from files; a function is asked when everything has been read. */
+  readonly origin?: Origin | (() => Promise<Origin>) | undefined
 }
+
+/** Pictures that are read when somebody looks at them. */
+export interface RowImages {
+  readonly count: number
+  /** The row that each picture belongs to; null where picture i is row i's, and every row has one. */
+  readonly rows: ArrayLike<number> | null
+  /** Picture `index`, 0 … count − 1. Throws `InputError` where it is damaged. */
+  read(index: number): Promise<RowImage>
+}
+
+/** Pixels, row by row from the top, `channels` bytes each (grey, RGB or RGBA); or a picture file as it is. */
+export type RowImage =
+  | { readonly kind: 'pixels'; readonly width: number; readonly height: number; readonly channels: 1 | 3 | 4; readonly data: Uint8Array }
+  | { readonly kind: 'encoded'; readonly mediaType: string; readonly data: Uint8Array }
 
 /** The files that a set was read from, with their digests, and how long the reading took. */
 export interface Origin {
@@ -41,7 +61,7 @@ export interface ClassInfo {
  * `order[starts[c]] … order[starts[c + 1] − 1]`: the segment table that kernels work with.
  */
 export interface ActivationSet {
-  readonly activations: Matrix
+  readonly activations: ActivationRows
   readonly classes: readonly ClassInfo[]
   /** Index into `classes` for each row. */
   readonly classOf: Int32Array
@@ -53,7 +73,9 @@ export interface ActivationSet {
   readonly predictions: Int32Array | null
   readonly logits: Matrix | null
   readonly trusted: { readonly activations: Matrix; readonly classOf: Int32Array } | null
-  readonly origin: Origin | null
+  readonly images: RowImages | null
+  readonly texts: ArrayLike<string> | null
+  readonly origin: Origin | (() => Promise<Origin>) | null
 }
 
 /**
@@ -68,8 +90,8 @@ export function toActivationSet(input: ActivationSetInput): ActivationSet {
     )
   }
   const problems = gatherProblems()
-  const { predictions: givenPredictions, logits: givenLogits, trusted } = input
-  const activations = problems.attempt(() => toMatrix(input.activations, 'activations'))
+  const { predictions: givenPredictions, logits: givenLogits, trusted, images, texts } = input
+  const activations = problems.attempt(() => toActivationRows(input.activations, 'activations'))
   const labels = problems.attempt(() => toLabels(input.labels, 'labels'))
   const predictions = givenPredictions === undefined ? undefined : problems.attempt(() => toLabels(givenPredictions, 'predictions'))
   const logits = givenLogits === undefined ? undefined : problems.attempt(() => toMatrix(givenLogits, 'logits'))
@@ -92,6 +114,15 @@ export function toActivationSet(input: ActivationSetInput): ActivationSet {
   expectRows('labels', labels?.length, rows, 'activations')
   expectRows('predictions', predictions?.length, rows, 'activations')
   expectRows('logits', logits?.rows, rows, 'activations')
+  expectRows('texts', texts?.length, rows, 'activations')
+  if (images && rows !== undefined) {
+    if (images.rows === null) expectRows('images', images.count, rows, 'activations')
+    else expectRows('row numbers of images', images.rows.length, images.count, 'images')
+    const outside = Array.from(images.rows ?? []).find((row) => !Number.isSafeInteger(row) || row < 0 || row >= rows)
+    if (outside !== undefined) {
+      problems.add(new InputError('row-number', `images: got row ${showText(outside)}, expected one of 0 … ${rows - 1}`, { row: outside }))
+    }
+  }
   expectRows('trusted labels', trustedLabels?.length, trustedActivations?.rows, 'trusted activations')
   if (activations && trustedActivations && trustedActivations.cols !== activations.cols) {
     problems.add(
@@ -106,7 +137,7 @@ export function toActivationSet(input: ActivationSetInput): ActivationSet {
   const { classes, classOf, order, starts, indexOf } = sortByClass(labels as Label[], input.classNames)
   const toIndices = (values: Label[]) => Int32Array.from(values, (label) => indexOf.get(label) ?? -1)
   return {
-    activations: activations as Matrix,
+    activations: activations as ActivationRows,
     classes,
     classOf,
     order,
@@ -114,6 +145,8 @@ export function toActivationSet(input: ActivationSetInput): ActivationSet {
     predictions: predictions ? toIndices(predictions) : null,
     logits: logits ?? null,
     trusted: trustedActivations && trustedLabels ? { activations: trustedActivations, classOf: toIndices(trustedLabels) } : null,
+    images: images ?? null,
+    texts: texts ?? null,
     origin: input.origin ?? null,
   }
 }
@@ -141,16 +174,4 @@ function sortByClass(labels: readonly Label[], names: ActivationSetInput['classN
 function nameOf(label: Label, names: ActivationSetInput['classNames']): string {
   const own = names && Object.hasOwn(names, String(label)) ? (names as Record<string, unknown>)[String(label)] : undefined
   return typeof own === 'string' ? own : String(label)
-}
-
-/** True where all rows of class `classIndex` are equal: exactly, so no tolerance is needed. Stops at the first difference. */
-export function classIsConstant({ activations, order, starts }: ActivationSet, classIndex: number): boolean {
-  const { data, cols } = activations
-  const start = starts[classIndex] as number
-  const first = (order[start] as number) * cols
-  for (let i = start + 1; i < (starts[classIndex + 1] as number); i++) {
-    const row = (order[i] as number) * cols
-    for (let j = 0; j < cols; j++) if (data[row + j] !== data[first + j]) return false
-  }
-  return true
 }

@@ -102,6 +102,8 @@ export interface Context extends Disposable {
   readonly seed: number
   readonly rng: Rng
   readonly signal: AbortSignal | undefined
+  /** Bytes that the activations of a set may take; larger sets are read again at every pass. */
+  readonly memory: number
   /** Share of the current detector's work that is done, 0 … 1. */
   progress(share: number): void
 }

@@ -1,27 +1,58 @@
 import { sha256 as incrementalSha256 } from '@noble/hashes/sha2.js'
+import type { ActivationRows } from './activation-rows.js'
 import type { ActivationSet } from './activation-set.js'
 import { pause } from './pause.js'
 
 /**
  * SHA-256 (hex) of a set that came as arrays: over the checked activations, then the labels, each as a line `name dtype shape` followed by
  * the little-endian bytes; labels that are not all numbers go as JSON. Two sets with the same activations and labels have the same
- * digest, whatever arrays they came in.
+ * digest, whatever arrays they came in. Activations that do not lie in memory are hashed as they are first read to their end, so use the
+ * returned set in place of `set`.
  */
-export async function digestOfArrays(set: ActivationSet): Promise<string> {
-  const { data, rows, cols } = set.activations
+export function hashedSet(set: ActivationSet): { readonly set: ActivationSet; digest(): Promise<string> } {
+  const { activations } = set
+  const { rows, cols, inMemory } = activations
+  const head = new TextEncoder().encode(`activations float32 ${rows},${cols}\n`)
+  if (inMemory) return { set, digest: async () => hex(await sha256([head, floatBytes(inMemory.data), ...labelBytes(set)])) }
+  let whole: ReturnType<typeof incrementalSha256.create> | null = null
+  const hashed: ActivationRows = {
+    rows,
+    cols,
+    inMemory,
+    async *blocks(rowsPerBlock) {
+      const hash = whole ? null : incrementalSha256.create().update(head)
+      for await (const block of activations.blocks(rowsPerBlock)) {
+        hash?.update(floatBytes(block.data))
+        yield block
+      }
+      whole ??= hash
+    },
+  }
+  return {
+    set: { ...set, activations: hashed },
+    async digest() {
+      if (!whole) for await (const _ of hashed.blocks(Math.max(1, Math.floor(2 ** 20 / cols)))) await pause()
+      const hash = (whole as NonNullable<typeof whole>).clone()
+      for (const part of labelBytes(set)) hash.update(part)
+      return hex(hash.digest())
+    },
+  }
+}
+
+function labelBytes({ classes, classOf }: ActivationSet): Uint8Array[] {
   const text = new TextEncoder()
-  const labels = set.classes.map(({ label }) => label)
+  const labels = classes.map(({ label }) => label)
   const numeric = labels.every((label) => typeof label === 'number')
-  const perRow = Array.from(set.classOf, (c) => labels[c] as number | string)
-  const parts: Uint8Array[] = [
-    text.encode(`activations float32 ${rows},${cols}\n`),
-    littleEndian(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), 4),
-    text.encode(`labels ${numeric ? 'float64' : 'json'} ${rows}\n`),
+  const perRow = Array.from(classOf, (c) => labels[c] as number | string)
+  return [
+    text.encode(`labels ${numeric ? 'float64' : 'json'} ${classOf.length}\n`),
     numeric ? littleEndian(new Uint8Array(Float64Array.from(perRow as number[]).buffer), 8) : text.encode(JSON.stringify(perRow)),
   ]
-  const digest = await sha256(parts)
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
+
+const floatBytes = ({ buffer, byteOffset, byteLength }: Float32Array) => littleEndian(new Uint8Array(buffer, byteOffset, byteLength), 4)
+
+const hex = (bytes: Uint8Array) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 
 /**
  * The platform's SHA-256 where there is one and it takes that much: Node's wants less than 2 GiB, and pages that were not loaded over a

@@ -45,19 +45,32 @@ export function toMatrix(input: MatrixInput, where: string): Matrix {
   }
   const out = allocate(rows, cols, where)
   if (out.length === 0) return { data: out, rows, cols }
-  const halves = data instanceof Uint16Array ? float16ToFloat32Table() : null
+  const valueAt = reader(data)
   for (let row = 0, at = 0; row < rows; row++) {
     let from = strided.offset + row * strided.rowStride
-    for (let col = 0; col < cols; col++, at++, from += strided.colStride) {
-      const value: unknown = data[from]
-      // A plain array may hold anything: null, which stands for NaN in JSON, would read as 0.
-      out[at] = typeof value !== 'number' ? Number.NaN : halves ? (halves[value] as number) : value
-    }
+    for (let col = 0; col < cols; col++, at++, from += strided.colStride) out[at] = valueAt(from)
   }
-  return checkFinite({ data: out, rows, cols }, where, (row, col) => {
-    const value = data[strided.offset + row * strided.rowStride + col * strided.colStride] as number
-    return halves ? (halves[value] as number) : value
-  })
+  const original = (row: number, col: number) => valueAt(strided.offset + row * strided.rowStride + col * strided.colStride)
+  return checkFinite({ data: out, rows, cols }, where, { original })
+}
+
+/** Numbers as float32 (the array itself where it is that already), and as they were before. Throws `InputError` `bad-type`. */
+export function toFloat32(given: NumberArray, where: string): { readonly data: Float32Array; readonly original: (at: number) => number } {
+  const values = numbers(given, where)
+  const original = reader(values)
+  if (values instanceof Float32Array) return { data: values, original }
+  const data = new Float32Array(values.length)
+  for (let at = 0; at < data.length; at++) data[at] = original(at)
+  return { data, original }
+}
+
+/** The number at an index. A plain array may hold anything: null, which stands for NaN in JSON, would read as 0. */
+function reader(data: ArrayLike<unknown>): (at: number) => number {
+  if (data instanceof Uint16Array) {
+    const halves = float16ToFloat32Table()
+    return (at) => halves[data[at] as number] as number
+  }
+  return (at) => (typeof data[at] === 'number' ? (data[at] as number) : Number.NaN)
 }
 
 /** A strided view can repeat its values, so its size is not bounded by the memory that they take. */
@@ -71,15 +84,16 @@ function allocate(rows: number, cols: number, where: string): Float32Array {
 }
 
 /**
- * Returns `matrix` if every value is finite; otherwise throws `InputError` `not-finite` naming the first row and column.
- * `original` tells the value before it was converted to float32, so that an overflow is told from an infinity.
+ * Returns `matrix` if every value is finite; otherwise throws `InputError` `not-finite` naming the first row (counted from `firstRow`)
+ * and column. `original` tells the value before it was converted to float32, so that an overflow is told from an infinity.
  */
 export function checkFinite(
   matrix: Matrix,
   where: string,
-  original: (row: number, col: number) => number = (row, col) => matrix.data[row * matrix.cols + col] as number,
+  options: { readonly original?: (row: number, col: number) => number; readonly firstRow?: number } = {},
 ): Matrix {
   const { data, cols } = matrix
+  const { original = (row, col) => data[row * cols + col] as number, firstRow = 0 } = options
   const block = 4096
   for (let start = 0; start < data.length; start += block) {
     const end = Math.min(start + block, data.length)
@@ -87,9 +101,9 @@ export function checkFinite(
     for (let i = start; i < end; i++) zero += (data[i] as number) * 0
     if (zero === 0) continue
     const bad = data.subarray(start, end).findIndex((value) => !Number.isFinite(value)) + start
-    const row = Math.floor(bad / cols)
     const col = bad % cols
-    const value = original(row, col)
+    const value = original(Math.floor(bad / cols), col)
+    const row = firstRow + Math.floor(bad / cols)
     const got = Number.isFinite(value) ? `${value}, which float32 cannot hold` : showText(value)
     throw new InputError(
       'not-finite',

@@ -1,12 +1,13 @@
 import * as z from 'zod/mini'
-import type { DeviceMatrix } from '../core/backend.js'
-import type { ResidentSet } from '../core/resident-set.js'
+import { ClassedRows } from '../core/classed-rows.js'
+import type { DeviceSet } from '../core/device-set.js'
 import type { ClassFinding } from '../core/result.js'
 import { silhouette } from '../kernels/silhouette.js'
 import { type Clustering, kmeans } from '../linalg/kmeans.js'
-import { independentCoordinates, principalCoordinates } from './class-coordinates.js'
+import { groupMedians } from '../stats/group-medians.js'
+import { type ClassCoordinates, independentCoordinates, principalCoordinates } from './class-coordinates.js'
 import { gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
-import { columnMedians, distanceAnalysis } from './cluster-analyses.js'
+import { distanceAnalysis } from './cluster-analyses.js'
 import type { Detector } from './detector.js'
 
 export interface ActivationClusteringOptions {
@@ -58,38 +59,34 @@ export const activationClustering: Detector<ActivationClusteringOptions> = {
   needs: ['activations', 'labels'],
   options,
   async detect(context, set, { projection, components, restarts, analysis, sizeThreshold, silhouetteThreshold, minRows }) {
-    const { backend } = context
     const ica = projection === 'ica'
-    const { points, spread, ranks, notes } = await (ica ? independentCoordinates : principalCoordinates)(set, components)
-    using coordinates = points
+    const found = await (ica ? independentCoordinates : principalCoordinates)(set, components)
+    const { ranks, notes } = found
     context.progress(0.3)
     const search = ica ? { restarts: Math.min(2 * restarts, 256), scatters: whitenedScatters } : { restarts, scatters: [1] }
-    const clustering = await bestSplits(set, coordinates, { ...search, spread })
-    const splits = set.set.classes.map((_, c) => splitOf(set, c, clustering.distances))
-    const clusterOf = new Uint32Array(set.x.rows)
-    for (const { smaller } of splits) for (const i of smaller) clusterOf[i] = 1
-    using silhouettes = silhouette(set, coordinates, clusterOf)
-    const rowSilhouettes = await backend.read(silhouettes)
+    const { splits, silhouettes } = await splitClasses(set, found, search)
     context.progress(0.9)
-    const scores = new Float32Array(set.x.rows)
+    const elsewhere = analysis === 'distance' ? await liesElsewhere(set, splits) : null
+    const scores = new Float32Array(set.rows)
     const classes = splits.map((split, c): ClassFinding => {
       const reason = reasonToSkip(set, c, { id: 'activation-clustering', minRows, rank: ranks[c] as number })
       if (reason) return { status: 'skipped', reason }
-      scoreRows(set, c, { ...split, distances: clustering.distances, centres: clustering.centres, dims: coordinates.cols }, scores)
+      scoreRows(set, c, split, scores)
       const rows = split.smaller.length + split.larger.length
       const relativeSize = split.smaller.length / rows
-      const mean = classMean(set, c, rowSilhouettes)
+      const mean = classMean(set, c, silhouettes)
+      const isSmaller = new Set(split.smaller)
       const smallerRows = () =>
         rowsAt(
           set,
-          positionsByScore(set, c, scores).filter((i) => clusterOf[i] === 1),
+          positionsByScore(set, c, scores).filter((i) => isSmaller.has(i)),
         )
       const bySilhouette = mean > silhouetteThreshold && relativeSize < sizeThreshold
       const flags =
         analysis === 'smaller' ||
         (analysis === 'relative-size' && relativeSize < sizeThreshold) ||
         (analysis === 'silhouette' && bySilhouette) ||
-        (analysis === 'distance' && smallerLiesElsewhere(set, c, split))
+        (elsewhere?.[c] ?? false)
       const small = `${split.smaller.length} of ${rows} rows`
       const relative = `relative size ${relativeSize.toFixed(3)}, accused below ${sizeThreshold}`
       return {
@@ -110,73 +107,93 @@ export const activationClustering: Detector<ActivationClusteringOptions> = {
 }
 
 interface SplitSearch {
-  readonly spread: Float64Array
   readonly restarts: number
   /** How far from a class's mean the starts lie, in standard deviations: one search each. */
   readonly scatters: readonly number[]
 }
 
-/** The best 2-means split of every class over all searches. Of equally good ones (within 1e-6) the first is kept. */
-async function bestSplits(set: ResidentSet, points: DeviceMatrix, { spread, restarts, scatters }: SplitSearch): Promise<Clustering> {
-  const { starts, classes } = set.set
-  const centreSize = 2 * points.cols
-  let best: Clustering | null = null
-  for (const scatter of scatters) {
-    const rng = set.context.rng.fork(scatter === 1 ? 'activation-clustering' : `activation-clustering ${scatter}`)
-    const scattered = spread.map((value) => scatter * value)
-    const found = await kmeans(set, points, scattered, { clusters: 2, restarts, rng })
-    const { distances, centres, inertia }: Clustering = best ?? found
-    for (let c = 0; c < classes.length; c++) {
-      if (!((found.inertia[c] as number) < (inertia[c] as number) * (1 - 1e-6))) continue
-      const [start, end] = [2 * (starts[c] as number), 2 * (starts[c + 1] as number)]
-      distances.set(found.distances.subarray(start, end), start)
-      centres.set(found.centres.subarray(c * centreSize, (c + 1) * centreSize), c * centreSize)
-      inertia[c] = found.inertia[c] as number
-    }
-    best ??= found
-    set.context.progress(0.3 + (0.2 * (scatters.indexOf(scatter) + 1)) / scatters.length)
-  }
-  return best as Clustering
-}
-
-/** Positions (class order) of a class's two clusters and which centre is whose. */
+/** Positions (class order) of a class's two clusters, which centre is whose, and how far the rows are from them. */
 interface Split {
   readonly smaller: Uint32Array
   readonly larger: Uint32Array
-  readonly smallerCentre: number
+  readonly smallerCentre: 0 | 1
+  /** `[rows of the class, 2]` distances to both centres. */
+  readonly distances: Float32Array
+  /** From one centre to the other. */
+  readonly between: number
+}
+
+/** The best 2-means split of every class, and the silhouette of every row in it: as many classes at a time as one buffer takes. */
+async function splitClasses(
+  set: DeviceSet,
+  { k, coordinates, spread }: ClassCoordinates,
+  { restarts, scatters }: SplitSearch,
+): Promise<{ splits: Split[]; silhouettes: Float32Array }> {
+  const { backend, rng, signal } = set.context
+  const { starts, classes } = set.set
+  const splits: Split[] = []
+  const silhouettes = new Float32Array(set.rows)
+  for (let first = 0, end: number; first < classes.length; first = end) {
+    const start = starts[first] as number
+    end = first + 1
+    while (end < classes.length && ((starts[end + 1] as number) - start) * k * 4 <= backend.maxBindingBytes) end++
+    const own = coordinates.subarray(start * k, (starts[end] as number) * k)
+    const x = backend.upload({ data: own, rows: own.length / k, cols: k, type: 'f32' })
+    const ownStarts = starts.subarray(first, end + 1).map((at) => at - start)
+    using rows = new ClassedRows(backend, x, ownStarts)
+    const labels = classes.slice(first, end).map(({ label }) => String(label))
+    const searches = scatters.map((scatter) => {
+      const stream = rng.fork(scatter === 1 ? 'activation-clustering' : `activation-clustering ${scatter}`)
+      return { scatter, rngs: labels.map((label) => stream.fork(label)) }
+    })
+    const points = { rows, coordinates: own, spread: spread.subarray(first * k, end * k) }
+    const onShare = (share: number) => set.context.progress(0.3 + 0.4 * ((first + share * (end - first)) / classes.length))
+    const clustering = await kmeans(points, { clusters: 2, restarts, searches, signal, onShare })
+    const clusterOf = new Uint32Array(x.rows)
+    for (let c = first; c < end; c++) {
+      const split = splitOf(set, c, clustering, c - first, ownStarts)
+      splits.push(split)
+      for (const i of split.smaller) clusterOf[i - start] = 1
+    }
+    using ofRows = silhouette(rows, clusterOf)
+    silhouettes.set(await backend.read(ofRows), start)
+  }
+  return { splits, silhouettes }
 }
 
 /** Rows go to the nearer centre, ties to the first. Of two equal halves the one without the class's first row counts as the smaller. */
-function splitOf(set: ResidentSet, c: number, distances: Float32Array): Split {
-  const start = set.set.starts[c] as number
-  const end = set.set.starts[c + 1] as number
+function splitOf(set: DeviceSet, c: number, clustering: Clustering, index: number, starts: Uint32Array): Split {
+  const firstPosition = set.set.starts[c] as number
+  const distances = clustering.distances.subarray(2 * (starts[index] as number), 2 * (starts[index + 1] as number))
   const halves: [number[], number[]] = [[], []]
-  for (let i = start; i < end; i++) halves[(distances[i * 2 + 1] as number) < (distances[i * 2] as number) ? 1 : 0].push(i)
+  for (let i = 0; 2 * i < distances.length; i++) {
+    halves[(distances[i * 2 + 1] as number) < (distances[i * 2] as number) ? 1 : 0].push(firstPosition + i)
+  }
   const [first, second] = halves
-  const smallerCentre = first.length === second.length ? (first[0] === start ? 1 : 0) : first.length < second.length ? 0 : 1
-  const smaller = Uint32Array.from(halves[smallerCentre] as number[])
-  return { smaller, larger: Uint32Array.from(halves[1 - smallerCentre] as number[]), smallerCentre }
-}
-
-interface ScoredSplit extends Split {
-  readonly distances: Float32Array
-  readonly centres: Float32Array
-  readonly dims: number
-}
-
-function scoreRows(set: ResidentSet, c: number, split: ScoredSplit, scores: Float32Array): void {
-  const { distances, centres, dims, smallerCentre } = split
+  const smallerCentre = first.length === second.length ? (first[0] === firstPosition ? 1 : 0) : first.length < second.length ? 0 : 1
+  const dims = clustering.centres.length / (2 * (starts.length - 1))
+  const centres = clustering.centres.subarray(2 * index * dims, 2 * (index + 1) * dims)
   let between = 0
-  for (let j = 0; j < dims; j++) between += ((centres[2 * c * dims + j] as number) - (centres[(2 * c + 1) * dims + j] as number)) ** 2
-  between = Math.sqrt(between)
-  for (let i = set.set.starts[c] as number; i < (set.set.starts[c + 1] as number); i++) {
-    const toSmaller = distances[i * 2 + smallerCentre] as number
-    const toLarger = distances[i * 2 + 1 - smallerCentre] as number
-    scores[i] = between > 0 ? (toLarger - toSmaller) / between : 0
+  for (let j = 0; j < dims; j++) between += ((centres[j] as number) - (centres[dims + j] as number)) ** 2
+  return {
+    smaller: Uint32Array.from(halves[smallerCentre]),
+    larger: Uint32Array.from(halves[smallerCentre === 0 ? 1 : 0]),
+    smallerCentre,
+    distances,
+    between: Math.sqrt(between),
   }
 }
 
-function classMean(set: ResidentSet, c: number, values: Float32Array): number {
+function scoreRows(set: DeviceSet, c: number, { distances, smallerCentre, between }: Split, scores: Float32Array): void {
+  const start = set.set.starts[c] as number
+  for (let i = 0; 2 * i < distances.length; i++) {
+    const toSmaller = distances[i * 2 + smallerCentre] as number
+    const toLarger = distances[i * 2 + 1 - smallerCentre] as number
+    scores[start + i] = between > 0 ? (toLarger - toSmaller) / between : 0
+  }
+}
+
+function classMean(set: DeviceSet, c: number, values: Float32Array): number {
   const start = set.set.starts[c] as number
   const end = set.set.starts[c + 1] as number
   let sum = 0
@@ -184,14 +201,20 @@ function classMean(set: ResidentSet, c: number, values: Float32Array): number {
   return sum / (end - start)
 }
 
-function smallerLiesElsewhere(set: ResidentSet, c: number, split: Split): boolean {
-  const medianOf = (positions: Uint32Array) => columnMedians(set.set.activations, rowsAt(set, positions))
-  const medians = set.keep('class medians', () =>
-    set.set.classes.map((_, other) =>
-      columnMedians(set.set.activations, set.set.order.subarray(set.set.starts[other], set.set.starts[other + 1])),
-    ),
-  )
-  if (split.smaller.length === 0) return false
-  const others = medians.filter((_, other) => other !== c)
-  return distanceAnalysis({ smaller: medianOf(split.smaller), larger: medianOf(split.larger), own: medians[c] as Float64Array, others })
+/** For each class, whether its smaller cluster lies at another class, by the medians of the activations. */
+async function liesElsewhere(set: DeviceSet, splits: readonly Split[]): Promise<boolean[]> {
+  const { activations, classOf } = set.set
+  const { memory, signal } = set.context
+  const clusterOf = new Uint32Array(set.rows)
+  splits.forEach(({ smaller, larger }, c) => {
+    for (const row of rowsAt(set, smaller)) clusterOf[row] = 2 * c
+    for (const row of rowsAt(set, larger)) clusterOf[row] = 2 * c + 1
+  })
+  const ofClusters = await groupMedians(activations, clusterOf, { groups: 2 * splits.length, memory: memory / 4, signal })
+  const ofClasses = await groupMedians(activations, classOf, { groups: splits.length, memory: memory / 4, signal })
+  return splits.map(({ smaller }, c) => {
+    if (smaller.length === 0) return false
+    const medians = { smaller: ofClusters[2 * c] as Float64Array, larger: ofClusters[2 * c + 1] as Float64Array }
+    return distanceAnalysis({ ...medians, own: ofClasses[c] as Float64Array, others: ofClasses.filter((_, other) => other !== c) })
+  })
 }

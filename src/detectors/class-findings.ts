@@ -1,9 +1,9 @@
-import type { ResidentSet } from '../core/resident-set.js'
+import type { DeviceSet } from '../core/device-set.js'
 import type { ClassFinding, DetectorResult } from '../core/result.js'
 import { showText } from '../core/untrusted-text.js'
 
 /** Why a class cannot be judged, or null where it can. */
-export function reasonToSkip(set: ResidentSet, classIndex: number, options: { id: string; minRows: number; rank: number }): string | null {
+export function reasonToSkip(set: DeviceSet, classIndex: number, options: { id: string; minRows: number; rank: number }): string | null {
   const { label, rows } = set.set.classes[classIndex] as { label: unknown; rows: number }
   const { id, minRows, rank } = options
   if (rows < minRows) {
@@ -15,7 +15,7 @@ export function reasonToSkip(set: ResidentSet, classIndex: number, options: { id
 }
 
 /** Puts scores (class order) and findings together; rows of skipped classes get the lowest score, a set of skipped classes is skipped. */
-export function gatherResult(id: string, set: ResidentSet, sortedScores: Float32Array, classes: readonly ClassFinding[]): DetectorResult {
+export function gatherResult(id: string, set: DeviceSet, sortedScores: Float32Array, classes: readonly ClassFinding[]): DetectorResult {
   const { starts } = set.set
   let lowest = Number.POSITIVE_INFINITY
   const eachRow = (wanted: ClassFinding['status'], visit: (row: number) => void) => {
@@ -38,7 +38,7 @@ export function gatherResult(id: string, set: ResidentSet, sortedScores: Float32
 }
 
 /** Positions of a class in class order, highest score first, ties by row. */
-export function positionsByScore(set: ResidentSet, classIndex: number, sortedScores: ArrayLike<number>): Uint32Array {
+export function positionsByScore(set: DeviceSet, classIndex: number, sortedScores: ArrayLike<number>): Uint32Array {
   const { starts } = set.set
   const start = starts[classIndex] as number
   const positions = Uint32Array.from({ length: (starts[classIndex + 1] as number) - start }, (_, i) => start + i)
@@ -47,6 +47,6 @@ export function positionsByScore(set: ResidentSet, classIndex: number, sortedSco
 }
 
 /** The set's rows at positions of class order. */
-export function rowsAt(set: ResidentSet, positions: Uint32Array): Uint32Array {
+export function rowsAt(set: DeviceSet, positions: Uint32Array): Uint32Array {
   return positions.map((position) => set.set.order[position] as number)
 }

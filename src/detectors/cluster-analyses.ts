@@ -1,6 +1,3 @@
-import type { Matrix } from '../core/matrix.js'
-import { medianInPlace } from '../stats/median.js'
-
 /** What a size analysis says of one class. */
 export interface SizeAnalysis {
   /** Clusters called poison. */
@@ -40,15 +37,6 @@ export function relativeSizeAnalysis(assigned: ArrayLike<number>, threshold: num
   const sizes = clusterSizes(assigned)
   const poison = sizes.flatMap((size, k) => (split(sizes) && size > 0 && size / assigned.length < threshold ? [k] : []))
   return { poison, shares: shares(sizes, assigned.length) }
-}
-
-/** Per-column medians of some rows of `x`. */
-export function columnMedians(x: Matrix, rows: ArrayLike<number>): Float64Array {
-  const column = new Float64Array(rows.length)
-  return Float64Array.from({ length: x.cols }, (_, j) => {
-    for (let i = 0; i < rows.length; i++) column[i] = x.data[(rows[i] as number) * x.cols + j] as number
-    return medianInPlace(column)
-  })
 }
 
 /**

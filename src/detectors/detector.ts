@@ -1,9 +1,9 @@
 import type * as z from 'zod/mini'
 import { type ActivationSetInput, toActivationSet } from '../core/activation-set.js'
 import type { Context } from '../core/backend.js'
+import { DeviceSet } from '../core/device-set.js'
 import { AssayError, BackendError, OptionError } from '../core/errors.js'
 import { describeOptionProblems } from '../core/option-problems.js'
-import { ResidentSet } from '../core/resident-set.js'
 import type { DetectorResult } from '../core/result.js'
 import { showText } from '../core/untrusted-text.js'
 
@@ -19,7 +19,7 @@ export interface Detector<Options> {
   readonly needs: readonly ('activations' | 'labels' | 'predictions' | 'logits' | 'trusted')[]
   readonly options: z.ZodMiniType<Options>
   /** Looks at every class of `set`. Classes it cannot judge are skipped with the reason. */
-  detect(context: Context, set: ResidentSet, options: Options): Promise<DetectorResult>
+  detect(context: Context, set: DeviceSet, options: Options): Promise<DetectorResult>
 }
 
 /** Parses a detector's options; throws one `OptionError` that names every bad field. */
@@ -33,7 +33,7 @@ export function parseOptions<Options>({ id, options }: Detector<Options>, given:
 export function alone<Options>(detector: Detector<Options>) {
   return async (context: Context, input: ActivationSetInput, options: Partial<Options> = {}): Promise<DetectorResult> => {
     const parsed = parseOptions(detector, options)
-    using set = await ResidentSet.upload(context, toActivationSet(input))
+    using set = await DeviceSet.upload(context, toActivationSet(input))
     return await detector.detect(context, set, parsed)
   }
 }
@@ -41,7 +41,7 @@ export function alone<Options>(detector: Detector<Options>) {
 /** What `detect` gives; a detector that breaks for a reason of its own is `failed`. An abort and a backend's failure are thrown. */
 export async function detectOrFail(
   context: Context,
-  set: ResidentSet,
+  set: DeviceSet,
   run: { detector: Detector<unknown>; options: unknown },
 ): Promise<DetectorResult> {
   const { detector, options } = run

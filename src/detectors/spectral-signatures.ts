@@ -38,21 +38,11 @@ export const spectralSignatures: Detector<SpectralSignaturesOptions> = {
   needs: ['activations', 'labels'],
   options,
   async detect(context, set, { variant, k, epsilon, minRows }) {
-    const { backend } = context
     const { directions, ranks } = await topEigenvectors(set, k)
     context.progress(0.6)
     // Rows are held minus the data set's shift, so subtracting minus that shift from them gives the rows as they were.
-    using asGiven =
-      variant === 'uncentred'
-        ? backend.upload(
-            constantRows(
-              set.shift.map((value) => -value),
-              ranks.length,
-            ),
-          )
-        : null
-    using projected = project(set, asGiven ?? classMeans(set), directions, { output: 'scores' })
-    const scores = await backend.read(projected)
+    const centres = variant === 'paper' ? await classMeans(set) : repeated(set.shift, ranks.length).map((value) => -value)
+    const scores = await project(set, { centres, directions, output: 'scores' })
     const classes = set.set.classes.map(({ rows }, c): ClassFinding => {
       const reason = reasonToSkip(set, c, { id: 'spectral-signatures', minRows, rank: ranks[c] as number })
       if (reason) return { status: 'skipped', reason }
@@ -70,8 +60,8 @@ export const spectralSignatures: Detector<SpectralSignaturesOptions> = {
   },
 }
 
-function constantRows(row: Float32Array, rows: number) {
-  const data = new Float32Array(rows * row.length)
-  for (let i = 0; i < rows; i++) data.set(row, i * row.length)
-  return { data, rows, cols: row.length, type: 'f32' as const }
+function repeated(row: Float32Array, times: number): Float32Array {
+  const rows = new Float32Array(times * row.length)
+  for (let i = 0; i < times; i++) rows.set(row, i * row.length)
+  return rows
 }

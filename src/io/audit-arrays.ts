@@ -4,23 +4,31 @@ import type { LabelsInput } from '../core/labels.js'
 import type { DenseInput } from '../core/matrix.js'
 import { gatherProblems } from '../core/problems.js'
 import { showText } from '../core/untrusted-text.js'
-import type { ArraySource } from './array-source.js'
+import type { AuditSource } from './array-source.js'
 import { type ByteSource, readBytes } from './byte-source.js'
 import type { FileArray } from './file-array.js'
 import { refuseFormat, sniffFormat } from './format.js'
 import { readTextLabels } from './label-text.js'
 import { arrayToLabels } from './labels.js'
-import { readNpy } from './npy.js'
+import { matrixShape } from './matrix-shape.js'
+import { openNpyRows, readNpy } from './npy.js'
+import { type RowBlocks, toNumbers } from './row-blocks.js'
+import { openRowImages, type PictureSource } from './row-images.js'
+import { readTexts } from './texts.js'
 
 /** The arrays of an audit folder, by the names that their files have there and their keys in a bundle. */
 export const auditArrayNames = ['activations', 'labels', 'preds', 'logits', 'trusted_activations', 'trusted_labels', 'class_names'] as const
 
+/** What pictures and texts are called in an audit folder, the first that is there. */
+export const imageFileNames = ['images.npz', 'images_subset.npz'] as const
+export const textFileNames = ['texts.jsonl.gz', 'texts.jsonl'] as const
+
 export type AuditArrayName = (typeof auditArrayNames)[number]
 
-/** A file or a member of an archive, or an array of a bundle that is not made of files. */
-export type AuditSource = ByteSource | ArraySource
-
-export type AuditSources = Readonly<Partial<Record<AuditArrayName, AuditSource>>>
+export type AuditSources = Readonly<Partial<Record<AuditArrayName, AuditSource>>> & {
+  readonly images?: PictureSource | undefined
+  readonly texts?: AuditSource | undefined
+}
 
 /** What to look for where a file holds more than is wanted. */
 export interface AuditColumns {
@@ -45,13 +53,21 @@ const trustedPair = [
 
 const maxJsonBytes = 16 * 2 ** 20
 
+/** An audit out of files: what is in memory, and activations that are read from them at every pass. */
+export interface AuditInput extends ActivationSetInput {
+  readonly activations: RowBlocks
+}
+
 /**
  * Reads the arrays of an audit: activations and logits `[n, d]` as `.npy`; labels and predictions `[n]`, `[n, 1]` or one-hot rows as
  * `.npy`, or one a row as CSV, JSON or JSON lines; the trusted rows likewise; class names as JSON (a list, or an object by label) or as
- * a `.npy` of strings. What the values have to be is `toActivationSet`'s to check. Throws one `InputError` that names every file that
- * is wrong, not only the first.
+ * a `.npy` of strings. What the values have to be is `toActivationSet`'s to check.
+ *
+ * Of the activations only the header is read: their rows are read at each pass, and what is wrong with them shows there. Pictures too are
+ * only checked in form, and read one by one when somebody looks at them (see `openRowImages`); texts are read (see `readTexts`). Throws
+ * one `InputError` that names every file that is wrong, not only the first.
  */
-export async function readAuditArrays(sources: AuditSources, columns: AuditColumns = {}): Promise<ActivationSetInput> {
+export async function readAuditArrays(sources: AuditSources, columns: AuditColumns = {}): Promise<AuditInput> {
   const problems = gatherProblems()
   for (const name of ['activations', 'labels'] as const) {
     if (sources[name]) continue
@@ -66,7 +82,7 @@ export async function readAuditArrays(sources: AuditSources, columns: AuditColum
   const labelsOf = (name: 'labels' | 'preds' | 'trusted_labels') => (source: AuditSource, where: string) =>
     readLabels(source, where, labelKeys(name, columns.labels))
   const readers = {
-    activations: readMatrix,
+    activations: openRows,
     labels: labelsOf('labels'),
     preds: labelsOf('preds'),
     logits: readMatrix,
@@ -84,6 +100,10 @@ export async function readAuditArrays(sources: AuditSources, columns: AuditColum
     .flatMap((name) => (sources[name] ? [{ name, source: sources[name] }] : []))
     .sort((a, b) => positionOf(a.source) - positionOf(b.source))
   for (const { name, source } of inOrder) await readOne(name, source)
+  const { images: pictures, texts: lines } = sources
+  const rows = read.activations?.rows
+  const images = pictures && (await problems.attempt(() => openRowImages(pictures, rows)))
+  const texts = lines && (await problems.attempt(() => readTexts(lines, rows)))
   problems.throwIfAny()
   const { activations, labels, preds, logits, trusted_activations, trusted_labels, class_names } = read
   if (!activations || !labels) throw new Error('unreachable: what is missing was reported')
@@ -95,6 +115,8 @@ export async function readAuditArrays(sources: AuditSources, columns: AuditColum
     ...(logits && { logits }),
     ...(trusted && { trusted }),
     ...(class_names && { classNames: class_names }),
+    ...(images && { images }),
+    ...(texts && { texts }),
   }
 }
 
@@ -104,24 +126,24 @@ function positionOf(source: AuditSource): number {
 
 async function readArray(source: AuditSource, where: string): Promise<FileArray> {
   if ('readArray' in source) return source.readArray(where)
+  await checkNpy(source, where)
+  return readNpy(source, where)
+}
+
+async function checkNpy(source: ByteSource, where: string): Promise<void> {
   const format = await sniffFormat(source)
-  if (format === 'npy') return readNpy(source, where)
-  throw refuseFormat(format, where, 'a .npy file')
+  if (format !== 'npy') throw refuseFormat(format, where, 'a .npy file')
 }
 
 async function readMatrix(source: AuditSource, where: string): Promise<DenseInput> {
   const { dtype, shape, data } = await readArray(source, where)
-  const [rows, cols] = shape
-  if (rows === undefined || cols === undefined || shape.length !== 2) {
-    const mend = shape.length > 2 ? 'flatten each row, or pool over space or time' : 'save one row a sample'
-    throw new InputError('bad-shape', `${where}: has shape [${shape.join(', ')}], expected [rows, features]; ${mend}`, { shape })
-  }
-  if (rows === 0 || cols === 0) {
-    throw new InputError('empty', `${where}: has ${rows} rows of ${cols} features, expected at least one of each`, { shape })
-  }
-  if (Array.isArray(data)) throw new InputError('bad-type', `${where}: holds strings (${dtype}), expected numbers`, { dtype })
-  const wide = data instanceof BigInt64Array || data instanceof BigUint64Array
-  return { data: wide ? Float64Array.from(data as ArrayLike<bigint>, Number) : data, rows, cols }
+  return { ...matrixShape({ dtype, shape }, where), data: toNumbers(data) }
+}
+
+async function openRows(source: AuditSource, where: string): Promise<RowBlocks> {
+  if ('readArray' in source) return source.openRows(where)
+  await checkNpy(source, where)
+  return openNpyRows(source, where)
 }
 
 async function readLabels(source: AuditSource, where: string, wanted: readonly string[]): Promise<LabelsInput> {

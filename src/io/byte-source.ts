@@ -10,6 +10,13 @@ export interface ByteSource {
    * read too: never write to it.
    */
   slice(start: number, end: number): Promise<Uint8Array>
+  /** The first `end` bytes, for looking at headers, where that costs less than a slice: they may not be checked as slices are. */
+  readonly head?: ((end: number) => Promise<Uint8Array>) | undefined
+}
+
+/** The first `end` bytes, at least cost. What is not a header is read by `slice`. */
+export function readHead(source: ByteSource, end: number): Promise<Uint8Array> {
+  return source.head ? source.head(end) : source.slice(0, end)
 }
 
 /** A source over bytes in memory; slices are views. */

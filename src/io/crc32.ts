@@ -10,10 +10,10 @@ for (let at = 256; at < tables.length; at++) {
   tables[at] = (crc >>> 8) ^ (tables[crc & 0xff] as number)
 }
 
-/** CRC-32 as in zip and gzip (polynomial 0xEDB88320), as an unsigned number. */
-export function crc32(bytes: Uint8Array): number {
+/** CRC-32 as in zip and gzip (polynomial 0xEDB88320), as an unsigned number; of all bytes so far, where `before` is that of those in front. */
+export function crc32(bytes: Uint8Array, before = 0): number {
   const t = tables
-  let crc = -1
+  let crc = ~before
   let at = 0
   for (; at + 8 <= bytes.length; at += 8) {
     crc ^= (bytes[at] as number) | ((bytes[at + 1] as number) << 8) | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24)

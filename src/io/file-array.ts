@@ -72,3 +72,15 @@ export function swapWords(bytes: Uint8Array<ArrayBuffer>, wordBytes: number): vo
     }
   }
 }
+
+export interface ArrayEncoding {
+  readonly dtype: Dtype
+  readonly littleEndian: boolean
+  readonly count: number
+}
+
+/** The `count` elements that are all of `bytes`, whose byte order may be changed in place. Throws what the dtype's `decode` throws. */
+export function decodeArray(bytes: Uint8Array<ArrayBuffer>, { dtype, littleEndian, count }: ArrayEncoding, where: string): ArrayData {
+  if (littleEndian !== hostIsLittleEndian) swapWords(bytes, dtype.wordBytes)
+  return dtype.decode(bytes, count, where)
+}

@@ -1,5 +1,5 @@
 import { InputError } from '../core/errors.js'
-import type { ByteSource } from './byte-source.js'
+import { type ByteSource, readHead } from './byte-source.js'
 
 /** What a file is by its first bytes. */
 export type Format = 'npy' | 'zip' | 'json' | 'safetensors' | 'parquet' | 'hdf5' | 'arrow' | 'gzip' | 'pickle' | 'empty' | 'unknown'
@@ -31,7 +31,7 @@ const magics: readonly (readonly [Format, readonly number[]])[] = [
 
 /** Recognises a file by its first bytes; its name says nothing. */
 export async function sniffFormat(source: ByteSource): Promise<Format> {
-  const head = await source.slice(0, Math.min(64, source.byteLength))
+  const head = await readHead(source, Math.min(64, source.byteLength))
   if (head.length === 0) return 'empty'
   const known = magics.find(([, magic]) => magic.every((byte, index) => head[index] === byte))
   if (known) return known[0]

@@ -3,6 +3,7 @@ import type { Label, LabelsInput } from '../core/labels.js'
 import { showText } from '../core/untrusted-text.js'
 import { type ByteSource, readBytes } from './byte-source.js'
 import { csvRecords } from './csv.js'
+import { jsonLines } from './json-lines.js'
 
 /** A text is held as a whole while its labels are taken out: 25 million rows of ten characters. */
 const maxTextBytes = 256 * 2 ** 20
@@ -32,7 +33,7 @@ export async function readTextLabels(source: ByteSource, where: string, wanted: 
   if (text.includes('\0')) throw notText(where)
   const first = /[^ \t\r\n]/.exec(text)?.[0]
   if (first === '[') return jsonList(text, where) as LabelsInput
-  if (first === '{' || /\.(?:jsonl|ndjson)$/i.test(source.name)) return jsonLines(text, where, wanted) as LabelsInput
+  if (first === '{' || /\.(?:jsonl|ndjson)$/i.test(source.name)) return jsonLineLabels(text, where, wanted) as LabelsInput
   return csvLabels(text, where, wanted) as LabelsInput
 }
 
@@ -54,25 +55,10 @@ function jsonList(text: string, where: string): readonly unknown[] {
   }
 }
 
-function jsonLines(text: string, where: string, wanted: readonly string[]): readonly unknown[] {
+function jsonLineLabels(text: string, where: string, wanted: readonly string[]): readonly unknown[] {
   const labels: unknown[] = []
-  for (let start = 0; start < text.length; ) {
-    const newline = text.indexOf('\n', start)
-    const end = newline < 0 ? text.length : newline
-    const row = labels.length
-    let value: unknown
-    try {
-      value = JSON.parse(text.slice(start, end))
-    } catch (cause) {
-      throw new InputError(
-        'bad-json',
-        `${where}: row ${row} is not valid JSON, expected one value a line; write it with a JSON library`,
-        { row },
-        cause,
-      )
-    }
-    labels.push(value !== null && typeof value === 'object' ? ofObject(value, wanted, `${where}: row ${row}`) : value)
-    start = end + 1
+  for (const value of jsonLines(text, where)) {
+    labels.push(value !== null && typeof value === 'object' ? ofObject(value, wanted, `${where}: row ${labels.length}`) : value)
   }
   return labels
 }

@@ -41,10 +41,7 @@ function fileSource(name: string, handle: FileHandle, byteLength: number): FileS
         } catch (error) {
           throw fileError(error, name)
         }
-        if (bytesRead === 0) {
-          const where = showText(name, 300)
-          throw new InputError('truncated', `${where}: became shorter while it was read, expected ${byteLength} bytes; try again`)
-        }
+        if (bytesRead === 0) throw becameShorter(name, byteLength)
         filled += bytesRead
       }
       return bytes
@@ -60,6 +57,10 @@ async function openHandle(path: string, name: string): Promise<FileHandle> {
   } catch (error) {
     throw fileError(error, name)
   }
+}
+
+export function becameShorter(name: string, byteLength: number): InputError {
+  return new InputError('truncated', `${showText(name, 300)}: became shorter while it was read, expected ${byteLength} bytes; try again`)
 }
 
 /** What the file system said, as an `InputError` that names the path. */

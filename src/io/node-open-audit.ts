@@ -1,16 +1,26 @@
 import { createHash } from 'node:crypto'
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { basename, isAbsolute, join, relative, sep } from 'node:path'
-import type { ActivationSetInput, Origin } from '../core/activation-set.js'
+import type { Origin } from '../core/activation-set.js'
 import { InputError } from '../core/errors.js'
-import { gatherProblems } from '../core/problems.js'
+import { gatherProblems, type Problems } from '../core/problems.js'
 import { showText } from '../core/untrusted-text.js'
-import { type AuditArrayName, type AuditColumns, auditArrayNames, readAuditArrays } from './audit-arrays.js'
-import { type ByteSource, memorySource, readBytes } from './byte-source.js'
-import { sniffFormat } from './format.js'
-import { listNames, loadAudit } from './load.js'
-import { type FileSource, fileError, openFile } from './node-file-source.js'
-import { type HashingSource, hashingSource } from './node-hashing-source.js'
+import {
+  type AuditArrayName,
+  type AuditColumns,
+  type AuditInput,
+  auditArrayNames,
+  imageFileNames,
+  readAuditArrays,
+  textFileNames,
+} from './audit-arrays.js'
+import type { ByteSource } from './byte-source.js'
+import { listNames } from './list-names.js'
+import { loadAudit } from './load.js'
+import { fileError } from './node-file-source.js'
+import { reopenedSource } from './node-reopened-source.js'
+import { type VerifiedSource, verifiedSource } from './node-verified-source.js'
+import type { RowBlocks } from './row-blocks.js'
 
 /** Paths of what lies elsewhere, each of which wins over what the folder or the bundle holds; and the names of columns. */
 export interface AuditFiles {
@@ -22,13 +32,17 @@ export interface AuditFiles {
   readonly trustedLabels?: string | undefined
   /** JSON: a list of strings, or an object with a string for each label. */
   readonly classNames?: string | undefined
+  /** Pictures of all or some rows, for showing: `.npz` or `.safetensors` with `images` (and `index`), `.npy`, or Parquet. */
+  readonly images?: string | undefined
+  /** A text a row, for showing: JSON lines, gzip-compressed or not, or a `.npy` of strings. */
+  readonly texts?: string | undefined
   /** No path: the column of the labels in a table (CSV), their key in JSON lines or in a bundle. */
   readonly labelColumn?: string | undefined
   /** No path: the key of the activations in a bundle. */
   readonly activationsColumn?: string | undefined
 }
 
-const arrayOf: Readonly<Record<Exclude<keyof AuditFiles, 'labelColumn' | 'activationsColumn'>, AuditArrayName>> = {
+const arrayOf: Readonly<Record<Exclude<keyof AuditFiles, 'images' | 'texts' | 'labelColumn' | 'activationsColumn'>, AuditArrayName>> = {
   labels: 'labels',
   predictions: 'preds',
   logits: 'logits',
@@ -37,35 +51,82 @@ const arrayOf: Readonly<Record<Exclude<keyof AuditFiles, 'labelColumn' | 'activa
   classNames: 'class_names',
 }
 
-/** What is read from its end (an archive, Parquet) is held in memory, so that what is hashed is what is unpacked. */
-const maxArchiveBytes = 4 * 2 ** 30
+/** An audit out of files on this machine. Nothing is open between passes. */
+export interface OpenedAudit extends AuditInput {
+  /** Digests of the files as they were read; what nobody has read yet is read now. */
+  readonly origin: () => Promise<Origin>
+}
 
 /**
- * Reads an audit from `path`: a folder (`activations.npy`, `labels.npy`, and what else docs/audit-folder.md lists; other files and
+ * Opens an audit at `path`: a folder (`activations.npy`, `labels.npy`, and what else docs/audit-folder.md lists; other files and
  * folders are ignored), a `.npz`, `.safetensors` or Parquet bundle with the same names as keys, or one `.npy` with activations and `files.labels`.
+ * Labels and the like are in memory then; activations are read from the file at each pass of an audit, so that they may be larger than
+ * memory.
  *
- * `origin` lists every file that was read with the SHA-256 of just the bytes that were parsed, by name relative to the folder (base
- * name outside it), sorted by code units; `origin.digest` is the root digest of OpenSSF Model Signing over them. Links in the folder are
- * followed: hub caches keep their files behind links. No path that is written inside a file is ever followed.
+ * `origin` lists every file that was opened with the SHA-256 of just the bytes that were parsed, by name relative to the folder (base
+ * name outside it), sorted by code units; `origin.digest` is the root digest of OpenSSF Model Signing over them, and `origin.readMs` how
+ * long opening, all passes so far and hashing took. A file that changes is refused as soon as that shows (`changed`, `truncated`). Links
+ * in the folder are followed: hub caches keep their files behind links. No path that is written inside a file is ever followed.
  *
- * Throws one `InputError` that names everything that is missing or wrong.
+ * Files with pictures and texts of their own are no part of `origin`: they are for showing, no verdict depends on them, and pictures are
+ * only looked at in form here, so that an audit does not pay for hashing them. Those in a bundle are hashed with it.
+ *
+ * Throws one `InputError` that names everything that is missing or wrong, but for the values of the activations, which show in a pass.
  */
-export async function openAudit(path: string, files: AuditFiles = {}): Promise<ActivationSetInput> {
-  const started = performance.now()
+export async function openAudit(path: string, files: AuditFiles = {}): Promise<OpenedAudit> {
+  const clock = stopwatch()
   const opened: OpenedFile[] = []
-  try {
-    const isFolder = await isDirectory(path)
-    const input = isFolder ? await readFolder(path, files, opened) : await readFile(path, files, opened)
-    return { ...input, origin: await originOf(opened, performance.now() - started) }
-  } finally {
-    await Promise.all(opened.map(({ file }) => file.close()))
+  const input = await clock.time(async () => ((await isDirectory(path)) ? readFolder(path, files, opened) : readFile(path, files, opened)))
+  return {
+    ...input,
+    activations: timedRows(input.activations, clock),
+    origin: async () => ({ ...(await clock.time(() => digestFiles(opened))), readMs: clock.elapsedMs() }),
   }
 }
 
 interface OpenedFile {
   readonly name: string
-  readonly file: FileSource
-  readonly source: HashingSource
+  readonly source: VerifiedSource
+}
+
+interface Stopwatch {
+  /** Runs `read` and adds what it takes. */
+  time<T>(read: () => Promise<T>): Promise<T>
+  elapsedMs(): number
+}
+
+function stopwatch(): Stopwatch {
+  let elapsedMs = 0
+  return {
+    async time(read) {
+      const started = performance.now()
+      try {
+        return await read()
+      } finally {
+        elapsedMs += performance.now() - started
+      }
+    },
+    elapsedMs: () => elapsedMs,
+  }
+}
+
+/** Adds the time that each block takes, and not what is done with it. */
+function timedRows(rows: RowBlocks, clock: Stopwatch): RowBlocks {
+  return {
+    ...rows,
+    async *blocks(rowsPerBlock) {
+      const pass = rows.blocks(rowsPerBlock)
+      try {
+        for (;;) {
+          const next = await clock.time(() => pass.next())
+          if (next.done) return
+          yield next.value
+        }
+      } finally {
+        await pass.return()
+      }
+    },
+  }
 }
 
 async function isDirectory(path: string): Promise<boolean> {
@@ -76,7 +137,7 @@ async function isDirectory(path: string): Promise<boolean> {
   }
 }
 
-async function readFolder(folder: string, files: AuditFiles, opened: OpenedFile[]): Promise<ActivationSetInput> {
+async function readFolder(folder: string, files: AuditFiles, opened: OpenedFile[]): Promise<AuditInput> {
   const where = showText(folder, 300)
   const { root, listed } = await listFolder(folder)
   const problems = gatherProblems()
@@ -85,8 +146,12 @@ async function readFolder(folder: string, files: AuditFiles, opened: OpenedFile[
   for (const array of auditArrayNames) {
     const name = array === 'class_names' ? 'class_names.json' : `${array}.npy`
     if (named.has(array) || !listed.includes(name)) continue
-    const source = await problems.attempt(async () => openHashed(join(root, name), { name, shown: join(folder, name) }, opened))
+    const source = await problems.attempt(async () => openVerified(join(root, name), { name, shown: join(folder, name) }, opened))
     if (source) sources[array] = source
+  }
+  const inFolder = (names: readonly string[]) => {
+    const name = names.find((candidate) => listed.includes(candidate))
+    return name && { path: join(root, name), shown: join(folder, name) }
   }
   const missing = (['activations', 'labels'] as const).filter((array) => !named.has(array) && !listed.includes(`${array}.npy`))
   if (missing.length > 0) {
@@ -94,8 +159,12 @@ async function readFolder(folder: string, files: AuditFiles, opened: OpenedFile[
     const mend = missing.includes('activations') ? 'save them there with numpy.save' : 'save them there, or pass --labels'
     problems.add(new InputError('missing-array', `${where}: holds ${listNames(listed)}, expected ${expected} too; ${mend}`, { missing }))
   }
+  const shown = await openShown(
+    { images: files.images ?? inFolder(imageFileNames), texts: files.texts ?? inFolder(textFileNames) },
+    problems,
+  )
   problems.throwIfAny()
-  return readAuditArrays(sources, columnsOf(files))
+  return readAuditArrays({ ...sources, ...shown }, columnsOf(files))
 }
 
 async function listFolder(folder: string): Promise<{ root: string; listed: string[] }> {
@@ -107,14 +176,13 @@ async function listFolder(folder: string): Promise<{ root: string; listed: strin
   }
 }
 
-async function readFile(path: string, files: AuditFiles, opened: OpenedFile[]): Promise<ActivationSetInput> {
+async function readFile(path: string, files: AuditFiles, opened: OpenedFile[]): Promise<AuditInput> {
   const problems = gatherProblems()
-  const source = await problems.attempt(() => openHashed(path, { name: basename(path), shown: path }, opened))
-  const beside = await openNamed(files, null, opened, problems)
+  const source = await problems.attempt(() => openVerified(path, { name: basename(path), shown: path }, opened))
+  const beside = { ...(await openNamed(files, null, opened, problems)), ...(await openShown(files, problems)) }
   problems.throwIfAny()
   if (!source) throw new Error('unreachable: what could not be opened was reported')
-  const fromItsEnd = ['zip', 'parquet'].includes(await sniffFormat(source))
-  return loadAudit(fromItsEnd ? await toMemory(source) : source, beside, columnsOf(files))
+  return loadAudit(source, beside, columnsOf(files))
 }
 
 function columnsOf({ labelColumn, activationsColumn }: AuditFiles): AuditColumns {
@@ -130,30 +198,37 @@ function namedArrays(files: AuditFiles): Map<AuditArrayName, string> {
   return named
 }
 
-async function openNamed(files: AuditFiles, root: string | null, opened: OpenedFile[], problems: ReturnType<typeof gatherProblems>) {
+async function openNamed(files: AuditFiles, root: string | null, opened: OpenedFile[], problems: Problems) {
   const sources: Partial<Record<AuditArrayName, ByteSource>> = {}
   for (const [array, path] of namedArrays(files)) {
-    const source = await problems.attempt(async () => openHashed(path, { name: await nameOf(path, root), shown: path }, opened))
+    const source = await problems.attempt(async () => openVerified(path, { name: await nameOf(path, root), shown: path }, opened))
     if (source) sources[array] = source
   }
   return sources
 }
 
+/** A path, and what messages call it where that is not the same. */
+type ShownFile = string | { readonly path: string; readonly shown: string } | undefined
+
+/** Files that are for showing: neither hashed nor kept open. */
+async function openShown(files: { readonly images?: ShownFile; readonly texts?: ShownFile }, problems: Problems) {
+  const open = (file: ShownFile) => {
+    if (file === undefined) return undefined
+    const { path, shown } = typeof file === 'string' ? { path: file, shown: file } : file
+    return problems.attempt(() => reopenedSource(path, shown))
+  }
+  return { images: await open(files.images), texts: await open(files.texts) }
+}
+
 /** `name` is for `origin`, `shown` for messages. */
-async function openHashed(
+async function openVerified(
   path: string,
   { name, shown }: { readonly name: string; readonly shown: string },
   opened: OpenedFile[],
 ): Promise<ByteSource> {
-  const file = await openFile(path, shown)
-  try {
-    const source = await hashingSource(file)
-    opened.push({ name, file, source })
-    return source
-  } catch (error) {
-    await file.close()
-    throw error
-  }
+  const source = await verifiedSource(path, shown)
+  opened.push({ name, source })
+  return source
 }
 
 /** The name in the report: relative to the folder where the file lies in it, else its base name. */
@@ -174,15 +249,7 @@ function relativeInside(root: string, path: string): string | null {
   return inside === '' || inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside) ? null : inside
 }
 
-async function toMemory(archive: ByteSource): Promise<ByteSource> {
-  const where = showText(archive.name, 300)
-  if (archive.byteLength > maxArchiveBytes) {
-    throw new InputError('too-large', `${where}: has ${archive.byteLength} bytes, expected at most ${maxArchiveBytes}; pass .npy files`)
-  }
-  return memorySource(archive.name, await readBytes(archive, 0, archive.byteLength, where))
-}
-
-async function originOf(opened: readonly OpenedFile[], readMs: number): Promise<Origin> {
+async function digestFiles(opened: readonly OpenedFile[]): Promise<Omit<Origin, 'readMs'>> {
   const hashed = await Promise.all(opened.map(async ({ name, source }) => ({ name, digest: await source.digest() })))
   const order = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
   const files = hashed
@@ -190,5 +257,5 @@ async function originOf(opened: readonly OpenedFile[], readMs: number): Promise<
     .sort((a, b) => order(a.name, b.name) || order(a.sha256, b.sha256))
   const root = createHash('sha256')
   for (const { digest } of files) root.update(digest)
-  return { digest: root.digest('hex'), files: files.map(({ name, sha256 }) => ({ name, sha256 })), readMs }
+  return { digest: root.digest('hex'), files: files.map(({ name, sha256 }) => ({ name, sha256 })) }
 }

@@ -1,6 +1,6 @@
 import { InputError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
-import type { ByteSource } from './byte-source.js'
+import { type ByteSource, readHead } from './byte-source.js'
 
 /** What the header of a `.npy` file says, checked in form only. */
 export interface NpyHeader {
@@ -22,7 +22,7 @@ const maxDimensions = 64
  * `truncated`, `header-too-large`, `bad-header`, or `unsupported-dtype` for structured arrays.
  */
 export async function readNpyHeader(source: ByteSource, where: string): Promise<NpyHeader> {
-  const prelude = await source.slice(0, Math.min(12, source.byteLength))
+  const prelude = await readHead(source, Math.min(12, source.byteLength))
   const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]
   if (prelude.length < 10 || magic.some((byte, index) => prelude[index] !== byte)) {
     throw new InputError('bad-magic', `${where}: does not begin as a .npy file does; write it with numpy.save`)
@@ -44,7 +44,7 @@ export async function readNpyHeader(source: ByteSource, where: string): Promise<
   if (dataStart > source.byteLength) {
     throw new InputError('truncated', `${where}: declares a header of ${length} bytes, but has ${source.byteLength - start}; copy it again`)
   }
-  const text = decode(await source.slice(start, dataStart), major, where)
+  const text = decode((await readHead(source, dataStart)).subarray(start), major, where)
   return { ...parseHeader(text, where), dataStart }
 }
 

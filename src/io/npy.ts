@@ -1,9 +1,13 @@
 import { InputError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
+import type { Images } from './array-source.js'
 import { type ByteSource, readBytes } from './byte-source.js'
-import { type ArrayData, type Dtype, type FileArray, hostIsLittleEndian, numericDtypes, swapWords } from './file-array.js'
+import { type ArrayData, type Dtype, decodeArray, type FileArray, hostIsLittleEndian, numericDtypes, swapWords } from './file-array.js'
+import { matrixShape } from './matrix-shape.js'
 import { readNpyHeader } from './npy-header.js'
 import { decodeBytesStrings, decodeUnicodeStrings } from './npy-strings.js'
+import { pixelImages } from './pixel-images.js'
+import { type RowBlocks, rowsInBytes, rowsReadWhole } from './row-blocks.js'
 
 /** Strings take more memory than their bytes: this bounds how much a file of one-byte strings can claim. */
 const maxStrings = 2 ** 26
@@ -17,6 +21,53 @@ const maxStrings = 2 ** 26
  * `trailing-bytes`, `too-large`, `bad-string`, and what `readNpyHeader` throws.
  */
 export async function readNpy(source: ByteSource, where: string): Promise<FileArray> {
+  const layout = await openNpy(source, where)
+  return { dtype: layout.dtype.name, shape: layout.shape, data: await readPayload(source, layout, where) }
+}
+
+/**
+ * Opens a `.npy` file with a matrix whose rows are read block by block. Fortran order keeps the values of a row far apart: such a file is
+ * read whole into memory at the first pass. Throws at once all that `readNpy` throws for a header and a file's size, and what
+ * `matrixShape` throws.
+ */
+export async function openNpyRows(source: ByteSource, where: string): Promise<RowBlocks> {
+  const layout = await openNpy(source, where)
+  const { dtype, shape, fortranOrder } = layout
+  const { rows, cols } = matrixShape({ dtype: dtype.name, shape }, where)
+  if (fortranOrder && rows > 1 && cols > 1) return rowsReadWhole({ rows, cols }, () => readPayload(source, layout, where))
+  return rowsInBytes(source, { ...layout, rows, cols }, where)
+}
+
+/**
+ * Opens a `.npy` file with pictures, each read when it is asked for. Throws at once all that `readNpy` throws for a header and a file's
+ * size, what `pixelImages` throws, and `InputError` `bad-order` for Fortran order, where the pixels of all pictures are interleaved.
+ */
+export async function openNpyImages(source: ByteSource, where: string): Promise<Images> {
+  const { dtype, shape, dataStart, fortranOrder } = await openNpy(source, where)
+  const images = pixelImages(source, { dtype: dtype.name, shape, dataStart }, where)
+  if (!fortranOrder || shape.filter((size) => size > 1).length < 2) return images
+  throw new InputError(
+    'bad-order',
+    `${where}: is in Fortran order, expected one picture after another; save numpy.ascontiguousarray(images)`,
+  )
+}
+
+/** The shape alone, without the payload. Throws at once all that `readNpy` throws for a header and a file's size. */
+export async function readNpyShape(source: ByteSource, where: string): Promise<readonly number[]> {
+  return (await openNpy(source, where)).shape
+}
+
+interface NpyLayout {
+  readonly dtype: Dtype
+  readonly littleEndian: boolean
+  readonly fortranOrder: boolean
+  readonly shape: readonly number[]
+  readonly count: number
+  readonly dataStart: number
+}
+
+/** What the header says, found to be what the file has room for, to the byte. */
+async function openNpy(source: ByteSource, where: string): Promise<NpyLayout> {
   const { descr, fortranOrder, shape, dataStart } = await readNpyHeader(source, where)
   const { dtype, littleEndian } = parseDescr(descr, where)
   const count = countElements(shape, dtype, where)
@@ -29,10 +80,12 @@ export async function readNpy(source: ByteSource, where: string): Promise<FileAr
       { got, expected },
     )
   }
-  const bytes = await readBytes(source, dataStart, source.byteLength, where)
-  if (littleEndian !== hostIsLittleEndian) swapWords(bytes, dtype.wordBytes)
-  const data = dtype.decode(bytes, count, where)
-  return { dtype: dtype.name, shape, data: fortranOrder ? toRowMajor(data, shape) : data }
+  return { dtype, littleEndian, fortranOrder, shape, count, dataStart }
+}
+
+async function readPayload(source: ByteSource, layout: NpyLayout, where: string): Promise<ArrayData> {
+  const data = decodeArray(await readBytes(source, layout.dataStart, source.byteLength, where), layout, where)
+  return layout.fortranOrder ? toRowMajor(data, layout.shape) : data
 }
 
 function parseDescr(descr: string, where: string): { dtype: Dtype; littleEndian: boolean } {

@@ -1,9 +1,18 @@
-import type { ActivationSetInput } from '../core/activation-set.js'
 import { InputError } from '../core/errors.js'
-import { type AuditArrayName, type AuditColumns, type AuditSources, auditArrayNames, readAuditArrays } from './audit-arrays.js'
+import {
+  type AuditArrayName,
+  type AuditColumns,
+  type AuditInput,
+  type AuditSources,
+  auditArrayNames,
+  imageFileNames,
+  readAuditArrays,
+  textFileNames,
+} from './audit-arrays.js'
 import { blobSource } from './blob-source.js'
 import type { ByteSource } from './byte-source.js'
-import { listNames, loadAudit } from './load.js'
+import { listNames } from './list-names.js'
+import { loadAudit } from './load.js'
 import { type UrlOptions, urlSource } from './url-source.js'
 
 /** What to look for where a file holds more than is wanted, and a signal for what is fetched. */
@@ -17,12 +26,14 @@ export interface OpenAuditOptions extends UrlOptions {
 /**
  * Reads an audit in a browser (or anywhere): from a bundle (`.npz`, `.safetensors`, Parquet) as a `File`, a `Blob` or a URL whose
  * server has ranges; or from the files of an audit folder, as an `<input>` or a drop gives them. Of several files those count that are
- * named as in an audit folder (`activations.npy`, `labels.npy`, …), at most one of a name; others are ignored, and so is `truth/`.
+ * named as in an audit folder (`activations.npy`, `labels.npy`, `images.npz`, …), at most one of a name; others are ignored, and so is `truth/`.
  *
- * The input has no `origin`: nothing is hashed here, and `audit` takes the digest of the arrays. Throws one `InputError` that names
- * everything that is missing or wrong; an abort throws the signal's reason.
+ * Labels and the like are in memory then; activations are read from the file at each pass of an audit, so that they may be larger than
+ * memory. Throws one `InputError` that names everything that is missing or wrong, but for the values of the activations, which show in a
+ * pass; an abort throws the signal's reason, in a pass too. The input has no `origin`: nothing is hashed here, and `audit` takes the
+ * digest of the arrays.
  */
-export async function openAudit(from: Blob | File | readonly File[] | URL, options: OpenAuditOptions = {}): Promise<ActivationSetInput> {
+export async function openAudit(from: Blob | File | readonly File[] | URL, options: OpenAuditOptions = {}): Promise<AuditInput> {
   const columns: AuditColumns = { labels: options.labelColumn, activations: options.activationsColumn }
   if (from instanceof URL) return loadAudit(await urlSource(from, options), {}, columns)
   if (from instanceof Blob) return loadAudit(blobSource(from, nameOf(from)), {}, columns)
@@ -42,13 +53,16 @@ function arrayOf(file: File): AuditArrayName | null {
 
 function pickFiles(files: readonly File[]): AuditSources {
   const sources: Partial<Record<AuditArrayName, ByteSource>> = {}
+  const shown = new Map<string, ByteSource>()
   for (const file of files) {
     const name = arrayOf(file)
-    if (name === null || file.webkitRelativePath?.split('/').includes('truth')) continue
-    if (sources[name]) {
+    const isShown = [...imageFileNames, ...textFileNames].some((candidate) => candidate === file.name)
+    if ((name === null && !isShown) || file.webkitRelativePath?.split('/').includes('truth')) continue
+    if ((name !== null && sources[name]) || shown.has(file.name)) {
       throw new InputError('duplicate-name', `${file.name}: was given twice, expected one file of that name; choose one folder`)
     }
-    sources[name] = blobSource(file, file.name)
+    if (name === null) shown.set(file.name, blobSource(file, file.name))
+    else sources[name] = blobSource(file, file.name)
   }
   const missing = (['activations', 'labels'] as const).filter((name) => !sources[name])
   if (missing.length > 0) {
@@ -56,5 +70,6 @@ function pickFiles(files: readonly File[]): AuditSources {
     const expected = missing.map((name) => `${name}.npy`).join(' and ')
     throw new InputError('missing-array', `got ${listNames(names)}, expected ${expected} too; choose all files of the folder`, { missing })
   }
-  return sources
+  const first = (names: readonly string[]) => names.map((name) => shown.get(name)).find((source) => source !== undefined)
+  return { ...sources, images: first(imageFileNames), texts: first(textFileNames) }
 }

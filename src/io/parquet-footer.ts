@@ -3,14 +3,16 @@ import { showText } from '../core/untrusted-text.js'
 import { type ByteSource, readBytes } from './byte-source.js'
 import { readThrift, type ThriftStruct, type ThriftValue, thriftField } from './thrift.js'
 
-/** How a column's values are to be read: the names of `FileArray` dtypes. */
-export type ParquetKind = 'bool' | 'int32' | 'uint32' | 'int64' | 'uint64' | 'float16' | 'float32' | 'float64' | 'string'
+/** How a column's values are to be read: the names of `FileArray` dtypes, or as the bytes that they are. */
+export type ParquetKind = 'bool' | 'int32' | 'uint32' | 'int64' | 'uint64' | 'float16' | 'float32' | 'float64' | 'string' | 'binary'
 
 /** The bytes of one column in one row group. */
 export interface ParquetChunk {
   readonly rows: number
   /** Values with those that are missing, as the footer has it. */
   readonly values: number
+  /** Bytes that its pages unpack to, as the footer has it; infinite where it does not say. */
+  readonly unpackedBytes: number
   readonly codec: number
   readonly start: number
   readonly end: number
@@ -29,6 +31,13 @@ export interface ParquetColumn {
   /** How many lists are within each other; 0 for one value a row. */
   readonly maxRepetition: number
   readonly chunks: readonly ParquetChunk[]
+  /** Whether the values are marked as text. */
+  readonly isText: boolean
+  /**
+   * At most one value a row, as the bytes they are: of a column of them, or of the field `bytes` of a struct; else null. The number of
+   * values of a struct's field is only checked when it is read.
+   */
+  readonly bytes: ParquetColumn | null
 }
 
 const magic = 0x31524150 // PAR1
@@ -66,13 +75,14 @@ export async function readParquetFooter(source: ByteSource, where: string): Prom
   if (thriftField(struct, 8) !== undefined) throw new InputError('encrypted', `${where}: is encrypted; write it without a key`)
   const leaves = readSchema(list(struct, 2, where), where)
   const rows = count(struct, 3, where)
-  const columns = leaves.map((leaf) => ({ ...leaf, rows, chunks: [] as ParquetChunk[] }))
+  const columns = leaves.map((leaf) => columnOf(leaf, rows))
+  const indexed = columns.flatMap((column) => (column.bytes && column.bytes.index !== column.index ? [column, column.bytes] : [column]))
   let seen = 0
   for (const group of list(struct, 4, where)) {
     const groupRows = count(group, 3, where)
     const chunks = list(group, 1, where)
     seen += groupRows
-    for (const column of columns) {
+    for (const column of indexed) {
       if (column.index < 0) continue
       const chunk = chunks[column.index]
       if (chunk === undefined) throw badParquet(where, `a row group lacks the column '${showText(column.name)}'`)
@@ -80,25 +90,43 @@ export async function readParquetFooter(source: ByteSource, where: string): Prom
     }
   }
   if (seen !== rows) throw badParquet(where, `it declares ${rows} rows, but its row groups have ${seen}`)
-  for (const { name, itemBytes, chunks } of columns) {
+  for (const { name, chunks } of indexed) {
     const stored = chunks.reduce((sum, { start, end }) => sum + end - start, 0)
-    const values = chunks.reduce((sum, chunk) => sum + chunk.values, 0)
     // chunks that share bytes could be read for ever
     if (stored > byteLength) throw badParquet(where, `the chunks of its column '${showText(name)}' overlap`)
-    if (values * Math.max(itemBytes, 8) > maxParquetRatio * stored + freeBytes) {
-      throw new InputError(
-        'too-large',
-        `${where}: column '${showText(name)}' declares ${values} values in ${stored} bytes, expected at most ${maxParquetRatio} : 1; pass .npy files`,
-        { values, stored },
-      )
-    }
   }
+  for (const column of columns) checkValueCount(column, column.chunks, where)
   return columns
 }
 
-type Leaf = Omit<ParquetColumn, 'rows' | 'chunks'> & { readonly index: number }
+/** Throws `InputError` `too-large` where chunks of a column declare more values than their bytes can hold. */
+export function checkValueCount({ name, itemBytes }: ParquetColumn, chunks: readonly ParquetChunk[], where: string): void {
+  const stored = chunks.reduce((sum, { start, end }) => sum + end - start, 0)
+  const values = chunks.reduce((sum, chunk) => sum + chunk.values, 0)
+  if (values * Math.max(itemBytes, 8) <= maxParquetRatio * stored + freeBytes) return
+  throw new InputError(
+    'too-large',
+    `${where}: column '${showText(name)}' declares ${values} values in ${stored} bytes, expected at most ${maxParquetRatio} : 1; pass .npy files`,
+    { values, stored },
+  )
+}
 
-/** The columns at the top of the schema, each with its one leaf where it has only one. */
+type Leaf = Omit<ParquetColumn, 'rows' | 'chunks' | 'bytes'> & { readonly index: number; readonly bytes: Leaf | null }
+
+interface OpenColumn extends ParquetColumn {
+  readonly index: number
+  readonly chunks: ParquetChunk[]
+  readonly bytes: OpenColumn | null
+}
+
+/** A column whose chunks are still to be found; two views of one leaf share them. */
+function columnOf(leaf: Leaf, rows: number): OpenColumn {
+  const chunks: ParquetChunk[] = []
+  const bytes = leaf.bytes && columnOf(leaf.bytes, rows)
+  return { ...leaf, rows, chunks, bytes: bytes && (bytes.index === leaf.index ? { ...bytes, chunks } : bytes) }
+}
+
+/** The columns at the top of the schema, each with its one leaf where it has only one, and the leaf that holds bytes as they are. */
 function readSchema(elements: readonly ThriftStruct[], where: string): Leaf[] {
   let next = 0
   let index = 0
@@ -107,14 +135,18 @@ function readSchema(elements: readonly ThriftStruct[], where: string): Leaf[] {
     if (element === undefined) throw badParquet(where, 'its schema breaks off')
     return element
   }
-  type Found = Omit<Leaf, 'name'>
+  /** `isBytes`: unmarked bytes that are the column itself, or its field `bytes`. */
+  type Found = Omit<Leaf, 'name' | 'bytes'> & { readonly isBytes: boolean }
   const visit = (element: ThriftStruct, definition: number, repetition: number, depth: number): Found[] => {
     if (depth > maxSchemaDepth) throw badParquet(where, `its schema is more than ${maxSchemaDepth} deep`)
     const repetitionType = thriftField(element, 3)
     const maxDefinition = definition + (repetitionType === 0 ? 0 : 1)
     const maxRepetition = repetition + (repetitionType === 2 ? 1 : 0)
     const children = thriftField(element, 5) === undefined ? 0 : count(element, 5, where)
-    if (children === 0) return [{ ...kindOf(element), index: index++, maxDefinition, maxRepetition }]
+    if (children === 0) {
+      const isBytes = maxRepetition === 0 && isUnmarkedBytes(element) && (depth === 0 || (depth === 1 && isNamed(element, 'bytes')))
+      return [{ ...kindOf(element), index: index++, maxDefinition, maxRepetition, isBytes }]
+    }
     const found: Found[] = []
     for (let child = 0; child < children; child++) found.push(...visit(take(), maxDefinition, maxRepetition, depth + 1))
     return found
@@ -131,8 +163,18 @@ function readSchema(elements: readonly ThriftStruct[], where: string): Leaf[] {
     names.add(name)
     const found = visit(element, 0, 0, 0)
     const [only] = found
-    const none = { kind: null, reason: 'a struct of several fields', itemBytes: 0, index: -1, maxDefinition: 0, maxRepetition: 0 }
-    columns.push({ name, ...(only && found.length === 1 ? only : none) })
+    const none = {
+      kind: null,
+      reason: 'a struct of several fields',
+      itemBytes: 0,
+      index: -1,
+      maxDefinition: 0,
+      maxRepetition: 0,
+      isText: false,
+    }
+    const holder = found.find(({ isBytes }) => isBytes)
+    const bytes = holder ? { ...holder, name, kind: 'binary' as const, bytes: null } : null
+    columns.push({ name, ...(only && found.length === 1 ? only : none), bytes })
   }
   if (next !== elements.length) throw badParquet(where, 'its schema has more elements than it declares')
   return columns
@@ -148,10 +190,20 @@ function nameOf(element: ThriftStruct, where: string): string {
   throw badParquet(where, 'a column has no name')
 }
 
-const readable = (kind: ParquetKind, itemBytes: number) => ({ kind, itemBytes, reason: '' })
-const unreadable = (reason: string) => ({ kind: null, itemBytes: 0, reason })
+function isNamed(element: ThriftStruct, expected: string): boolean {
+  const name = thriftField(element, 4)
+  return name instanceof Uint8Array && new TextDecoder().decode(name) === expected
+}
 
-function kindOf(element: ThriftStruct): Pick<Leaf, 'kind' | 'itemBytes' | 'reason'> {
+/** Bytes of any length that nothing says the meaning of. */
+function isUnmarkedBytes(element: ThriftStruct): boolean {
+  return thriftField(element, 1) === 6 && thriftField(element, 6) === undefined && thriftField(element, 10) === undefined
+}
+
+const readable = (kind: ParquetKind, itemBytes: number, isText = false) => ({ kind, itemBytes, reason: '', isText })
+const unreadable = (reason: string) => ({ kind: null, itemBytes: 0, reason, isText: false })
+
+function kindOf(element: ThriftStruct): Pick<Leaf, 'kind' | 'itemBytes' | 'reason' | 'isText'> {
   const type = thriftField(element, 1)
   const converted = thriftField(element, 6)
   const given = thriftField(element, 10)
@@ -175,7 +227,7 @@ function kindOf(element: ThriftStruct): Pick<Leaf, 'kind' | 'itemBytes' | 'reaso
     case 5:
       return readable('float64', 8)
     case 6:
-      return converted === 5 || logical[0] === 5 ? unreadable('decimals') : readable('string', 0)
+      return converted === 5 || logical[0] === 5 ? unreadable('decimals') : readable('string', 0, converted === 0 || logical[0] === 1)
     case 7:
       return logical[0] === 15 && thriftField(element, 2) === 2 ? readable('float16', 2) : unreadable('bytes of fixed length')
     default:
@@ -200,7 +252,9 @@ function readChunk(
   if (start < 4 || end > dataEnd) throw badParquet(where, `a column has bytes ${start} … ${end}, outside of the data`)
   const values = count(struct, 5, where)
   if (values < rows) throw badParquet(where, `a column has ${values} values for ${rows} rows`)
-  return { rows, values, codec: count(struct, 4, where), start, end }
+  const unpacked = thriftField(struct, 6)
+  const unpackedBytes = typeof unpacked === 'number' && unpacked >= 0 ? unpacked : Number.POSITIVE_INFINITY
+  return { rows, values, unpackedBytes, codec: count(struct, 4, where), start, end }
 }
 
 /** A field that is a whole number ≥ 0. */

@@ -1,9 +1,8 @@
 import { compressors } from 'hyparquet-compressors'
 import { InputError } from '../core/errors.js'
 import { crc32 } from './crc32.js'
-import type { ArrayData } from './file-array.js'
 import { badParquet, count, freeBytes, maxParquetRatio, type ParquetChunk, type ParquetColumn } from './parquet-footer.js'
-import { makeArray, readByteStreamSplit, readHybrid, readPlain } from './parquet-values.js'
+import { makeArray, type ParquetValues, readByteStreamSplit, readHybrid, readPlain } from './parquet-values.js'
 import { readThrift, type ThriftStruct, thriftField } from './thrift.js'
 
 /** The values of one page, without those that are missing, and their levels (empty where the column has none). */
@@ -11,7 +10,7 @@ export interface ParquetPage {
   readonly entries: number
   readonly repetition: ArrayLike<number>
   readonly definition: ArrayLike<number>
-  readonly values: ArrayData
+  readonly values: ParquetValues
 }
 
 const codecs = ['UNCOMPRESSED', 'SNAPPY', 'GZIP', 'LZO', 'BROTLI', 'LZ4', 'ZSTD', 'LZ4_RAW'] as const
@@ -42,7 +41,7 @@ export function* readPages(
   const { kind, maxDefinition } = column
   if (kind === null) throw new Error('unreachable: the column was checked')
   const unpack = unpacker(bytes.length, chunk.codec, where)
-  let dictionary: ArrayData | null = null
+  let dictionary: ParquetValues | null = null
   let left = chunk.values
   for (let at = 0; left > 0; ) {
     if (at >= bytes.length) throw badParquet(where, 'a column ends before its values')
@@ -159,11 +158,11 @@ function unpacker(chunkBytes: number, codec: number, where: string): Unpack {
 interface PageValues {
   readonly encoding: number
   readonly present: number
-  readonly dictionary: ArrayData | null
+  readonly dictionary: ParquetValues | null
   readonly kind: NonNullable<ParquetColumn['kind']>
 }
 
-function readValues(body: Uint8Array, { encoding, present, dictionary, kind }: PageValues, where: string): ArrayData {
+function readValues(body: Uint8Array, { encoding, present, dictionary, kind }: PageValues, where: string): ParquetValues {
   if (encoding === 0) return readPlain(body, kind, present, where)
   if (encoding === 9) return readByteStreamSplit(body, kind, present, where)
   if (encoding === rle && kind === 'bool') {
@@ -182,7 +181,7 @@ function readValues(body: Uint8Array, { encoding, present, dictionary, kind }: P
     if (at >= dictionary.length) throw badParquet(where, 'a page refers to what its dictionary does not hold')
     values[index] = dictionary[at]
   }
-  return values as unknown as ArrayData
+  return values as unknown as ParquetValues
 }
 
 function unsupportedEncoding(encoding: number, where: string): InputError {

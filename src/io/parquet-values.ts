@@ -12,12 +12,19 @@ const numpyCodes: Readonly<Partial<Record<ParquetKind, string>>> = {
   float64: 'f8',
 }
 
+/** Values of a column: byte arrays where it is read as the bytes that it is. */
+export type ParquetValues = ArrayData | Uint8Array[]
+
 /** An array for `length` values of a kind. */
-export function makeArray(kind: ParquetKind, length: number, where: string): ArrayData {
+export function makeArray(kind: Exclude<ParquetKind, 'binary'>, length: number, where: string): ArrayData
+export function makeArray(kind: ParquetKind, length: number, where: string): ParquetValues
+export function makeArray(kind: ParquetKind, length: number, where: string): ParquetValues {
   try {
     switch (kind) {
       case 'string':
         return new Array<string>(length).fill('')
+      case 'binary':
+        return new Array<Uint8Array>(length).fill(new Uint8Array(0))
       case 'bool':
         return new Uint8Array(length)
       case 'int32':
@@ -41,7 +48,8 @@ export function makeArray(kind: ParquetKind, length: number, where: string): Arr
 }
 
 /** `length` values in PLAIN encoding from the start of `bytes`. */
-export function readPlain(bytes: Uint8Array, kind: ParquetKind, length: number, where: string): ArrayData {
+export function readPlain(bytes: Uint8Array, kind: ParquetKind, length: number, where: string): ParquetValues {
+  if (kind === 'binary') return readByteArrays(bytes, length, where)
   if (kind === 'string') return readStrings(bytes, length, where)
   if (kind === 'bool') {
     if (length > 8 * bytes.length) throw badParquet(where, 'a page ends before its values')
@@ -56,7 +64,7 @@ export function readPlain(bytes: Uint8Array, kind: ParquetKind, length: number, 
 }
 
 /** The k-th bytes of all values together, for each k. */
-export function readByteStreamSplit(bytes: Uint8Array, kind: ParquetKind, length: number, where: string): ArrayData {
+export function readByteStreamSplit(bytes: Uint8Array, kind: ParquetKind, length: number, where: string): ParquetValues {
   const itemBytes = numericDtypes[numpyCodes[kind] ?? '']?.itemBytes
   if (itemBytes === undefined) throw badParquet(where, `a page has split streams of ${kind}`)
   if (length * itemBytes > bytes.length) throw badParquet(where, 'a page ends before its values')
@@ -68,22 +76,28 @@ export function readByteStreamSplit(bytes: Uint8Array, kind: ParquetKind, length
 }
 
 function readStrings(bytes: Uint8Array, length: number, where: string): string[] {
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+  try {
+    return readByteArrays(bytes, length, where).map((value) => decoder.decode(value))
+  } catch (cause) {
+    if (cause instanceof InputError) throw cause
+    throw new InputError('bad-string', `${where}: holds a string that is not valid UTF-8; save the column as text`, {}, cause)
+  }
+}
+
+/** Each with its length before it; views. */
+function readByteArrays(bytes: Uint8Array, length: number, where: string): Uint8Array[] {
   if (length * 4 > bytes.length) throw badParquet(where, 'a page ends before its values')
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-  const strings: string[] = []
+  const values: Uint8Array[] = []
   for (let index = 0, at = 0; index < length; index++) {
     if (at + 4 > bytes.length) throw badParquet(where, 'a page ends before its values')
     const end = at + 4 + view.getUint32(at, true)
-    if (end > bytes.length) throw badParquet(where, 'a string reaches beyond its page')
-    try {
-      strings.push(decoder.decode(bytes.subarray(at + 4, end)))
-    } catch (cause) {
-      throw new InputError('bad-string', `${where}: holds a string that is not valid UTF-8; save the column as text`, {}, cause)
-    }
+    if (end > bytes.length) throw badParquet(where, 'a value reaches beyond its page')
+    values.push(bytes.subarray(at + 4, end))
     at = end
   }
-  return strings
+  return values
 }
 
 /**

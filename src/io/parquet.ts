@@ -3,14 +3,18 @@ import { showText } from '../core/untrusted-text.js'
 import type { ArraySource } from './array-source.js'
 import { type ByteSource, readBytes } from './byte-source.js'
 import type { ArrayData, FileArray } from './file-array.js'
-import { type ParquetColumn, readParquetFooter } from './parquet-footer.js'
+import { matrixShape } from './matrix-shape.js'
+import { type ParquetColumn, type ParquetKind, readParquetFooter } from './parquet-footer.js'
+import { columnImages } from './parquet-images.js'
+import { readNullable } from './parquet-nullable.js'
 import { readPages } from './parquet-pages.js'
 import { makeArray } from './parquet-values.js'
+import { checkRowsPerBlock, cutRows, type RowBlocks, toNumbers } from './row-blocks.js'
 
 /**
  * Opens a Parquet file: each column at the top of its schema under its name. A column of numbers, booleans or strings is read as `[n]`,
- * one of lists as `[n, d]`; lists within lists are flattened. A column is read chunk by chunk, one row group in memory at a time, when
- * it is asked for.
+ * one of lists as `[n, d]`; lists within lists are flattened. A column is read chunk by chunk when it is asked for: as a whole, or its
+ * rows block by block with one row group in memory at a time.
  *
  * The pages are decoded here, and only unpacked by hyparquet-compressors: typed arrays in place of a list a row, and a run that says it
  * is longer than its page is refused, not followed.
@@ -27,32 +31,99 @@ export async function openParquet(source: ByteSource): Promise<Map<string, Array
       name: `${source.name}:${column.name}`,
       position,
       readArray: (label) => readColumn(source, column, label),
+      openRows: (label) => openColumnRows(source, column, label),
+      openImages: column.bytes ? async (label) => columnImages(source, column.bytes as ParquetColumn, label) : undefined,
+      readTexts: holdsTexts(column) ? (label) => readColumnTexts(source, column, label) : undefined,
     })
   }
   return columns
 }
 
 async function readColumn(source: ByteSource, column: ParquetColumn, where: string): Promise<FileArray> {
-  const { kind, reason, rows, chunks, maxRepetition } = column
-  if (kind === null) {
-    throw new InputError('unsupported-column', `${where}: is a column of ${reason}, expected numbers, strings or lists of numbers`)
-  }
-  const total = chunks.reduce((sum, { values }) => sum + values, 0)
-  const data = makeArray(kind, total, where)
-  const shape = rowShape(column, where)
+  const kind = readableKind(column, where)
+  const data = makeArray(kind, totalValues(column), where)
   let filled = 0
+  let width = 0
+  for await (const group of readGroups(source, column, where)) {
+    put(data, group.data, filled)
+    filled += group.data.length
+    width = group.width
+  }
+  return { dtype: kind, shape: column.maxRepetition === 0 ? [column.rows] : [column.rows, width], data }
+}
+
+/** Texts are read when an audit is opened, whether somebody looks at them or not: a column of more than that is left alone. */
+const maxTextBytes = 64 * 2 ** 20
+
+function holdsTexts({ kind, isText, maxRepetition, chunks }: ParquetColumn): boolean {
+  const unpackedBytes = chunks.reduce((sum, chunk) => sum + chunk.unpackedBytes, 0)
+  return kind === 'string' && isText && maxRepetition === 0 && unpackedBytes <= maxTextBytes
+}
+
+async function readColumnTexts(source: ByteSource, column: ParquetColumn, where: string): Promise<string[]> {
+  const texts: string[] = []
+  for (const chunk of column.chunks) {
+    for (const text of await readNullable(source, { column, chunk }, where)) texts.push((text as string | null) ?? '')
+  }
+  return texts
+}
+
+async function openColumnRows(source: ByteSource, column: ParquetColumn, where: string): Promise<RowBlocks> {
+  const kind = readableKind(column, where)
+  const { rows, cols } = matrixShape({ dtype: kind, shape: await declaredShape(source, column, where) }, where)
+  return {
+    rows,
+    cols,
+    async *blocks(rowsPerBlock) {
+      checkRowsPerBlock(rowsPerBlock)
+      for await (const { data, width } of readGroups(source, column, where)) {
+        // where row 0 has another length than all have on the average, a row that is not like it is still to come
+        if (width === cols) yield* cutRows(toNumbers(data), cols, rowsPerBlock)
+      }
+    },
+  }
+}
+
+/** The shape by the footer alone, or where rows cannot be of one length, from reading the column, which tells what is wrong with it. */
+async function declaredShape(source: ByteSource, column: ParquetColumn, where: string): Promise<readonly number[]> {
+  const { rows, kind, maxRepetition } = column
+  if (maxRepetition === 0) return [rows]
+  const cols = rows === 0 ? 0 : totalValues(column) / rows
+  if (Number.isInteger(cols) || kind === 'string') return [rows, Math.floor(cols)]
+  return (await readColumn(source, column, where)).shape
+}
+
+function readableKind({ kind, reason }: ParquetColumn, where: string): Exclude<ParquetKind, 'binary'> {
+  if (kind !== null && kind !== 'binary') return kind
+  throw new InputError('unsupported-column', `${where}: is a column of ${reason}, expected numbers, strings or lists of numbers`)
+}
+
+function totalValues({ chunks }: ParquetColumn): number {
+  return chunks.reduce((sum, { values }) => sum + values, 0)
+}
+
+/** The values of one row group after another: whole rows of `width` values, like row 0 of the column. */
+async function* readGroups(
+  source: ByteSource,
+  column: ParquetColumn,
+  where: string,
+): AsyncGenerator<{ readonly data: ArrayData; readonly width: number }, void, undefined> {
+  const kind = readableKind(column, where)
+  const shape = rowShape(column, where)
   let endRow = 0
-  for (const chunk of chunks) {
+  for (const chunk of column.chunks) {
     const bytes = await readBytes(source, chunk.start, chunk.end, where)
+    const data = makeArray(kind, chunk.values, where)
+    let filled = 0
     for (const { entries, repetition, definition, values } of readPages(bytes, chunk, column, where)) {
       shape.add(entries, repetition, definition)
-      put(data, values, filled)
+      put(data, values as ArrayData, filled)
       filled += values.length
     }
     endRow += chunk.rows
     shape.endChunk(endRow)
+    yield { data, width: shape.width() }
   }
-  return { dtype: kind, shape: maxRepetition === 0 ? [rows] : [rows, shape.width()], data }
 }
 
 function put(data: ArrayData, values: ArrayData, at: number): void {

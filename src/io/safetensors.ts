@@ -1,8 +1,11 @@
 import { InputError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
-import type { ArraySource } from './array-source.js'
+import type { ArraySource, Images } from './array-source.js'
 import { type ByteSource, readBytes } from './byte-source.js'
-import { type Dtype, type FileArray, hostIsLittleEndian, numericDtypes, swapWords } from './file-array.js'
+import { type Dtype, decodeArray, type FileArray, numericDtypes } from './file-array.js'
+import { matrixShape } from './matrix-shape.js'
+import { pixelImages } from './pixel-images.js'
+import { type RowBlocks, rowsInBytes } from './row-blocks.js'
 import { parseSafetensorsHeader, type SafetensorsHeader, type SafetensorsTensor } from './safetensors-header.js'
 
 /** Many times what a data set or a model of a thousand layers needs. */
@@ -31,7 +34,7 @@ const dtypes: ReadonlyMap<string, Dtype> = new Map([
 
 /**
  * Opens a safetensors file: each tensor under its name, in the order of their bytes. Read front to back, each tensor when it is asked
- * for. Stricter than the reference reader: no key twice, no lone surrogates, no bytes that belong to no tensor.
+ * for, or its rows block by block. Stricter than the reference reader: no key twice, no lone surrogates, no bytes that belong to no tensor.
  *
  * Throws `InputError`: `truncated`, `too-large`, `bad-header`, `duplicate-name`, `unsupported-dtype`, `bad-shape` where a tensor's bytes
  * are not what its shape asks for, `bad-offsets` for tensors that overlap or leave holes, `trailing-bytes`.
@@ -45,6 +48,8 @@ export async function openSafetensors(source: ByteSource): Promise<Map<string, A
       name: `${source.name}:${tensor.name}`,
       position: tensor.start,
       readArray: (label) => readTensor(source, dataStart, tensor, label),
+      openRows: async (label) => openTensorRows(source, dataStart, tensor, label),
+      openImages: async (label) => openTensorImages(source, dataStart, tensor, label),
     })
   }
   return arrays
@@ -131,9 +136,25 @@ function checkLayout(tensors: readonly SafetensorsTensor[], dataBytes: number, w
 }
 
 async function readTensor(source: ByteSource, dataStart: number, tensor: SafetensorsTensor, where: string): Promise<FileArray> {
+  const dtype = dtypeOf(tensor)
+  const bytes = await readBytes(source, dataStart + tensor.start, dataStart + tensor.end, where)
+  const data = decodeArray(bytes, { dtype, littleEndian: true, count: bytes.length / dtype.itemBytes }, where)
+  return { dtype: dtype.name, shape: tensor.shape, data }
+}
+
+function openTensorRows(source: ByteSource, dataStart: number, tensor: SafetensorsTensor, where: string): RowBlocks {
+  const dtype = dtypeOf(tensor)
+  const shape = matrixShape({ dtype: dtype.name, shape: tensor.shape }, where)
+  return rowsInBytes(source, { ...shape, dtype, littleEndian: true, dataStart: dataStart + tensor.start }, where)
+}
+
+function openTensorImages(source: ByteSource, dataStart: number, tensor: SafetensorsTensor, where: string): Images {
+  const layout = { dtype: dtypeOf(tensor).name, shape: tensor.shape, dataStart: dataStart + tensor.start }
+  return pixelImages(source, layout, where)
+}
+
+function dtypeOf(tensor: SafetensorsTensor): Dtype {
   const dtype = dtypes.get(tensor.dtype)
   if (!dtype) throw new Error('unreachable: the dtype was checked')
-  const bytes = await readBytes(source, dataStart + tensor.start, dataStart + tensor.end, where)
-  if (!hostIsLittleEndian) swapWords(bytes, dtype.wordBytes)
-  return { dtype: dtype.name, shape: tensor.shape, data: dtype.decode(bytes, bytes.length / dtype.itemBytes, where) }
+  return dtype
 }

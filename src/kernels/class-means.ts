@@ -1,5 +1,5 @@
 import type { HostMatrix, Kernel, Shape } from '../core/backend.js'
-import type { ResidentSet } from '../core/resident-set.js'
+import type { DeviceSet } from '../core/device-set.js'
 import { sampleRows } from './sample.js'
 import { classMeansWgsl } from './wgsl.gen.js'
 
@@ -66,10 +66,22 @@ function addRows(data: ArrayLike<number>, start: number, end: number, sums: Floa
   }
 }
 
-/** Means `[classes, paddedCols]` of a resident set's shifted rows; kept with the set, which disposes them. */
-export function classMeans(set: ResidentSet) {
-  return set.keep('class-means', () => {
-    const { tiles, firstTile } = set.rowTiles(rowsPerTile)
-    return set.context.backend.run(classMeansKernel, [set.x, tiles, firstTile], undefined)
+/** Means `[classes, paddedCols]` of a set's shifted rows; kept with the set. */
+export function classMeans(set: DeviceSet): Promise<Float32Array> {
+  return set.keep('class-means', async () => {
+    const { backend } = set.context
+    const cols = set.paddedCols
+    const means = new Float64Array(set.set.classes.length * cols)
+    for await (const { rows, batch } of set.batches((count) => (Math.ceil(count / rowsPerTile) + 1) * cols * 4)) {
+      const { tiles, firstTile } = rows.rowTiles(rowsPerTile, batch)
+      using ofBlock = backend.run(classMeansKernel, [rows.x, tiles, firstTile], undefined)
+      const values = await backend.read(ofBlock)
+      for (let c = batch.first; c < batch.end; c++) {
+        const share = ((rows.starts[c + 1] as number) - (rows.starts[c] as number)) / (set.set.classes[c] as { rows: number }).rows
+        const from = (c - batch.first) * cols
+        for (let j = 0; j < cols; j++) means[c * cols + j] = (means[c * cols + j] as number) + share * (values[from + j] as number)
+      }
+    }
+    return Float32Array.from(means)
   })
 }

@@ -1,6 +1,7 @@
-import type { DeviceMatrix, HostMatrix, Kernel, Shape } from '../core/backend.js'
-import type { ResidentSet } from '../core/resident-set.js'
+import type { HostMatrix, Kernel, Shape } from '../core/backend.js'
+import type { DeviceSet } from '../core/device-set.js'
 import { classMeans } from './class-means.js'
+import { addPart, uploadPart } from './class-parts.js'
 import { sampleMatrix, sampleRows } from './sample.js'
 import { gramApplyWgsl } from './wgsl.gen.js'
 
@@ -53,9 +54,8 @@ export const gramApplyKernel: Kernel<void> = {
       for (let t = first[c] as number; t < (first[c + 1] as number); t++) {
         const start = tile[t * 4 + 1] as number
         const end = start + (tile[t * 4 + 2] as number)
-        const class_ = tile[t * 4 + 3] as number
-        const mean = (means as HostMatrix).data.subarray(class_ * cols, (class_ + 1) * cols)
-        const v = (directions as HostMatrix).data.subarray(class_ * applyWidth * cols, (class_ + 1) * applyWidth * cols)
+        const mean = (means as HostMatrix).data.subarray(c * cols, (c + 1) * cols)
+        const v = (directions as HostMatrix).data.subarray(c * applyWidth * cols, (c + 1) * applyWidth * cols)
         for (let row = start; row < end; row++) {
           for (let j = 0; j < cols; j++) centred[j] = (data[row * cols + j] as number) - (mean[j] as number)
           addApplied(centred, v, sums)
@@ -82,8 +82,23 @@ function addApplied(row: Float64Array, v: ArrayLike<number>, sums: Float64Array)
   }
 }
 
-/** Z = Xᵀ(X·V) for every class of the set; `directions` is `[classes · 16, d]`. The caller disposes the result. */
-export function gramApply(set: ResidentSet, directions: DeviceMatrix): DeviceMatrix {
-  const { tiles, firstTile } = set.rowTiles(rowsPerTile)
-  return set.context.backend.run(gramApplyKernel, [set.x, classMeans(set), directions, tiles, firstTile], undefined)
+/**
+ * Z = Xᵀ(X·V) for every class of the set, in one pass over its rows. `groups` are matrices V of sixteen directions a class,
+ * `[classes · 16, d]`; so are the results, on the host.
+ */
+export async function gramApply(set: DeviceSet, groups: readonly Float32Array[]): Promise<Float64Array[]> {
+  const { backend } = set.context
+  const cols = set.paddedCols
+  const means = await classMeans(set)
+  const totals = groups.map((group) => new Float64Array(group.length))
+  for await (const { rows, batch } of set.batches((count) => (Math.ceil(count / rowsPerTile) + 2) * applyWidth * cols * 4)) {
+    const { tiles, firstTile } = rows.rowTiles(rowsPerTile, batch)
+    using centres = uploadPart(backend, means, { ...batch, cols })
+    for (const [index, group] of groups.entries()) {
+      using directions = uploadPart(backend, group, { ...batch, cols, perClass: applyWidth })
+      using ofBlock = backend.run(gramApplyKernel, [rows.x, centres, directions, tiles, firstTile], undefined)
+      addPart(totals[index] as Float64Array, await backend.read(ofBlock), batch.first * applyWidth * cols)
+    }
+  }
+  return totals
 }

@@ -1,14 +1,15 @@
-import type { DeviceMatrix, HostMatrix, Kernel, Shape } from '../core/backend.js'
-import type { ResidentSet } from '../core/resident-set.js'
+import type { HostMatrix, Kernel, Shape } from '../core/backend.js'
+import type { ClassRange } from '../core/classed-rows.js'
+import type { DeviceSet } from '../core/device-set.js'
 import { classMeans } from './class-means.js'
+import { addPart, uploadPart } from './class-parts.js'
 import { sampleRows } from './sample.js'
 import { gramWgsl } from './wgsl.gen.js'
 
 const rowsPerTile = 512
 
 /**
- * Centred Gram matrices XᵀX of the classes of a batch. Inputs: x `[n, d]`, means `[all classes, d]`, row tiles and first tiles of the
- * batch. Output `[classes · d, d]`, exactly symmetric.
+ * Centred Gram matrices XᵀX of a batch of classes. Inputs: x `[n, d]`, means `[classes, d]`, row tiles and first tiles. Output `[classes · d, d]`, exactly symmetric.
  * Tolerance: products are summed within 512 rows and tiles in order; measured 3e-7 of Σ|ab|, and the largest entry is a diagonal one,
  * Σa², so 1e-5 of it is ample.
  */
@@ -53,7 +54,7 @@ export const gramKernel: Kernel<void> = {
       for (let t = first[c] as number; t < (first[c + 1] as number); t++) {
         const start = tile[t * 4 + 1] as number
         const end = start + (tile[t * 4 + 2] as number)
-        const mean = (means as HostMatrix).data.subarray((tile[t * 4 + 3] as number) * cols, ((tile[t * 4 + 3] as number) + 1) * cols)
+        const mean = (means as HostMatrix).data.subarray(c * cols, (c + 1) * cols)
         for (let row = start; row < end; row += rowsAtOnce) {
           centreRows(data, mean, { start: row, end: Math.min(row + rowsAtOnce, end) }, centred)
           addOuterProducts(centred, cols, total)
@@ -114,8 +115,17 @@ export function gramBytesPerClass(rows: number, cols: number): number {
   return Math.ceil(rows / rowsPerTile) * blockPairs(cols).pairs * 4096 * 4 + cols * cols * 4
 }
 
-/** Gram matrices `[classes · d, d]` of classes `firstClass … endClass − 1`; the caller disposes them. */
-export function gram(set: ResidentSet, firstClass: number, endClass: number): DeviceMatrix {
-  const { tiles, firstTile } = set.rowTiles(rowsPerTile, firstClass, endClass)
-  return set.context.backend.run(gramKernel, [set.x, classMeans(set), tiles, firstTile], undefined)
+/** Gram matrices of some classes, on the host: `[classes of the range · d, d]`. */
+export async function gram(set: DeviceSet, range: ClassRange): Promise<Float64Array> {
+  const { backend } = set.context
+  const cols = set.paddedCols
+  const means = await classMeans(set)
+  const total = new Float64Array((range.end - range.first) * cols * cols)
+  for await (const { rows, batch } of set.batches((count) => gramBytesPerClass(count, cols), range)) {
+    const { tiles, firstTile } = rows.rowTiles(rowsPerTile, batch)
+    using centres = uploadPart(backend, means, { ...batch, cols })
+    using ofBlock = backend.run(gramKernel, [rows.x, centres, tiles, firstTile], undefined)
+    addPart(total, await backend.read(ofBlock), (batch.first - range.first) * cols * cols)
+  }
+  return total
 }

@@ -1,5 +1,6 @@
-import type { DeviceMatrix, HostMatrix, Kernel, Shape } from '../core/backend.js'
-import type { ResidentSet } from '../core/resident-set.js'
+import type { HostMatrix, Kernel, Shape } from '../core/backend.js'
+import type { DeviceSet } from '../core/device-set.js'
+import { uploadPart } from './class-parts.js'
 import { sampleMatrix, sampleRows } from './sample.js'
 import { projectWgsl } from './wgsl.gen.js'
 
@@ -45,7 +46,7 @@ export const projectKernel: Kernel<ProjectParams> = {
     for (let t = 0; t < (tiles as HostMatrix).rows; t++) {
       const start = tile[t * 4 + 1] as number
       const end = start + (tile[t * 4 + 2] as number)
-      const class_ = tile[t * 4 + 3] as number
+      const class_ = tile[t * 4] as number
       for (let row = start; row < end; row++) {
         for (let j = 0; j < cols; j++) centred[j] = (data[row * cols + j] as number) - (mean[class_ * cols + j] as number)
         let score = 0
@@ -78,8 +79,30 @@ function dot(row: Float64Array, v: ArrayLike<number>, offset: number): number {
   return sum
 }
 
-/** Projects every row of the set; `centre: [classes, d]` is subtracted first. The caller disposes the result. */
-export function project(set: ResidentSet, centre: DeviceMatrix, directions: DeviceMatrix, params: ProjectParams): DeviceMatrix {
-  const kernel = params.output === 'scores' ? projectScoresKernel : projectKernel
-  return set.context.backend.run(kernel, [set.x, centre, directions, set.rowTiles(rowsPerTile).tiles], params)
+export interface ClassProjection extends ProjectParams {
+  /** `[classes, d]`, subtracted from the rows of each class first. */
+  readonly centres: Float32Array
+  /** `[classes · k, d]`, a direction a row. */
+  readonly directions: Float32Array
+}
+
+/** Projects every row of the set, in one pass. Coordinates `[n, k]` or scores `[n]`, in class order, on the host. */
+export async function project(set: DeviceSet, { centres, directions, output }: ClassProjection): Promise<Float32Array> {
+  const { backend } = set.context
+  const cols = set.paddedCols
+  const perClass = directions.length / centres.length
+  const width = output === 'scores' ? 1 : perClass
+  const kernel = output === 'scores' ? projectScoresKernel : projectKernel
+  const projected = new Float32Array(set.rows * width)
+  for await (const { rows, positions, batch } of set.batches(() => (perClass + 1) * cols * 4)) {
+    using centre = uploadPart(backend, centres, { ...batch, cols })
+    using own = uploadPart(backend, directions, { ...batch, cols, perClass })
+    using ofBlock = backend.run(kernel, [rows.x, centre, own, rows.rowTiles(rowsPerTile, batch).tiles], { output })
+    const values = await backend.read(ofBlock)
+    for (let c = batch.first; c < batch.end; c++) {
+      const ofClass = values.subarray((rows.starts[c] as number) * width, (rows.starts[c + 1] as number) * width)
+      projected.set(ofClass, (positions[c] as number) * width)
+    }
+  }
+  return projected
 }

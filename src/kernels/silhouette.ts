@@ -1,5 +1,5 @@
 import type { DeviceMatrix, HostMatrix, Kernel, Shape } from '../core/backend.js'
-import type { ResidentSet } from '../core/resident-set.js'
+import type { ClassedRows } from '../core/classed-rows.js'
 import { sampleRows } from './sample.js'
 import { silhouetteWgsl } from './wgsl.gen.js'
 
@@ -38,7 +38,7 @@ export const silhouetteKernel: Kernel<void> = {
     for (let t = 0; t < (tiles as HostMatrix).rows; t++) {
       const start = tile[t * 4 + 1] as number
       const end = start + (tile[t * 4 + 2] as number)
-      const class_ = tile[t * 4 + 3] as number
+      const class_ = tile[t * 4] as number
       for (let row = start; row < end; row++) {
         sums.fill(0)
         sumDistances(data, cols, row, { start: offsets[class_] as number, end: offsets[class_ + 1] as number }, cluster, sums)
@@ -94,12 +94,12 @@ function silhouetteOf(own: number, sums: ArrayLike<number>, sizes: ArrayLike<num
   return Number.isFinite(b) && larger > 0 ? (b - a) / larger : 0
 }
 
-/** Silhouettes `[n, 1]` of rows in class order, clustered as `clusterOf` says (class order too). The caller disposes the result. */
-export function silhouette(set: ResidentSet, points: DeviceMatrix, clusterOf: Uint32Array): DeviceMatrix {
-  const { backend } = set.context
-  const { starts, classes } = set.set
-  const sizes = new Uint32Array(classes.length * silhouetteLimits.clusters)
-  for (let c = 0; c < classes.length; c++) {
+/** Silhouettes `[n, 1]` of rows within their classes, clustered as `clusterOf: [n]` says. The caller disposes the result. */
+export function silhouette(points: ClassedRows, clusterOf: Uint32Array): DeviceMatrix {
+  const { backend, starts } = points
+  const classes = starts.length - 1
+  const sizes = new Uint32Array(classes * silhouetteLimits.clusters)
+  for (let c = 0; c < classes; c++) {
     for (let i = starts[c] as number; i < (starts[c + 1] as number); i++) {
       const at = c * silhouetteLimits.clusters + (clusterOf[i] as number)
       sizes[at] = (sizes[at] as number) + 1
@@ -107,6 +107,6 @@ export function silhouette(set: ResidentSet, points: DeviceMatrix, clusterOf: Ui
   }
   using clusterColumn = backend.upload({ data: clusterOf, rows: clusterOf.length, cols: 1, type: 'u32' })
   using offsets = backend.upload({ data: starts, rows: starts.length, cols: 1, type: 'u32' })
-  using sizeTable = backend.upload({ data: sizes, rows: classes.length, cols: silhouetteLimits.clusters, type: 'u32' })
-  return backend.run(silhouetteKernel, [points, clusterColumn, set.rowTiles(rowsPerTile).tiles, offsets, sizeTable], undefined)
+  using sizeTable = backend.upload({ data: sizes, rows: classes, cols: silhouetteLimits.clusters, type: 'u32' })
+  return backend.run(silhouetteKernel, [points.x, clusterColumn, points.rowTiles(rowsPerTile).tiles, offsets, sizeTable], undefined)
 }

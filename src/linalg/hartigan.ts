@@ -12,14 +12,16 @@ export interface ExchangeOptimum {
 }
 
 const maxSweeps = 100
+/** Rows between two yields: about a millisecond of work. */
+const rowsPerTurn = 2 ** 14
 
 /**
  * Improves a k-means solution by moving single rows (Hartigan 1975; Telgarsky & Vattani, AISTATS 2010): a row goes to another cluster where
  * that lowers the sum of squares counting that both centres move with it. Every optimum of this is one of Lloyd's, not the other way
  * round, so it leaves Lloyd's shallow optima. Rows move in order of what their move gains, so the result does not hang on the order of the
- * rows. `centres: [clusters, dims]` is where it starts. Float64; a handful of sweeps of n · clusters · dims operations.
+ * rows. `centres: [clusters, dims]` is where it starts. Float64; a handful of sweeps of n · clusters · dims operations. Yields now and then.
  */
-export function exchange({ points, dims, clusters }: Partition, centres: ArrayLike<number>): ExchangeOptimum {
+export function* exchange({ points, dims, clusters }: Partition, centres: ArrayLike<number>): Generator<void, ExchangeOptimum, void> {
   const rows = points.length / dims
   const at = Float64Array.from(centres)
   const assigned = Uint8Array.from({ length: rows }, (_, i) => nearest(points, i * dims, at, dims))
@@ -41,10 +43,12 @@ export function exchange({ points, dims, clusters }: Partition, centres: ArrayLi
       const { gain } = bestMove(points, i * dims, { from: assigned[i] as number, at, dims, sizes })
       gains[i] = gain
       if (gain > 0) movers.push(i)
+      if ((i + 1) % rowsPerTurn === 0) yield
     }
     if (movers.length === 0) break
     movers.sort((a, b) => (gains[b] as number) - (gains[a] as number) || a - b)
-    for (const i of movers) {
+    for (const [turn, i] of movers.entries()) {
+      if ((turn + 1) % rowsPerTurn === 0) yield
       const from = assigned[i] as number
       const { to, gain } = bestMove(points, i * dims, { from, at, dims, sizes })
       if (gain <= 0) continue

@@ -1,8 +1,7 @@
-import { classIsConstant } from '../core/activation-set.js'
-import type { DeviceMatrix } from '../core/backend.js'
+import type { DeviceSet } from '../core/device-set.js'
 import { DetectorError } from '../core/errors.js'
 import { pause } from '../core/pause.js'
-import type { ResidentSet } from '../core/resident-set.js'
+import { inTurns } from '../core/turns.js'
 import { showText } from '../core/untrusted-text.js'
 import { gram, gramBytesPerClass } from '../kernels/gram.js'
 import { applyWidth, gramApply } from '../kernels/gram-apply.js'
@@ -11,8 +10,8 @@ import { symmetricEigen, withFixedSign } from './symmetric-eigen.js'
 
 /** The leading principal directions of every class, about the class's own mean. */
 export interface ClassDirections {
-  /** `[classes · k, paddedCols]`, a unit vector a row; zero rows beyond a class's rank. Kept with the resident set. */
-  readonly directions: DeviceMatrix
+  /** `[classes · k, paddedCols]`, a unit vector a row; zero rows beyond a class's rank. */
+  readonly directions: Float32Array
   readonly k: number
   /** `[classes · k]` eigenvalues of the centred XᵀX (squared singular values), falling within a class; 0 beyond its rank. */
   readonly values: Float64Array
@@ -33,7 +32,7 @@ const solvedTogether = 10
  * Method: the d×d Gram matrix in one pass over the data and an eigensolver on the host, or block Krylov with one pass per step and no
  * d×d matrix, whichever `gramIsCheaper` counts to be cheaper.
  */
-export function topEigenvectors(set: ResidentSet, k: number, method: EigenMethod = 'auto'): Promise<ClassDirections> {
+export function topEigenvectors(set: DeviceSet, k: number, method: EigenMethod = 'auto'): Promise<ClassDirections> {
   const wanted = Math.min(k, set.set.activations.cols)
   const solved = Math.min(Math.max(k, solvedTogether), set.set.activations.cols)
   return set.keep(`top eigenvectors ${wanted} ${method}`, async () => {
@@ -42,20 +41,20 @@ export function topEigenvectors(set: ResidentSet, k: number, method: EigenMethod
   })
 }
 
-async function solve(set: ResidentSet, k: number, method: EigenMethod): Promise<readonly Pairs[]> {
+async function solve(set: DeviceSet, k: number, method: EigenMethod): Promise<readonly Pairs[]> {
   const width = applyWidth * Math.ceil(Math.min(k + 6, set.paddedCols) / applyWidth)
   const useGram = method === 'gram' || (method === 'auto' && gramIsCheaper(set, width))
   return useGram ? byGram(set, k, width) : byKrylov(set, k, width)
 }
 
-function leading(set: ResidentSet, pairs: readonly Pairs[], k: number): ClassDirections {
+function leading(set: DeviceSet, pairs: readonly Pairs[], k: number): ClassDirections {
   const size = set.paddedCols
   const values = new Float64Array(pairs.length * k)
   const directions = new Float32Array(pairs.length * k * size)
   const ranks = pairs.map((pair, c) => {
     if (!pair.values.every(Number.isFinite)) throw tooLarge(set, c)
     // Equal rows leave nothing but rounding, which would pass for directions: their rank is 0.
-    const largest = classIsConstant(set.set, c) ? Number.POSITIVE_INFINITY : Math.max(pair.values[0] ?? 0, 0)
+    const largest = set.varies[c] ? Math.max(pair.values[0] ?? 0, 0) : Number.POSITIVE_INFINITY
     let rank = 0
     while (rank < Math.min(k, pair.values.length) && (pair.values[rank] as number) > 1e-6 * largest) {
       values[c * k + rank] = pair.values[rank] as number
@@ -64,11 +63,10 @@ function leading(set: ResidentSet, pairs: readonly Pairs[], k: number): ClassDir
     }
     return rank
   })
-  const uploaded = set.own(set.context.backend.upload({ data: directions, rows: pairs.length * k, cols: size, type: 'f32' }))
-  return { directions: uploaded, k, values, ranks }
+  return { directions, k, values, ranks }
 }
 
-function tooLarge(set: ResidentSet, c: number): DetectorError {
+function tooLarge(set: DeviceSet, c: number): DetectorError {
   const label = showText(set.set.classes[c]?.label)
   return new DetectorError(
     'overflow',
@@ -85,68 +83,78 @@ interface Pairs {
 /**
  * Multiply-adds of both ways, T = 8 applications of A being what block Krylov needs on real activations. Gram: n·d²/2 for the upper
  * triangle, then T·w·d² a class on the host. Krylov: 2·T·w·n·d over the data, then about 8·w²·d·T a class on the host to orthonormalise
- * and combine. The data part of Krylov is weighted by 1.5: the matrix product runs nearer to the hardware's peak.
+ * and combine. The data part of Krylov is weighted by 1.5: the matrix product runs nearer to the hardware's peak. Where the rows are read
+ * again at every pass, a pass costs about as much as eight multiply-adds a value: Krylov makes T of them, Gram one for as many classes as
+ * the host has memory for.
  */
-function gramIsCheaper(set: ResidentSet, width: number): boolean {
-  const { rows } = set.x
+function gramIsCheaper(set: DeviceSet, width: number): boolean {
+  const { rows } = set
   const size = set.paddedCols
   const classes = set.set.classes.length
   const largestClass = set.set.classes.reduce((largest, info) => Math.max(largest, info.rows), 0)
-  if (gramBytesPerClass(largestClass, size) > set.context.backend.maxBindingBytes) return false
+  if (gramBytesPerClass(Math.min(largestClass, set.rowsPerBlock), size) > set.context.backend.maxBindingBytes) return false
   const steps = 8
+  const reading = set.isReadAgain ? 8 * rows * size : 0
   const gramOperations = (rows * size * size) / 2 + classes * steps * width * size * size
   const krylovOperations = 1.5 * 2 * steps * width * rows * size + classes * steps * 8 * width * width * size
-  return gramOperations <= krylovOperations
+  return gramOperations + Math.ceil(classes / classesPerPass(set)) * reading <= krylovOperations + steps * reading
+}
+
+/** How many classes' Gram matrices are added up on the host at a time. */
+function classesPerPass({ context, isReadAgain, paddedCols }: DeviceSet): number {
+  const bytes = isReadAgain ? Math.max(hostBytes, context.memory / 4) : hostBytes
+  return Math.max(1, Math.floor(bytes / (paddedCols * paddedCols * 8)))
 }
 
 /** Below this size all eigenpairs of a Gram matrix cost a millisecond or less. */
 const denseSize = 64
 
-/** Device memory that a batch of Gram matrices and their partial sums may take. */
-const batchBytes = 64 * 2 ** 20
+/** Host memory for the Gram matrices of one pass; more of it only where a pass costs reading the rows again. */
+const hostBytes = 64 * 2 ** 20
 
-async function byGram(set: ResidentSet, k: number, width: number): Promise<Pairs[]> {
+async function byGram(set: DeviceSet, k: number, width: number): Promise<Pairs[]> {
   const { classes } = set.set
+  const { signal } = set.context
   const size = set.paddedCols
   const pairs: Pairs[] = []
-  for (let first = 0; first < classes.length; ) {
-    let end = first
-    let bytes = 0
-    do bytes += gramBytesPerClass((classes[end++] as { rows: number }).rows, size)
-    while (end < classes.length && bytes + gramBytesPerClass((classes[end] as { rows: number }).rows, size) <= batchBytes)
-    using matrices = gram(set, first, end)
-    const host = await set.context.backend.read(matrices)
+  const perPass = classesPerPass(set)
+  for (let first = 0; first < classes.length; first += perPass) {
+    const end = Math.min(first + perPass, classes.length)
+    const matrices = await gram(set, { first, end })
     for (let c = first; c < end; c++) {
-      const a = host.subarray((c - first) * size * size, (c - first + 1) * size * size)
-      pairs.push(size <= denseSize ? dense(a, size, k) : await iterate(set, a, { size, width, wanted: k }))
+      const a = matrices.subarray((c - first) * size * size, (c - first + 1) * size * size)
+      pairs.push(size <= denseSize ? dense(a, size, k) : await inTurns(iterate(set, a, { size, width, wanted: k }), signal))
       await pause()
-      set.context.signal?.throwIfAborted()
+      signal?.throwIfAborted()
     }
-    first = end
   }
   return pairs
 }
 
-function dense(a: Float32Array, size: number, k: number): Pairs {
+function dense(a: Float64Array, size: number, k: number): Pairs {
   const { values, vectors } = symmetricEigen(a, size)
   return { values: values.slice(0, k), vectors: Array.from({ length: k }, (_, i) => vectors.slice(i * size, (i + 1) * size)) }
 }
 
-async function iterate(set: ResidentSet, a: Float32Array, shape: { size: number; width: number; wanted: number }): Promise<Pairs> {
+function* iterate(set: DeviceSet, a: Float64Array, shape: { size: number; width: number; wanted: number }): Generator<void, Pairs, void> {
   const { size, width } = shape
   const solver = new BlockKrylov(startBlock(set, width), { ...shape, tolerance: 1e-7 })
   const applied = new Float64Array(width * size)
   while (!solver.done) {
-    multiply(a, solver.block, { size, width }, applied)
+    yield* multiply(a, solver.block, { size, width }, applied)
     solver.accept(applied)
-    await pause()
-    set.context.signal?.throwIfAborted()
   }
   return solver
 }
 
 /** applied[k] = A·block[k], A symmetric: every row of A is read once for all vectors. */
-function multiply(a: Float32Array, block: Float64Array, { size, width }: { size: number; width: number }, applied: Float64Array): void {
+function* multiply(
+  a: Float64Array,
+  block: Float64Array,
+  { size, width }: { size: number; width: number },
+  applied: Float64Array,
+): Generator<void, void, void> {
+  const rowsPerTurn = Math.ceil(2 ** 20 / (width * size)) // about a millisecond of work
   for (let i = 0; i < size; i++) {
     const row = i * size
     for (let k = 0; k < width; k++) {
@@ -154,46 +162,43 @@ function multiply(a: Float32Array, block: Float64Array, { size, width }: { size:
       for (let j = 0, at = k * size; j < size; j++, at++) sum += (a[row + j] as number) * (block[at] as number)
       applied[k * size + i] = sum
     }
+    if ((i + 1) % rowsPerTurn === 0) yield
   }
 }
 
-async function byKrylov(set: ResidentSet, k: number, width: number): Promise<Pairs[]> {
-  const { backend, signal } = set.context
+async function byKrylov(set: DeviceSet, k: number, width: number): Promise<Pairs[]> {
+  const { signal } = set.context
   const size = set.paddedCols
   const classes = set.set.classes.length
   const start = startBlock(set, width)
   // Float32 passes leave residuals of about 1e-6·θ₁.
   const solvers = set.set.classes.map(() => new BlockKrylov(start, { size, width, wanted: k, tolerance: 1e-5 }))
-  const applied = new Float32Array(width * size)
+  const groupSize = applyWidth * size
+  const applied = new Float64Array(width * size)
   while (solvers.some((solver) => !solver.done)) {
-    const groups: Float32Array[] = []
-    for (let group = 0; group < width / applyWidth; group++) {
-      const directions = new Float32Array(classes * applyWidth * size)
+    const groups = Array.from({ length: width / applyWidth }, (_, group) => {
+      const directions = new Float32Array(classes * groupSize)
       solvers.forEach((solver, c) => {
-        if (!solver.done)
-          directions.set(solver.block.subarray(group * applyWidth * size, (group + 1) * applyWidth * size), c * applyWidth * size)
+        if (!solver.done) directions.set(solver.block.subarray(group * groupSize, (group + 1) * groupSize), c * groupSize)
       })
-      using uploaded = backend.upload({ data: directions, rows: classes * applyWidth, cols: size, type: 'f32' })
-      using result = gramApply(set, uploaded)
-      groups.push(await backend.read(result))
-    }
+      return directions
+    })
+    const results = await gramApply(set, groups)
     for (const [c, solver] of solvers.entries()) {
       if (solver.done) continue
-      groups.forEach((result, group) => {
-        applied.set(result.subarray(c * applyWidth * size, (c + 1) * applyWidth * size), group * applyWidth * size)
+      results.forEach((result, group) => {
+        applied.set(result.subarray(c * groupSize, (c + 1) * groupSize), group * groupSize)
       })
       solver.accept(applied)
-      if (c % 16 === 15) {
-        await pause()
-        signal?.throwIfAborted()
-      }
+      await pause()
+      signal?.throwIfAborted()
     }
   }
   return solvers
 }
 
 /** Seeded Gaussian start, the same for every class and backend: float32 values, so that what is uploaded is what is meant. */
-function startBlock(set: ResidentSet, width: number): Float64Array {
+function startBlock(set: DeviceSet, width: number): Float64Array {
   const rng = set.context.rng.fork('top-eigenvectors')
   return Float64Array.from({ length: width * set.paddedCols }, () => Math.fround(rng.normal()))
 }

@@ -122,8 +122,8 @@ export const reportSchema = z
       .check(z.describe('Every detector that was asked for, in the order they ran.')),
     timings: z
       .strictObject({
-        readMs: milliseconds('Reading and checking the input.'),
-        computeMs: milliseconds('All detectors together.'),
+        readMs: milliseconds('Reading the input from files.'),
+        computeMs: milliseconds('All detectors together, and what they read again.'),
         detectors: z.record(z.string(), milliseconds('Milliseconds.')).check(z.describe('Each detector, by id.')),
       })
       .check(z.describe('Wall-clock times in milliseconds. With `backend.reason`, the only part that differs between two equal runs.')),

@@ -30,8 +30,8 @@ describe('help and version', () => {
     const { stdout } = await runFake(['audit', '--help'])
     const flags = [...stdout.matchAll(/^ {2}(?:-h, )?(--[a-z-]+)/gm)].map(([, flag]) => flag)
     expect(flags).toEqual(
-      `--json --scores --detector-scores --detectors --set --backend --software-adapters --threads --seed --false-accusation-rate --fail-on
-       --quiet --labels --predictions --logits --trusted --trusted-labels --class-names --label-column --activations-column --help`.split(
+      `--json --scores --detector-scores --detectors --set --backend --software-adapters --threads --memory --seed --false-accusation-rate --fail-on
+       --quiet --labels --predictions --logits --trusted --trusted-labels --class-names --images --texts --label-column --activations-column --help`.split(
         /\s+/,
       ),
     )
@@ -63,6 +63,7 @@ describe('usage errors', () => {
 
   it.each([
     ['--threads', ['0', '1.5', 'two', '', '1e3', '0x4', '99999']],
+    ['--memory', ['0', '1023K', '-1G', '1.5', '', '1P', 'G', '1 G', '9e9', '1e30G', '9999999T']],
     ['--seed', ['x', '1.5', '', '99999999999999999999']],
     ['--false-accusation-rate', ['0', '1', '-0.1', '1.1', 'x', '', 'Infinity', '0x0.1']],
     ['--backend', ['gpu', '', 'CPU']],
@@ -96,7 +97,7 @@ describe('what reaches the library', () => {
       ...'--backend cpu --software-adapters --threads 2 --seed -3 --false-accusation-rate 1e-3 --detectors a,b'.split(' '),
       ...'--set a.x=1 --set a.y=[1,2] --set b.constructor=true --set a.x=2'.split(' '),
       ...['--set', 'a.z=some text', '--set', 'a.e='],
-      ...'--labels l --predictions p --logits o --trusted t --trusted-labels u --class-names c'.split(' '),
+      ...'--labels l --predictions p --logits o --trusted t --trusted-labels u --class-names c --images i --texts x'.split(' '),
     )
     expect(options).toMatchObject({
       backend: 'cpu',
@@ -108,8 +109,25 @@ describe('what reaches the library', () => {
     })
     expect(options?.detectorOptions?.a).toEqual({ x: 2, y: [1, 2], z: 'some text', e: '' })
     expect(Object.keys(options?.detectorOptions?.b ?? {})).toEqual(['constructor'])
-    expect(opened[0]?.[1]).toEqual({ labels: 'l', predictions: 'p', logits: 'o', trusted: 't', trustedLabels: 'u', classNames: 'c' })
+    expect(opened[0]?.[1]).toEqual({
+      ...{ labels: 'l', predictions: 'p', logits: 'o', trusted: 't', trustedLabels: 'u', classNames: 'c' },
+      ...{ images: 'i', texts: 'x' },
+    })
   })
+})
+
+it('--memory is bytes, by the powers of 1024 however they are written', async () => {
+  const sizes = {
+    1048576: 2 ** 20,
+    '1M': 2 ** 20,
+    '2048k': 2 ** 21,
+    '1.5G': 1.5 * 2 ** 30,
+    '512MB': 2 ** 29,
+    '512MiB': 2 ** 29,
+    '1t': 2 ** 40,
+    '4194304b': 2 ** 22,
+  }
+  for (const [text, bytes] of Object.entries(sizes)) expect((await audit('--memory', text)).options?.memory, text).toBe(bytes)
 })
 
 describe('exit codes', () => {

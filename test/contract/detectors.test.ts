@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { type ActivationSetInput, toActivationSet } from '../../src/core/activation-set.js'
 import type { Context } from '../../src/core/backend.js'
+import { DeviceSet } from '../../src/core/device-set.js'
 import { dispose } from '../../src/core/dispose.js'
-import { ResidentSet } from '../../src/core/resident-set.js'
 import type { DetectorResult } from '../../src/core/result.js'
 import { Rng } from '../../src/core/rng.js'
 import { type Detector, parseOptions } from '../../src/detectors/detector.js'
@@ -14,7 +14,7 @@ import { describeEachBackend } from '../support/each-backend.js'
 import { planted } from '../support/planted.js'
 
 async function detect(context: Context, detector: Detector<unknown>, input: ActivationSetInput): Promise<DetectorResult> {
-  using set = await ResidentSet.upload(context, toActivationSet(input))
+  using set = await DeviceSet.upload(context, toActivationSet(input))
   return await detector.detect(context, set, parseOptions(detector, {}))
 }
 

@@ -2,15 +2,16 @@ import { createHash } from 'node:crypto'
 import ndarray from 'ndarray'
 import { afterEach, expect, test, vi } from 'vitest'
 import { type ActivationSetInput, toActivationSet } from '../../src/core/activation-set.js'
-import { digestOfArrays } from '../../src/core/digest.js'
+import { hashedSet } from '../../src/core/digest.js'
 import type { LabelsInput } from '../../src/core/labels.js'
 import type { MatrixInput } from '../../src/core/matrix.js'
 
 afterEach(() => vi.unstubAllGlobals())
 
 const values = [1, 2, 3, -4.5, 0.25, 1024]
-const digest = (activations: unknown, labels: unknown = [0, 1, 0], rest: Partial<ActivationSetInput> = {}) =>
-  digestOfArrays(toActivationSet({ activations: activations as MatrixInput, labels: labels as LabelsInput, ...rest }))
+const hashed = (activations: unknown, labels: unknown = [0, 1, 0], rest: Partial<ActivationSetInput> = {}) =>
+  hashedSet(toActivationSet({ activations: activations as MatrixInput, labels: labels as LabelsInput, ...rest }))
+const digest = (...of: Parameters<typeof hashed>) => hashed(...of).digest()
 const base = () => digest({ data: Float32Array.from(values), rows: 3, cols: 2 })
 
 test('is SHA-256 over a header and the little-endian bytes of activations and labels', async () => {
@@ -70,4 +71,25 @@ test('is the same where the platform has no SHA-256, as on pages without a secur
   const expected = await base()
   vi.stubGlobal('crypto', {})
   expect(await base()).toBe(expected)
+})
+
+test('of rows that come in blocks is that of the same rows in memory, from the first pass or from one of its own', async () => {
+  let passes = 0
+  const inBlocks = {
+    rows: 3,
+    cols: 2,
+    *blocks() {
+      passes++
+      yield values.slice(0, 2)
+      yield values.slice(2)
+    },
+  }
+  expect(await digest(inBlocks)).toBe(await base())
+  expect(passes).toBe(1)
+  const { set, digest: digestAfter } = hashed(inBlocks)
+  for await (const _ of set.activations.blocks(1)) break // not to its end, so it does not count
+  for (let pass = 0; pass < 2; pass++) for await (const block of set.activations.blocks(2)) expect(block.data.length).toBeGreaterThan(0)
+  expect(await digestAfter()).toBe(await base())
+  expect(await digestAfter()).toBe(await base())
+  expect(passes).toBe(4)
 })

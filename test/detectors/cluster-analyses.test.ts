@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { columnMedians, distanceAnalysis, relativeSizeAnalysis, smallerAnalysis } from '../../src/detectors/cluster-analyses.js'
+import { distanceAnalysis, relativeSizeAnalysis, smallerAnalysis } from '../../src/detectors/cluster-analyses.js'
 
 // The published test vectors of activation clustering's analyses.
 describe('smaller-cluster analysis', () => {
@@ -54,11 +54,5 @@ describe('distance analysis', () => {
 
   it('accuses nobody where there is no other class', () => {
     expect(distanceAnalysis({ smaller: at(9), larger: at(0), own: at(0), others: [] })).toBe(false)
-  })
-
-  it('takes medians column by column', () => {
-    const x = { data: Float32Array.of(1, 10, 5, 20, 3, 90, 100, 40), rows: 4, cols: 2 }
-    expect([...columnMedians(x, [0, 1, 2])]).toEqual([3, 20])
-    expect([...columnMedians(x, [0, 1, 2, 3])]).toEqual([4, 30])
   })
 })

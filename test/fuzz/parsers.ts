@@ -1,20 +1,25 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { zstdCompressSync } from 'node:zlib'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { InputError } from '../../src/core/errors.js'
 import type { Rng } from '../../src/core/rng.js'
+import type { ArraySource } from '../../src/io/array-source.js'
 import { memorySource } from '../../src/io/byte-source.js'
 import { crc32 } from '../../src/io/crc32.js'
 import type { FileArray } from '../../src/io/file-array.js'
 import { readTextLabels } from '../../src/io/label-text.js'
 import { loadAudit } from '../../src/io/load.js'
-import { readNpy } from '../../src/io/npy.js'
+import { openNpyRows, readNpy } from '../../src/io/npy.js'
 import { openNpz } from '../../src/io/npz.js'
 import { openParquet } from '../../src/io/parquet.js'
+import { openRowImages } from '../../src/io/row-images.js'
 import { openSafetensors } from '../../src/io/safetensors.js'
+import { readTexts } from '../../src/io/texts.js'
+import { makeNpy } from '../io/make-npy.js'
 import { type Column, makeParquet, type ParquetOptions } from '../io/make-parquet.js'
 import { makeSafetensors, safetensorsOf } from '../io/make-safetensors.js'
 import { makeZip } from '../io/make-zip.js'
+import { collectRows } from '../support/collect-rows.js'
 
 /** What one parser is fed with, and how. */
 export interface FuzzParser {
@@ -23,8 +28,8 @@ export interface FuzzParser {
   readonly good: readonly Uint8Array[]
   /** A file whose headers say what is not so. */
   readonly lie?: (rng: Rng) => Uint8Array
-  /** Reads all there is. Throws `InputError` for what is refused; anything else it throws is a fault. */
-  readonly read: (bytes: Uint8Array) => Promise<void>
+  /** Reads all there is, matrices in blocks of `rowsPerBlock` rows too. Throws `InputError` for what is refused; anything else it throws is a fault. */
+  readonly read: (bytes: Uint8Array, rowsPerBlock: number) => Promise<void>
 }
 
 /** Where a case went wrong: everything that is needed to run it again. */
@@ -76,7 +81,7 @@ export async function fuzz(parser: FuzzParser, { rng, seed, cases }: { rng: Rng;
     const bytes = lying && parser.lie ? parser.lie(own) : damage(parser.good[index % parser.good.length] as Uint8Array, own)
     const started = performance.now()
     try {
-      await parser.read(bytes)
+      await parser.read(bytes, 1 + own.below(8))
       seen.read++
     } catch (error) {
       if (error instanceof InputError && error.message.length < 4000) seen.refused++
@@ -95,30 +100,59 @@ export function fuzzParsers(fixtures: string): FuzzParser[] {
     readdirSync(join(fixtures, name))
       .filter((file) => file.endsWith(ending))
       .map((file) => new Uint8Array(readFileSync(join(fixtures, name, file))))
+  const matrix = { name: 'activations.npy', data: new Uint8Array(readFileSync(join(fixtures, 'npy', 'float32-little-C-v1.npy'))) }
   const vector = { name: 'labels.npy', data: new Uint8Array(readFileSync(join(fixtures, 'npy', 'vector.npy'))) }
   return [
-    { name: 'npy', good: folder('npy', '.npy'), read: async (bytes) => checkArray(await readNpy(memorySource('f', bytes), 'f'), bytes) },
+    {
+      name: 'npy',
+      good: folder('npy', '.npy'),
+      read: async (bytes, rowsPerBlock) => {
+        const source = memorySource('f', bytes)
+        await checkBothWays(
+          { readArray: (where) => readNpy(source, where), openRows: (where) => openNpyRows(source, where) },
+          bytes,
+          rowsPerBlock,
+        )
+      },
+    },
     {
       name: 'npz',
-      good: [...folder('npy', '.npz'), makeZip([{ ...vector, zip64: true }], { zip64End: true })],
-      read: async (bytes) => {
-        await ofAudit(bytes)
-        for (const member of (await openNpz(memorySource('f', bytes))).values()) await readNpy(member, 'f')
+      good: [
+        ...folder('npy', '.npz'),
+        makeZip(
+          [
+            { ...vector, zip64: true },
+            { ...matrix, method: 0 },
+          ],
+          { zip64End: true },
+        ),
+      ],
+      read: async (bytes, rowsPerBlock) => {
+        await ofAudit(bytes, rowsPerBlock)
+        for (const member of (await openNpz(memorySource('f', bytes))).values()) {
+          await checkBothWays(
+            { readArray: (where) => readNpy(member, where), openRows: (where) => openNpyRows(member, where) },
+            null,
+            rowsPerBlock,
+          )
+        }
       },
     },
     { name: 'safetensors', good: goodSafetensors(), lie: lyingSafetensors, read: readBundle(openSafetensors) },
     { name: 'parquet', good: [...goodParquet(), ...folder('parquet', '.parquet')], lie: lyingParquet, read: readBundle(openParquet) },
     { name: 'labels', good: goodTexts(), read: readText },
+    { name: 'images', good: goodImages(), lie: lyingImages, read: readImages },
+    { name: 'texts', good: goodTextLines(), read: async (bytes) => void (await readTexts(memorySource('f', bytes), 3)) },
   ]
 }
 
 function readBundle(open: typeof openSafetensors): FuzzParser['read'] {
-  return async (bytes) => {
-    await ofAudit(bytes)
+  return async (bytes, rowsPerBlock) => {
+    await ofAudit(bytes, rowsPerBlock)
     let refused: unknown
     for (const array of (await open(memorySource('f', bytes))).values()) {
       try {
-        checkArray(await array.readArray('f'), bytes)
+        await checkBothWays(array, bytes, rowsPerBlock)
       } catch (error) {
         if (!(error instanceof InputError)) throw error
         refused = error
@@ -128,10 +162,45 @@ function readBundle(open: typeof openSafetensors): FuzzParser['read'] {
   }
 }
 
-async function ofAudit(bytes: Uint8Array): Promise<void> {
-  await loadAudit(memorySource('f', bytes)).catch((error) => {
+async function ofAudit(bytes: Uint8Array, rowsPerBlock: number): Promise<void> {
+  try {
+    const { activations, images } = await loadAudit(memorySource('f', bytes))
+    for (let pass = 0; pass < 2; pass++) await collectRows(activations, rowsPerBlock)
+    for (let index = 0; index < (images?.count ?? 0); index++) await images?.read(index)
+  } catch (error) {
     if (!(error instanceof InputError)) throw error
-  })
+  }
+}
+
+/** Where the array is a matrix of numbers, passes have to give what the whole array holds, and refuse it with the same words. */
+async function checkBothWays(
+  array: Pick<ArraySource, 'readArray' | 'openRows'>,
+  bytes: Uint8Array | null,
+  rowsPerBlock: number,
+): Promise<void> {
+  const attempt = async <T>(read: () => Promise<T>) => {
+    try {
+      return await read()
+    } catch (error) {
+      if (error instanceof InputError) return error
+      throw error
+    }
+  }
+  const inPasses = await attempt(async () => collectRows(await array.openRows('f'), rowsPerBlock))
+  const whole = await attempt(() => array.readArray('f'))
+  if (whole instanceof InputError) {
+    if (!(inPasses instanceof InputError)) throw new Error(`a pass reads what is refused as a whole: ${whole.message}`)
+    throw whole
+  }
+  if (bytes) checkArray(whole, bytes)
+  if (inPasses instanceof InputError) {
+    if (!['bad-shape', 'bad-type', 'empty'].includes(inPasses.code))
+      throw new Error(`a pass refuses what is read as a whole: ${inPasses.message}`)
+  } else if (
+    !Array.from<unknown>(whole.data as ArrayLike<unknown>).every((value, index) => Object.is(Number(value), inPasses.data[index]))
+  ) {
+    throw new Error('a pass gives other values')
+  }
 }
 
 /** As CSV or whatever its first character says, and as JSON lines; refused where both refuse it. */
@@ -149,6 +218,24 @@ async function readText(bytes: Uint8Array): Promise<void> {
   if (refusals[1]) throw refusals[1]
 }
 
+/** All pictures, of a file of its own and of a bundle; each is as large as it says, and has a row of its own. */
+async function readImages(bytes: Uint8Array): Promise<void> {
+  const { count, rows, read } = await openRowImages(memorySource('f', bytes), imageRows)
+  if (rows ? new Set(Array.from(rows)).size !== count || rows.length !== count : count !== imageRows) throw new Error(`${count} pictures`)
+  let refused: unknown
+  for (let index = 0; index < count; index++) {
+    try {
+      const image = await read(index)
+      const expected = image.kind === 'pixels' ? image.width * image.height * image.channels : image.data.length
+      if (image.data.length !== expected || image.data.length > 1100 * bytes.length + 2 ** 24) throw new Error(`${image.data.length} bytes`)
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error
+      refused = error
+    }
+  }
+  if (refused) throw refused
+}
+
 /** An answer has the values that its shape asks for, and no more of them than a file of that size may hold. */
 function checkArray({ shape, data }: FileArray, bytes: Uint8Array): void {
   const expected = shape.reduce((product, size) => product * size, 1)
@@ -160,7 +247,11 @@ function goodSafetensors(): Uint8Array[] {
   const activations = ['F32', [3, 2], Float32Array.of(1, 2, 3, 4, 5, 6)] as const
   const labels = ['I64', [3], BigInt64Array.of(5n, 7n, 5n)] as const
   const half = ['BF16', [2, 2], Uint16Array.of(1, 2, 3, 4)] as const
-  return [safetensorsOf({ activations, labels }), safetensorsOf({ x: half, labels, activations, empty: ['U8', [0], new Uint8Array(0)] })]
+  const images = ['U8', [3, 1, 2], new Uint8Array(6)] as const
+  return [
+    safetensorsOf({ activations, labels, images }),
+    safetensorsOf({ x: half, labels, activations, empty: ['U8', [0], new Uint8Array(0)] }),
+  ]
 }
 
 function lyingSafetensors(rng: Rng): Uint8Array {
@@ -197,6 +288,7 @@ function goodParquet(): Uint8Array[] {
     makeParquet([lists, words], { dictionary: true, groupRows: 4 }),
     makeParquet([lists, words], { codec: 6, compress: zstdCompressSync }),
     makeParquet([lists, words], { crc }),
+    makeParquet([lists, words, files, paths, { ...words, name: 'text' }], { groupRows: 7 }),
   ]
 }
 
@@ -215,6 +307,57 @@ function lyingParquet(rng: Rng): Uint8Array {
   const honest: ParquetOptions[] = [{}, { dictionary: true }, { version: 2 }, { dictionary: true, version: 2 }]
   const lie = { ...lies[rng.below(lies.length)], ...(rng.below(3) ? {} : lies[rng.below(lies.length)]) }
   return makeParquet([rng.below(2) ? lists : nested, words], { ...honest[rng.below(honest.length)], ...lie })
+}
+
+const imageRows = 12
+const pictures = (count: number) => makeNpy({ descr: '|u1', shape: `(${count}, 2, 2)` }, new Uint8Array(4 * count).fill(7))
+const ofRows = makeNpy({ descr: '<i4', shape: '(3,)' }, Int32Array.of(11, 0, 5))
+const png = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 1)
+const files: Column = { name: 'bytes', kind: 'binary', within: 'image', rows: Array.from({ length: imageRows }, () => png) }
+const paths: Column = { name: 'path', kind: 'string', within: 'image', rows: files.rows.map(() => 'a.png') }
+
+function goodImages(): Uint8Array[] {
+  return [
+    pictures(imageRows),
+    makeZip([{ name: 'images.npy', data: pictures(imageRows) }]),
+    ...[0, 8].map((method) =>
+      makeZip(Object.entries({ index: ofRows, images: pictures(3) }).map(([name, data]) => ({ name, data, method }))),
+    ),
+    safetensorsOf({ images: ['U8', [3, 2, 2], new Uint8Array(12)], index: ['I64', [3], BigInt64Array.of(4n, 2n, 0n)] }),
+    makeParquet([files, paths]),
+    makeParquet([files, paths], { groupRows: 5, version: 2, pageEntries: 2 }),
+    makeParquet([{ ...files, name: 'image', within: undefined }], { dictionary: true }),
+  ]
+}
+
+function lyingImages(rng: Rng): Uint8Array {
+  const size = () => [rng.below(16), 2 ** rng.below(32), 2][rng.below(3)] as number
+  if (rng.below(2)) {
+    const shape = Array.from({ length: 2 + rng.below(4) }, size).join(', ')
+    const data = makeNpy({ descr: rng.below(8) ? '|u1' : '<f4', shape: `(${shape})` }, new Uint8Array(rng.below(64)))
+    const index = makeNpy(
+      { descr: '<i4', shape: `(${size()},)` },
+      Int32Array.from({ length: rng.below(8) }, () => rng.below(16) - 1),
+    )
+    return makeZip([
+      { name: 'images.npy', data, size: rng.below(4) ? undefined : size() },
+      { name: 'index.npy', data: index },
+    ])
+  }
+  const options: ParquetOptions = [
+    { numRows: size() },
+    { numValues: size() },
+    { pageSize: size() },
+    { body: new Uint8Array(rng.below(64)) },
+  ][rng.below(4)] as ParquetOptions
+  return makeParquet([files, paths], { ...options, groupRows: 1 + rng.below(12) })
+}
+
+function goodTextLines(): Uint8Array[] {
+  const lines = new TextEncoder().encode('{"i": 0, "text": "a"}\n"b\\u0041"\n{"text": "é"}\n')
+  return [lines, gzipSync(lines), gzipSync(lines, { level: 0 }), makeNpy({ descr: '|S1', shape: '(3,)' }, [65, 66, 67])].map(
+    (bytes) => new Uint8Array(bytes),
+  )
 }
 
 function goodTexts(): Uint8Array[] {

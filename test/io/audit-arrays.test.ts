@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import { toActivationSet } from '../../src/core/activation-set.js'
 import { InputError } from '../../src/core/errors.js'
 import { type AuditSources, readAuditArrays } from '../../src/io/audit-arrays.js'
 import { type ByteSource, memorySource } from '../../src/io/byte-source.js'
 import { loadAudit } from '../../src/io/load.js'
 import { writeNpyFloat32 } from '../../src/io/npy.js'
+import { readSet } from '../support/collect-rows.js'
 import { makeNpy } from './make-npy.js'
 import { makeZip } from './make-zip.js'
 
@@ -23,7 +23,7 @@ async function refusal(read: Promise<unknown>): Promise<InputError> {
   expect(error).toBeInstanceOf(InputError)
   return error
 }
-const labelsOf = async (bytes: Uint8Array) => toActivationSet(await readAuditArrays({ activations, labels: source('y', bytes) }))
+const labelsOf = async (bytes: Uint8Array) => (await readSet(readAuditArrays({ activations, labels: source('y', bytes) }))).set
 
 test('all arrays together make a set', async () => {
   const sources: AuditSources = {
@@ -35,7 +35,7 @@ test('all arrays together make a set', async () => {
     trusted_labels: source('u.npy', makeNpy({ descr: '<u2', shape: '(2,)' }, Uint16Array.of(7, 65000))),
     class_names: source('class_names.json', ' {"5": "stop", "7": "60 km/h", "__proto__": "x"}'),
   }
-  const set = toActivationSet(await readAuditArrays(sources))
+  const { set } = await readSet(readAuditArrays(sources))
   expect(set.classes).toEqual([
     { label: 5, name: 'stop', rows: 2 },
     { label: 7, name: '60 km/h', rows: 1 },
@@ -82,8 +82,8 @@ test.each([
   ],
 ] as [string, Uint8Array, number[]][])('activations may be %s', async (_, bytes, values) => {
   const one = makeNpy({ descr: '|u1', shape: '(1,)' }, [3])
-  const set = toActivationSet(await readAuditArrays({ activations: source('x', bytes), labels: source('y', one) }))
-  expect([...set.activations.data]).toEqual(values)
+  const { values: got } = await readSet(readAuditArrays({ activations: source('x', bytes), labels: source('y', one) }))
+  expect([...got]).toEqual(values)
 })
 
 test.each([
@@ -137,7 +137,7 @@ test('a bundle is read by its keys; what lies beside it wins, and other members 
     { name: 'activations.npy', data: activationBytes },
     { name: 'labels.npy', data: labelBytes, crc: 1 },
     { name: 'class_names.npy', data: makeNpy({ descr: '|S1', shape: '(2,)' }, [65, 66]) },
-    { name: 'images.npy', data: activationBytes, crc: 2 },
+    { name: 'features.npy', data: activationBytes, crc: 2 },
   ])
   const input = await loadAudit(source('b.npz', bundle), { labels })
   expect(input).toMatchObject({ activations: { rows: 3, cols: 2 }, labels: Int32Array.of(5, 7, 5), classNames: ['A', 'B'] })

@@ -59,7 +59,7 @@ function encode(value: Thrift): number[] {
 
 export const thriftBytes = (value: Thrift) => Uint8Array.from(encode(value))
 
-type Kind = 'bool' | 'int32' | 'uint32' | 'int64' | 'float16' | 'float' | 'double' | 'string' | 'date'
+type Kind = 'bool' | 'int32' | 'uint32' | 'int64' | 'float16' | 'float' | 'double' | 'string' | 'binary' | 'date'
 
 export interface Column {
   readonly name: string
@@ -69,6 +69,8 @@ export interface Column {
   readonly lists?: 0 | 1 | 2
   /** Without levels for nulls. */
   readonly required?: boolean
+  /** The struct that it is a field of; neighbours with the same one share it. Undefined rows lack the struct, null ones the field. */
+  readonly within?: string | undefined
 }
 
 export interface ParquetOptions {
@@ -85,6 +87,7 @@ export interface ParquetOptions {
   /** Changes to what is declared: the lies of a crafted file. */
   readonly numRows?: number
   readonly numValues?: number
+  readonly unpackedBytes?: number
   readonly pageSize?: number
   readonly chunkOffset?: number
   readonly levels?: Uint8Array
@@ -100,19 +103,21 @@ const types: Readonly<Record<Kind, number>> = {
   float: 4,
   double: 5,
   string: 6,
+  binary: 6,
   float16: 7,
 }
 const converted: Readonly<Partial<Record<Kind, number>>> = { string: 0, date: 6, uint32: 13 }
 
 /** Levels as the file has them, or values where they are given. */
-function flatten({ rows, lists = 0, required = false }: Column) {
+function flatten({ rows, lists = 0, required = false, within }: Column) {
   const repetition: number[] = []
   const definition: number[] = []
   const values: unknown[] = []
   const optional = required ? 0 : 1
-  const full = optional * (lists + 1) + lists
+  const outer = within === undefined ? 0 : 1
+  const full = outer + optional * (lists + 1) + lists
   const visit = (value: unknown, depth: number, rep: number, def: number) => {
-    if (value === null) {
+    if (value === null || value === undefined) {
       repetition.push(rep)
       definition.push(def)
     } else if (depth === lists) {
@@ -127,7 +132,7 @@ function flatten({ rows, lists = 0, required = false }: Column) {
       })
     }
   }
-  for (const row of rows) visit(row, 0, 0, 0)
+  for (const row of rows) visit(row, 0, 0, row === undefined ? 0 : outer)
   return { repetition, definition, values, full }
 }
 
@@ -148,6 +153,8 @@ function plain(kind: Kind, values: readonly unknown[]): Uint8Array {
           return [new Uint8Array(Uint32Array.of(bytes.length).buffer), bytes]
         }),
       )
+    case 'binary':
+      return concat((values as Uint8Array[]).flatMap((value) => [new Uint8Array(Uint32Array.of(value.length).buffer), value]))
     case 'int64':
       return new Uint8Array(BigInt64Array.from(numbers, BigInt).buffer)
     case 'float':
@@ -304,10 +311,16 @@ export function makeParquet(columns: readonly Column[], options: ParquetOptions 
       const meta = struct({
         1: i32(types[column.kind]),
         2: { list: [i32(0)] },
-        3: { list: [column.name, ...Array.from({ length: column.lists ?? 0 }, () => ['list', 'element']).flat()].map(text) },
+        3: {
+          list: [
+            ...(column.within === undefined ? [] : [column.within]),
+            column.name,
+            ...Array.from({ length: column.lists ?? 0 }, () => ['list', 'element']).flat(),
+          ].map(text),
+        },
         4: i32(options.codec ?? 0),
         5: i64(options.numValues ?? entries),
-        6: i64(bytes.length),
+        6: i64(options.unpackedBytes ?? bytes.length),
         7: i64(bytes.length),
         9: i64(options.chunkOffset ?? offset + dictionaryBytes),
         11: options.dictionary ? i64(offset) : undefined,
@@ -316,7 +329,13 @@ export function makeParquet(columns: readonly Column[], options: ParquetOptions 
     })
     groups.push(struct({ 1: { list: chunks }, 2: i64(0), 3: i64(Math.min(groupRows, rows - start)) }))
   }
-  const schema = [struct({ 4: text('schema'), 5: i32(columns.length) }), ...columns.flatMap(schemaOf)]
+  const fields = columns.flatMap((column, index): Thrift[] => {
+    if (column.within === undefined || column.within === columns[index - 1]?.within) return schemaOf(column)
+    const size = columns.filter(({ within }) => within === column.within).length
+    return [struct({ 3: i32(1), 4: text(column.within), 5: i32(size) }), ...schemaOf(column)]
+  })
+  const tops = columns.filter(({ within }, index) => within === undefined || within !== columns[index - 1]?.within).length
+  const schema = [struct({ 4: text('schema'), 5: i32(tops) }), ...fields]
   const footer = thriftBytes(struct({ 1: i32(1), 2: { list: schema }, 3: i64(options.numRows ?? rows), 4: { list: groups } }))
   return parquetWith(concat(parts.slice(1)), footer)
 }

@@ -8,7 +8,7 @@ export interface Member {
   /** Bytes to store in place of those that `data` is packed to. */
   readonly packed?: Uint8Array
   /** Lies that both headers tell. */
-  readonly size?: number
+  readonly size?: number | undefined
   readonly crc?: number
   readonly flags?: number
   /** The local header's own idea of the name. */

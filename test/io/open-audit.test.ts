@@ -1,10 +1,10 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
-import { toActivationSet } from '../../src/core/activation-set.js'
 import { blobSource } from '../../src/io/blob-source.js'
 import { writeNpyFloat32 } from '../../src/io/npy.js'
 import { openAudit } from '../../src/io/open-audit.js'
+import { readSet } from '../support/collect-rows.js'
 import { makeNpy } from './make-npy.js'
 import { type Column, makeParquet } from './make-parquet.js'
 import { safetensorsOf } from './make-safetensors.js'
@@ -38,8 +38,8 @@ const bundles: Readonly<Record<string, Uint8Array>> = {
   'b.parquet': makeParquet(columns),
 }
 const expectSet = async (opening: ReturnType<typeof openAudit>) => {
-  const set = toActivationSet(await opening)
-  expect([...set.activations.data]).toEqual([1, 2, 3, 4, 5, 6])
+  const { set, values } = await readSet(opening)
+  expect([...values]).toEqual([1, 2, 3, 4, 5, 6])
   expect(set.classes.map(({ label, rows }) => [label, rows])).toEqual([
     [5, 2],
     [7, 1],

@@ -6,13 +6,13 @@ import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
 import { afterAll, describe, expect, test } from 'vitest'
-import { toActivationSet } from '../../src/core/activation-set.js'
 import { InputError } from '../../src/core/errors.js'
 import { memorySource } from '../../src/io/byte-source.js'
 import { crc32 } from '../../src/io/crc32.js'
 import { loadAudit } from '../../src/io/load.js'
 import { openAudit } from '../../src/io/node-open-audit.js'
 import { openParquet } from '../../src/io/parquet.js'
+import { readSet } from '../support/collect-rows.js'
 import { type Column, hybrid, makeParquet, type ParquetOptions, parquetWith, thriftBytes } from './make-parquet.js'
 
 const temporary = mkdtempSync(join(tmpdir(), 'assay-parquet-'))
@@ -96,6 +96,25 @@ test('what is written here is what hyparquet reads', async () => {
   }
 })
 
+test('so is a struct of bytes and a path, as Hugging Face writes pictures', async () => {
+  const png = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a)
+  const columns: Column[] = [
+    { name: 'bytes', kind: 'binary', within: 'image', rows: [png, null, undefined] },
+    { name: 'path', kind: 'string', within: 'image', rows: ['a.png', 'b.png', undefined] },
+    { name: 'label', kind: 'int32', rows: [5, 7, 5] },
+  ]
+  for (const options of [{}, { version: 2, groupRows: 2 }] as ParquetOptions[]) {
+    const path = join(temporary, 'c.parquet')
+    writeFileSync(path, makeParquet(columns, options))
+    const got = await parquetReadObjects({ file: await asyncBufferFromFile(path), utf8: false })
+    expect(got.map(({ image, label }) => [image?.bytes ?? null, image?.path ?? null, label])).toEqual([
+      [png, 'a.png', 5],
+      [null, 'b.png', 7],
+      [null, null, 5],
+    ])
+  }
+})
+
 test('compressed pages are unpacked, and their checksums checked', async () => {
   const expected = Float32Array.from(rows.flat())
   const literal = (bytes: Uint8Array) => Uint8Array.from([bytes.length, 60 << 2, bytes.length - 1, ...bytes]) // snappy: one literal
@@ -118,8 +137,8 @@ describe('as an audit', () => {
   const other: Column = { name: 'when', kind: 'date', rows: [1, 2, 3, 4, 5] }
 
   test('activations and labels go by their names, and other columns do not matter', async () => {
-    const set = toActivationSet(await loadAudit(source(makeParquet([other, labels, activations, preds], { groupRows: 2 }))))
-    expect([...set.activations.data]).toEqual(rows.flat())
+    const { set, values } = await readSet(loadAudit(source(makeParquet([other, labels, activations, preds], { groupRows: 2 }))))
+    expect([...values]).toEqual(rows.flat())
     expect(set.classes.map(({ label, rows }) => [label, rows])).toEqual([
       [5, 3],
       [7, 2],
@@ -139,7 +158,7 @@ describe('as an audit', () => {
     const path = join(temporary, 'b.parquet')
     writeFileSync(path, bytes)
     const sha256 = createHash('sha256').update(bytes).digest('hex')
-    expect((await openAudit(path)).origin?.files).toEqual([{ name: 'b.parquet', sha256 }])
+    expect((await (await openAudit(path)).origin()).files).toEqual([{ name: 'b.parquet', sha256 }])
   })
 
   test('activations that are no lists are refused', async () => {

@@ -3,8 +3,8 @@ import { openNodeGpu } from '../../src/backends/node-webgpu.js'
 import { WebGpuBackend } from '../../src/backends/webgpu.js'
 import { toActivationSet } from '../../src/core/activation-set.js'
 import type { Context } from '../../src/core/backend.js'
+import { DeviceSet } from '../../src/core/device-set.js'
 import { dispose } from '../../src/core/dispose.js'
-import { ResidentSet } from '../../src/core/resident-set.js'
 import { Rng } from '../../src/core/rng.js'
 import { parseOptions } from '../../src/detectors/detector.js'
 import { detectors } from '../../src/detectors/index.js'
@@ -19,7 +19,16 @@ async function openDefault(): Promise<Context> {
   if (!adapter) throw new Error('there is an adapter, or this suite would have been skipped')
   const backend = new WebGpuBackend(await adapter.requestDevice(), 'default limits')
   const choice = { name: 'webgpu', adapter: 'default limits', reason: 'a test' } as const
-  return { backend, choice, seed: 0, rng: new Rng(0), signal: undefined, progress: () => undefined, [dispose]: () => backend[dispose]() }
+  return {
+    backend,
+    choice,
+    seed: 0,
+    rng: new Rng(0),
+    signal: undefined,
+    memory: 2 ** 30,
+    progress: () => undefined,
+    [dispose]: () => backend[dispose](),
+  }
 }
 
 describe.skipIf(noWebGpu !== null && process.env.REQUIRE_GPU !== '1')('within the default WebGPU limits', () => {
@@ -27,7 +36,7 @@ describe.skipIf(noWebGpu !== null && process.env.REQUIRE_GPU !== '1')('within th
     using context = await openDefault()
     expect(context.backend.maxBindingBytes).toBe(128 * 2 ** 20)
     const input = planted({ seed: 2, rows: [70, 130], features: 70, poison: { target: 1, rate: 0.2, shift: 12 } })
-    using set = await ResidentSet.upload(context, toActivationSet(input))
+    using set = await DeviceSet.upload(context, toActivationSet(input))
     for (const detector of detectors) {
       const result = await detector.detect(context, set, parseOptions(detector, {}))
       expect(result.status, JSON.stringify(result)).toBe('ran')

@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest'
 import { Rng } from '../../src/core/rng.js'
 import { type KmeansParams, kmeansDistancesKernel, kmeansStepKernel } from '../../src/kernels/kmeans.js'
+import { classedRows } from '../support/classed-rows.js'
 import { describeEachBackend } from '../support/each-backend.js'
-import { expectParity, uploadRandom } from '../support/parity.js'
+import { expectParity } from '../support/parity.js'
 
 const squared = (a: ArrayLike<number>, b: ArrayLike<number>) =>
   Array.from(a).reduce((sum, value, j) => sum + (value - (b[j] as number)) ** 2, 0)
@@ -36,23 +37,23 @@ describeEachBackend('k-means kernels', ({ shared }) => {
   it.each(shapes)('step and measure as the definitions say: $name', async ({ rows, dims, restarts, clusters }) => {
     const context = await shared()
     const { backend } = context
-    using set = await uploadRandom(context, { name: '', rows, features: 3 })
     const rng = new Rng(11)
     const n = rows.reduce((sum, count) => sum + count, 0)
     const params: KmeansParams = { classes: rows.length, restarts, clusters }
     const data = Float32Array.from({ length: n * dims }, () => rng.normal())
+    using points = classedRows(context, data, dims, rows)
+    const { x, starts } = points
     const picks = Uint32Array.from({ length: rows.length * restarts * clusters }, (_, i) => {
       const c = Math.floor(i / (restarts * clusters))
-      return (set.set.starts[c] as number) + rng.below(rows[c] as number)
+      return (starts[c] as number) + rng.below(rows[c] as number)
     })
-    const { tiles, firstTile } = set.rowTiles(64)
-    using points = backend.upload({ data, rows: n, cols: dims, type: 'f32' })
+    const { tiles, firstTile } = points.rowTiles(64)
     const row = (i: number) => Array.from(data.subarray(i * dims, (i + 1) * dims))
     const first = Float32Array.from(Array.from(picks).flatMap((pick) => [...row(pick), 0, 0]))
     using seeds = backend.upload({ data: first, rows: picks.length, cols: dims + 2, type: 'f32' })
-    using next = backend.run(kmeansStepKernel, [points, tiles, firstTile, seeds], params)
+    using next = backend.run(kmeansStepKernel, [x, tiles, firstTile, seeds], params)
     const expected = rows.flatMap((count, c) => {
-      const own = Array.from({ length: count }, (_, i) => row((set.set.starts[c] as number) + i))
+      const own = Array.from({ length: count }, (_, i) => row((starts[c] as number) + i))
       return Array.from({ length: restarts }, (_, restart) => {
         const first = (c * restarts + restart) * clusters
         return naiveStep(
@@ -65,9 +66,9 @@ describeEachBackend('k-means kernels', ({ shared }) => {
 
     const centres = Float32Array.from({ length: rows.length * clusters * (dims + 2) }, () => rng.normal())
     using centreTable = backend.upload({ data: centres, rows: rows.length * clusters, cols: dims + 2, type: 'f32' })
-    using distances = backend.run(kmeansDistancesKernel, [points, tiles, centreTable], { ...params, restarts: 1 })
+    using distances = backend.run(kmeansDistancesKernel, [x, tiles, centreTable], { ...params, restarts: 1 })
     const expectedDistances = Array.from({ length: n * clusters }, (_, i) => {
-      const c = set.set.classOf[set.set.order[Math.floor(i / clusters)] as number] as number
+      const c = starts.findIndex((start, c) => start <= i / clusters && (starts[c + 1] as number) > i / clusters)
       const at = (c * clusters + (i % clusters)) * (dims + 2)
       return Math.sqrt(squared(row(Math.floor(i / clusters)), centres.subarray(at, at + dims)))
     })
@@ -77,12 +78,11 @@ describeEachBackend('k-means kernels', ({ shared }) => {
   it('leave a centre without rows where it was, and give ties to the lower one', async () => {
     const context = await shared()
     const { backend } = context
-    using set = await uploadRandom(context, { name: '', rows: [2], features: 3 })
-    const { tiles, firstTile } = set.rowTiles(64)
-    using points = backend.upload({ data: Float32Array.of(-1, 1), rows: 2, cols: 1, type: 'f32' })
+    using points = classedRows(context, Float32Array.of(-1, 1), 1, [2])
+    const { tiles, firstTile } = points.rowTiles(64)
     // Restart 0: both centres at 0, so both rows tie. Restart 1: the second centre is far away.
     using centres = backend.upload({ data: Float32Array.of(0, 0, 0, 0, 0, 0, 0.5, 0, 0, 50, 0, 0), rows: 4, cols: 3, type: 'f32' })
-    using next = backend.run(kmeansStepKernel, [points, tiles, firstTile, centres], { classes: 1, restarts: 2, clusters: 2 })
+    using next = backend.run(kmeansStepKernel, [points.x, tiles, firstTile, centres], { classes: 1, restarts: 2, clusters: 2 })
     expect([...(await backend.read(next))]).toEqual([0, 2, 2, 0, 0, 0, 0, 2, 2.5, 50, 0, 0])
   })
 })

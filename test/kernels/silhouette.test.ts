@@ -1,11 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
-import { toActivationSet } from '../../src/core/activation-set.js'
-import { ResidentSet } from '../../src/core/resident-set.js'
 import { Rng } from '../../src/core/rng.js'
 import { silhouette, silhouetteKernel } from '../../src/kernels/silhouette.js'
+import { classedRows } from '../support/classed-rows.js'
 import { describeEachBackend } from '../support/each-backend.js'
-import { expectParity, uploadRandom } from '../support/parity.js'
+import { expectParity } from '../support/parity.js'
 
 interface Golden {
   readonly cases: readonly { name: string; x: { rows: number; cols: number; data: number[] }; labels: number[]; samples: number[] }[]
@@ -30,9 +29,8 @@ function naiveSilhouette(points: number[][], cluster: number[]): number[] {
 describeEachBackend('silhouettes', ({ shared }) => {
   it.each(golden.cases)('agree with scikit-learn: $name', async ({ x, labels, samples }) => {
     const context = await shared()
-    using set = await ResidentSet.upload(context, toActivationSet({ activations: x, labels: new Uint8Array(x.rows) }))
-    using points = context.backend.upload({ data: Float32Array.from(x.data), rows: x.rows, cols: x.cols, type: 'f32' })
-    using result = silhouette(set, points, Uint32Array.from(labels))
+    using points = classedRows(context, Float32Array.from(x.data), x.cols, [x.rows])
+    using result = silhouette(points, Uint32Array.from(labels))
     expectParity(silhouetteKernel, await context.backend.read(result), samples)
   })
 
@@ -42,15 +40,14 @@ describeEachBackend('silhouettes', ({ shared }) => {
     { name: 'one dimension, three clusters', rows: [50], dims: 1, clusters: 3 },
   ])('agree with the definition: $name', async ({ rows, dims, clusters }) => {
     const context = await shared()
-    using set = await uploadRandom(context, { name: '', rows, features: 3 })
     const rng = new Rng(9)
     const n = rows.reduce((sum, count) => sum + count, 0)
     const data = Float32Array.from({ length: n * dims }, () => rng.normal())
     const cluster = Uint32Array.from({ length: n }, () => rng.below(clusters))
-    using points = context.backend.upload({ data, rows: n, cols: dims, type: 'f32' })
-    using result = silhouette(set, points, cluster)
+    using points = classedRows(context, data, dims, rows)
+    using result = silhouette(points, cluster)
     const expected = rows.flatMap((count, c) => {
-      const start = set.set.starts[c] as number
+      const start = points.starts[c] as number
       const own = Array.from({ length: count }, (_, i) => Array.from(data.subarray((start + i) * dims, (start + i + 1) * dims)))
       return naiveSilhouette(own, Array.from(cluster.subarray(start, start + count)))
     })
@@ -59,9 +56,8 @@ describeEachBackend('silhouettes', ({ shared }) => {
 
   it('are 0 where all rows coincide', async () => {
     const context = await shared()
-    using set = await uploadRandom(context, { name: '', rows: [6], features: 2 })
-    using points = context.backend.upload({ data: new Float32Array(12).fill(3), rows: 6, cols: 2, type: 'f32' })
-    using result = silhouette(set, points, Uint32Array.of(0, 0, 1, 1, 1, 0))
+    using points = classedRows(context, new Float32Array(12).fill(3), 2, [6])
+    using result = silhouette(points, Uint32Array.of(0, 0, 1, 1, 1, 0))
     expect([...(await context.backend.read(result))]).toEqual([0, 0, 0, 0, 0, 0])
   })
 })

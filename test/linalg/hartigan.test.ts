@@ -1,8 +1,17 @@
 import { expect, test } from 'vitest'
 import { Rng } from '../../src/core/rng.js'
-import { exchange } from '../../src/linalg/hartigan.js'
+import { type ExchangeOptimum, exchange, type Partition } from '../../src/linalg/hartigan.js'
 
 const dims = 2
+
+/** Runs the exchange to its end. */
+function exchanged(partition: Partition, centres: ArrayLike<number>): ExchangeOptimum {
+  const work = exchange(partition, centres)
+  for (;;) {
+    const step = work.next()
+    if (step.done) return step.value
+  }
+}
 
 function inertiaOf(points: Float32Array, assigned: ArrayLike<number>, clusters: number): number {
   let total = 0
@@ -45,7 +54,7 @@ test('reaches the best of all 511 partitions of ten points, started from every p
     for (let a = 0; a < 10; a++) {
       for (let b = a + 1; b < 10; b++) {
         const centres = [...points.slice(a * dims, (a + 1) * dims), ...points.slice(b * dims, (b + 1) * dims)]
-        const found = exchange({ points, dims, clusters: 2 }, centres)
+        const found = exchanged({ points, dims, clusters: 2 }, centres)
         expect(found.inertia).toBeGreaterThanOrEqual(optimum * (1 - 1e-12))
         best = Math.min(best, found.inertia)
       }
@@ -61,7 +70,7 @@ test('is never worse than where it starts, for two to five clusters', () => {
     const points = cloud(60, round)
     const centres = Float64Array.from({ length: clusters * dims }, () => rng.normal())
     const before = inertiaOf(points, nearestOf(points, centres, clusters), clusters)
-    const found = exchange({ points, dims, clusters }, centres)
+    const found = exchanged({ points, dims, clusters }, centres)
     expect(found.inertia).toBeLessThanOrEqual(before * (1 + 1e-9))
     // Its answer is a partition by nearest centre, with the inertia that it says.
     expect(inertiaOf(points, nearestOf(points, found.centres, clusters), clusters)).toBeCloseTo(found.inertia, 8)
@@ -71,21 +80,21 @@ test('is never worse than where it starts, for two to five clusters', () => {
 test('leaves an optimum of Lloyd’s that a single move improves', () => {
   // Three points on a line: {0, 1} | {2.9}. From the centres 0 and 1.95 Lloyd stays at {0} | {1, 2.9}.
   const points = Float32Array.of(0, 0, 1, 0, 2.9, 0)
-  const found = exchange({ points, dims, clusters: 2 }, [0, 0, 1.95, 0])
+  const found = exchanged({ points, dims, clusters: 2 }, [0, 0, 1.95, 0])
   expect(found.inertia).toBeCloseTo(0.5, 6)
 })
 
 test('an empty cluster takes a row where that helps, and none where all rows are equal', () => {
   const two = Float32Array.of(0, 0, 4, 0)
-  expect(exchange({ points: two, dims, clusters: 2 }, [2, 0, 99, 0]).inertia).toBe(0)
-  const equal = exchange({ points: Float32Array.of(3, 3, 3, 3, 3, 3), dims, clusters: 2 }, [3, 3, 7, 7])
+  expect(exchanged({ points: two, dims, clusters: 2 }, [2, 0, 99, 0]).inertia).toBe(0)
+  const equal = exchanged({ points: Float32Array.of(3, 3, 3, 3, 3, 3), dims, clusters: 2 }, [3, 3, 7, 7])
   expect(equal).toEqual({ centres: Float64Array.of(3, 3, 7, 7), inertia: 0 })
 })
 
 test('one row stays alone, and what was passed in stays as it is', () => {
   const points = Float32Array.of(1, 2)
   const centres = Float64Array.of(0, 0, 5, 5)
-  const found = exchange({ points, dims, clusters: 2 }, centres)
+  const found = exchanged({ points, dims, clusters: 2 }, centres)
   expect(found.inertia).toBe(0)
   expect([...centres]).toEqual([0, 0, 5, 5])
   expect([...points]).toEqual([1, 2])

@@ -3,10 +3,10 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { toActivationSet } from '../../src/core/activation-set.js'
 import type { Context } from '../../src/core/backend.js'
 import { dispose } from '../../src/core/dispose.js'
-import { ResidentSet } from '../../src/core/resident-set.js'
 import { Rng } from '../../src/core/rng.js'
 import { type Clustering, kmeans } from '../../src/linalg/kmeans.js'
 import { expectAllClose } from '../support/allclose.js'
+import { classedRows } from '../support/classed-rows.js'
 import { backends, describeEachBackend } from '../support/each-backend.js'
 import { naiveTwoMeans } from '../support/naive-kmeans.js'
 
@@ -29,17 +29,22 @@ function centred({ data, dims, labels }: Points): Points {
   return { data: out, dims, labels }
 }
 
-async function cluster(context: Context, points: Points, { restarts = 10, seed = 1 } = {}): Promise<Clustering> {
+async function cluster(context: Context, points: Points, { restarts = 10, seed = 1, scatters = [1] } = {}): Promise<Clustering> {
   const { data, dims, labels } = points
-  const input = toActivationSet({ activations: { data, rows: labels.length, cols: dims }, labels })
-  using set = await ResidentSet.upload(context, input)
-  using uploaded = context.backend.upload({ data, rows: labels.length, cols: dims, type: 'f32' })
-  const spread = input.classes.flatMap(({ label, rows }) =>
+  const { classes } = toActivationSet({ activations: { data, rows: labels.length, cols: dims }, labels })
+  using rows = classedRows(
+    context,
+    data,
+    dims,
+    classes.map(({ rows }) => rows),
+  )
+  const spread = classes.flatMap(({ label, rows }) =>
     Array.from({ length: dims }, (_, j) =>
       Math.sqrt(labels.reduce((sum, own, row) => sum + (own === label ? (data[row * dims + j] as number) ** 2 : 0), 0) / rows),
     ),
   )
-  return await kmeans(set, uploaded, spread, { clusters: 2, restarts, rng: new Rng(seed) })
+  const searches = scatters.map((scatter) => ({ scatter, rngs: classes.map(({ label }) => new Rng(seed).fork(`${label} ${scatter}`)) }))
+  return await kmeans({ rows, coordinates: data, spread }, { clusters: 2, restarts, searches, signal: context.signal })
 }
 
 const assigned = ({ distances }: Clustering) =>
@@ -153,6 +158,16 @@ describeEachBackend('k-means', (backend) => {
     const [best] = naiveTwoMeans(Float64Array.from(points.data), 2, { restarts: 50, seed: 1 })
     const found = await cluster(context, points, { restarts })
     expect(found.inertia[0]).toBeLessThanOrEqual((best?.inertia as number) * (1 + 1e-6))
+  })
+
+  it('keeps the best of several searches, and of equally good ones the first', async () => {
+    const points = together(blobs(120, 5, 17, 1.5), blobs(90, 5, 18, 0))
+    const each = [await cluster(context, points, { restarts: 2 }), await cluster(context, points, { restarts: 2, scatters: [6] })]
+    const both = await cluster(context, points, { restarts: 2, scatters: [1, 6] })
+    both.inertia.forEach((inertia, c) => {
+      expect(inertia).toBeLessThanOrEqual(Math.min(...each.map((one) => one.inertia[c] as number)) * (1 + 1e-6))
+    })
+    expect(await cluster(context, points, { scatters: [1, 1] })).toEqual(await cluster(context, points))
   })
 
   it('leaves no buffer behind, also when it is aborted', async () => {

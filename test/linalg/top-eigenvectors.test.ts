@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { toActivationSet } from '../../src/core/activation-set.js'
 import type { Context } from '../../src/core/backend.js'
+import { DeviceSet } from '../../src/core/device-set.js'
 import { dispose } from '../../src/core/dispose.js'
-import { ResidentSet } from '../../src/core/resident-set.js'
 import { Rng } from '../../src/core/rng.js'
 import { symmetricEigen } from '../../src/linalg/symmetric-eigen.js'
 import { type ClassDirections, topEigenvectors } from '../../src/linalg/top-eigenvectors.js'
@@ -53,9 +53,9 @@ function exact({ activations: { data, cols }, labels }: Data, label: number) {
 }
 
 /** Values to 1e-4, and every vector within the exact space of the values that no gap parts from its own. */
-async function expectExact(set: ResidentSet, data: Data, found: ClassDirections) {
+async function expectExact(set: DeviceSet, data: Data, found: ClassDirections) {
   const { cols } = data.activations
-  const all = await set.context.backend.read(found.directions)
+  const all = found.directions
   for (let c = 0; c < set.set.classes.length; c++) {
     const { values, vectors } = exact(data, set.set.classes[c]?.label as number)
     const rank = found.ranks[c] as number
@@ -114,7 +114,7 @@ describeEachBackend('top eigenvectors', (backend) => {
     ['more directions than are solved for anyway', blobs([100], 30), 14],
   ])('agree with a float64 covariance matrix, by Gram and by Krylov: %s', async (_, data, k) => {
     for (const method of ['gram', 'krylov', 'auto'] as const) {
-      using set = await ResidentSet.upload(context, toActivationSet(data))
+      using set = await DeviceSet.upload(context, toActivationSet(data))
       const found = await topEigenvectors(set, k, method)
       expect(found.k).toBe(Math.min(k, data.activations.cols))
       await expectExact(set, data, found)
@@ -123,14 +123,14 @@ describeEachBackend('top eigenvectors', (backend) => {
 
   it.each(['gram', 'krylov'] as const)('a constant class, a single row and two equal rows have rank 0 (%s)', async (method) => {
     const data = { data: Float32Array.of(0.1, 7, 0.1, 7, 0.1, 7, 0.3, 1, 5, 5, 5, 5, 1, 2, 3, 5), rows: 8, cols: 2 }
-    using set = await ResidentSet.upload(context, toActivationSet({ activations: data, labels: [0, 0, 0, 1, 2, 2, 3, 3] }))
+    using set = await DeviceSet.upload(context, toActivationSet({ activations: data, labels: [0, 0, 0, 1, 2, 2, 3, 3] }))
     const found = await topEigenvectors(set, 2, method)
     expect(found.ranks).toEqual([0, 0, 0, 1])
     expectAllClose(found.values, [0, 0, 0, 0, 0, 0, 6.5, 0], { atol: 1e-5, rtol: 1e-5 })
   })
 
   it('are kept with the set: one solution serves who wants 1 and who wants 10', async () => {
-    using set = await ResidentSet.upload(context, toActivationSet(blobs([40, 30], 16)))
+    using set = await DeviceSet.upload(context, toActivationSet(blobs([40, 30], 16)))
     const ten = await topEigenvectors(set, 10)
     const one = await topEigenvectors(set, 1)
     expect(await topEigenvectors(set, 10)).toBe(ten)
@@ -140,7 +140,7 @@ describeEachBackend('top eigenvectors', (backend) => {
   it('leave no buffer behind', async () => {
     for (const method of ['gram', 'krylov'] as const) {
       {
-        using set = await ResidentSet.upload(context, toActivationSet(blobs([40, 30], 16)))
+        using set = await DeviceSet.upload(context, toActivationSet(blobs([40, 30], 16)))
         await topEigenvectors(set, 5, method)
       }
       expect(context.backend.liveBytes).toBe(0)
@@ -151,7 +151,7 @@ describeEachBackend('top eigenvectors', (backend) => {
     const data = blobs([30], 6)
     const huge = { data: data.activations.data.map((value) => value * 1e20), rows: 30, cols: 6 }
     for (const method of ['gram', 'krylov'] as const) {
-      using set = await ResidentSet.upload(context, toActivationSet({ activations: huge, labels: data.labels }))
+      using set = await DeviceSet.upload(context, toActivationSet({ activations: huge, labels: data.labels }))
       await expect(topEigenvectors(set, 2, method)).rejects.toMatchObject({ name: 'DetectorError', code: 'overflow' })
     }
   })
@@ -160,7 +160,7 @@ describeEachBackend('top eigenvectors', (backend) => {
     const aborter = new AbortController()
     using context = await backend.open({ signal: aborter.signal })
     {
-      using set = await ResidentSet.upload(context, toActivationSet(blobs([60, 90], 70)))
+      using set = await DeviceSet.upload(context, toActivationSet(blobs([60, 90], 70)))
       const work = topEigenvectors(set, 10, method)
       aborter.abort('enough')
       await expect(work).rejects.toBe('enough')

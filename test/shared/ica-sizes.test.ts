@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { toActivationSet } from '../../src/core/activation-set.js'
-import { ResidentSet } from '../../src/core/resident-set.js'
+import { DeviceSet } from '../../src/core/device-set.js'
 import { activationClustering } from '../../src/detectors/activation-clustering.js'
 import { parseOptions } from '../../src/detectors/detector.js'
 import { createContext, openAudit } from '../../src/node.js'
+import { readSet } from '../support/collect-rows.js'
 import { naivePca, naiveTwoMeans } from '../support/naive-kmeans.js'
 import { sharedData } from '../support/shared-data.js'
 
@@ -47,9 +47,9 @@ function inertiaOf(points: Float64Array, group: readonly number[]): number {
 
 describe.skipIf(root === null).each(root ? names : ['(no shared data)'])('independent components of %s', (name) => {
   it('are split no worse than the best of 50 naive restarts on whitened PCA', async () => {
-    const set = toActivationSet(await openAudit(join(root ?? '', name)))
+    const { set, values } = await readSet(openAudit(join(root ?? '', name)))
     using context = await createContext({ backend: 'cpu' })
-    using resident = await ResidentSet.upload(context, set)
+    using resident = await DeviceSet.upload(context, set)
     const result = await activationClustering.detect(context, resident, parseOptions(activationClustering, { projection: 'ica' }))
     if (result.status !== 'ran') throw new Error(result.reason)
     const sizes: string[] = []
@@ -58,7 +58,7 @@ describe.skipIf(root === null).each(root ? names : ['(no shared data)'])('indepe
       if (finding.status !== 'ran') continue
       const label = String(set.classes[c]?.label)
       const rows = Array.from(set.order.subarray(set.starts[c], set.starts[c + 1]))
-      const points = whitened(naivePca(set.activations.data, rows, { cols: set.activations.cols, k }))
+      const points = whitened(naivePca(values, rows, { cols: set.activations.cols, k }))
       const group = rows.map((row) => ((result.scores[row] as number) > 0 ? 1 : 0))
       const best = (naiveTwoMeans(points, k, { restarts: 50, seed: c })[0] as { inertia: number }).inertia
       expect(inertiaOf(points, group), `label ${label}: inertia against the best of 50`).toBeLessThanOrEqual(best * (1 + 1e-5))

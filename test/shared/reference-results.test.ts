@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { type ActivationSet, toActivationSet } from '../../src/core/activation-set.js'
-import { ResidentSet } from '../../src/core/resident-set.js'
+import type { ActivationSet } from '../../src/core/activation-set.js'
+import { DeviceSet } from '../../src/core/device-set.js'
 import { activationClustering } from '../../src/detectors/activation-clustering.js'
 import { type Detector, parseOptions } from '../../src/detectors/detector.js'
 import { spectralSignatures } from '../../src/detectors/spectral-signatures.js'
@@ -10,6 +10,7 @@ import { memorySource } from '../../src/io/byte-source.js'
 import { readNpy } from '../../src/io/npy.js'
 import { createContext, openAudit } from '../../src/node.js'
 import { auroc } from '../../src/stats/auroc.js'
+import { readSet } from '../support/collect-rows.js'
 import { naivePca, naiveTwoMeans, type Optimum } from '../support/naive-kmeans.js'
 import { scenarios, sharedData } from '../support/shared-data.js'
 
@@ -24,7 +25,7 @@ const results = root ? (JSON.parse(readFileSync(join(root, 'results.json'), 'utf
 
 async function detect(set: ActivationSet, detector: Detector<unknown>, options: object) {
   using context = await createContext({ backend: 'cpu' })
-  using resident = await ResidentSet.upload(context, set)
+  using resident = await DeviceSet.upload(context, set)
   const result = await detector.detect(context, resident, parseOptions(detector, options))
   if (result.status !== 'ran') throw new Error(result.reason)
   return result
@@ -57,13 +58,13 @@ describe.skipIf(root === null).each(root ? scenarios(root).filter((name) => resu
   (name) => {
     const folder = join(root ?? '', name)
     const reference = results[name] as Reference
-    const load = async () => toActivationSet(await openAudit(folder))
+    const load = () => readSet(openAudit(folder))
 
     it('spectral signatures agree: AUROC ± 0.003, rows left ± 1', async ({ skip }) => {
       const target = reference.truth?.target
       const expected = reference.spectral_signatures.target_label
       if (target === undefined || !expected) return skip('a clean scenario has no target class')
-      const set = await load()
+      const { set } = await load()
       const { data: poison } = await readNpy(
         memorySource('poison_mask', readFileSync(join(folder, 'truth', 'poison_mask.npy'))),
         'poison_mask',
@@ -87,14 +88,14 @@ describe.skipIf(root === null).each(root ? scenarios(root).filter((name) => resu
     })
 
     it('activation clustering finds a 2-means optimum no worse than the best of 50 naive restarts, and the reference’s sizes and silhouettes', async () => {
-      const set = await load()
+      const { set, values } = await load()
       const { scores, classes } = await detect(set, activationClustering, { analysis: 'smaller' })
       let compared = 0
       for (const [c, finding] of classes.entries()) {
         if (finding.status !== 'ran') continue
         const { label } = set.classes[c] as { label: number | string }
         const rows = rowsOf(set, c)
-        const points = naivePca(set.activations.data, rows, { cols: set.activations.cols, k: 10 })
+        const points = naivePca(values, rows, { cols: set.activations.cols, k: 10 })
         const optima = naiveTwoMeans(points, 10, { restarts: 50, seed: c })
         const own = inertiaOf(points, 10, (i) => (scores[rows[i] as number] as number) > 0)
         expect(own.inertia, `label ${label}: inertia over that of the best of 50`).toBeLessThanOrEqual(

@@ -1,8 +1,10 @@
 import { toActivationSet } from '../../src/core/activation-set.js'
 import type { Context, Tolerance } from '../../src/core/backend.js'
-import { ResidentSet } from '../../src/core/resident-set.js'
+import { DeviceSet } from '../../src/core/device-set.js'
+import type { Matrix } from '../../src/core/matrix.js'
 import { Rng } from '../../src/core/rng.js'
 import { expectAllClose } from './allclose.js'
+import { type Blocking, blockings } from './blockings.js'
 
 /** A random set to run a kernel on: rows of each class, features, and how far the mean lies from 0. */
 export interface ParityShape {
@@ -33,19 +35,29 @@ export function randomInput({ rows, features, offset = 0 }: ParityShape, seed = 
   return { activations: { data, rows: labels.length, cols: features }, labels: shuffled.map(({ label }) => label) }
 }
 
-export const uploadRandom = (context: Context, shape: ParityShape, seed = 1) =>
-  ResidentSet.upload(context, toActivationSet(randomInput(shape, seed)))
+export const uploadRandom = (context: Context, shape: ParityShape, blocking: Blocking = blockings[0] as Blocking) => {
+  const rows = shape.rows.reduce((sum, count) => sum + count, 0)
+  return DeviceSet.upload(blocking.of(context, rows, Math.ceil(shape.features / 4) * 4), toActivationSet(randomInput(shape)))
+}
+
+/** Every shape in every blocking. */
+export const parityCases = blockings.flatMap((blocking) =>
+  parityShapes.map((shape) => ({ shape, blocking, name: `${shape.name}, ${blocking.name}` })),
+)
 
 /** Fails unless |a − b| ≤ atol · max|b| + rtol · |b| throughout: the kernel's own tolerance. */
-export function expectParity(kernel: { readonly tolerance: Tolerance }, actual: Float32Array, expected: ArrayLike<number>): void {
+export function expectParity(kernel: { readonly tolerance: Tolerance }, actual: ArrayLike<number>, expected: ArrayLike<number>): void {
   let scale = 0
   for (let i = 0; i < expected.length; i++) scale = Math.max(scale, Math.abs(expected[i] as number))
-  expectAllClose(actual, Float64Array.from(expected), { atol: kernel.tolerance.atol * scale, rtol: kernel.tolerance.rtol })
+  expectAllClose(Float64Array.from(actual), Float64Array.from(expected), {
+    atol: kernel.tolerance.atol * scale,
+    rtol: kernel.tolerance.rtol,
+  })
 }
 
 /** The set's rows of each class as float64, as they were given (not shifted). */
-export function rowsByClass({ set }: ResidentSet): number[][][] {
-  const { data, cols } = set.activations
+export function rowsByClass({ set }: DeviceSet): number[][][] {
+  const { data, cols } = set.activations.inMemory as Matrix
   return set.classes.map((_, c) =>
     Array.from(set.order.subarray(set.starts[c], set.starts[c + 1]), (row) => Array.from(data.subarray(row * cols, (row + 1) * cols))),
   )

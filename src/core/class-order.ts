@@ -1,0 +1,89 @@
+import type { RowBlock } from './activation-rows.js'
+import type { ActivationSet } from './activation-set.js'
+
+/** Rows on the host, put in class order one by one; columns padded with zeros. */
+export interface SortedRows {
+  /** `[rows, paddedCols]` */
+  readonly data: Float32Array
+  /** classes + 1 row offsets. */
+  readonly starts: Uint32Array
+  /** Where in class order of the whole set the first row of each class stands. */
+  readonly positions: Uint32Array
+}
+
+interface BlockShape {
+  readonly rowsPerBlock: number
+  readonly paddedCols: number
+}
+
+/** The whole set in class order, cut into blocks wherever one is full. `add` takes the rows in the set's own order. */
+export function sortedSet(
+  set: ActivationSet,
+  { rowsPerBlock, paddedCols }: BlockShape,
+): { blocks: SortedRows[]; add(read: RowBlock): void } {
+  const { rows } = set.activations
+  const blocks: SortedRows[] = []
+  for (let start = 0; start < rows; start += rowsPerBlock) {
+    const end = Math.min(start + rowsPerBlock, rows)
+    blocks.push({
+      data: new Float32Array((end - start) * paddedCols),
+      starts: set.starts.map((at) => Math.min(Math.max(at, start), end) - start),
+      positions: set.starts.subarray(0, -1).map((at) => Math.max(at, start)),
+    })
+  }
+  const next = set.starts.slice(0, -1)
+  return {
+    blocks,
+    add(read) {
+      for (let i = 0; i < read.rows; i++) {
+        const c = set.classOf[read.start + i] as number
+        const position = next[c] as number
+        next[c] = position + 1
+        const block = Math.floor(position / rowsPerBlock)
+        copyRow(read, i, (blocks[block] as SortedRows).data, (position - block * rowsPerBlock) * paddedCols)
+      }
+    },
+  }
+}
+
+/**
+ * Rows `start` … `end − 1` of the set in class order. `positions: [classes]` is where the first of each class stands in class order of the
+ * set, and is moved on to those that come after `end`.
+ */
+export function sortedStretch(
+  set: ActivationSet,
+  { start, end, paddedCols }: { readonly start: number; readonly end: number; readonly paddedCols: number },
+  positions: Uint32Array,
+): SortedRows & { add(read: RowBlock): void } {
+  const starts = new Uint32Array(positions.length + 1)
+  for (let row = start; row < end; row++) {
+    const c = set.classOf[row] as number
+    starts[c + 1] = (starts[c + 1] as number) + 1
+  }
+  const own = positions.slice()
+  for (let c = 0; c < positions.length; c++) {
+    positions[c] = (positions[c] as number) + (starts[c + 1] as number)
+    starts[c + 1] = (starts[c + 1] as number) + (starts[c] as number)
+  }
+  const next = starts.slice(0, -1)
+  const data = new Float32Array((end - start) * paddedCols)
+  return {
+    data,
+    starts,
+    positions: own,
+    add(read) {
+      for (let i = 0; i < read.rows; i++) {
+        const c = set.classOf[read.start + i] as number
+        const to = next[c] as number
+        next[c] = to + 1
+        copyRow(read, i, data, to * paddedCols)
+      }
+    },
+  }
+}
+
+function copyRow({ data, rows }: RowBlock, row: number, to: Float32Array, at: number): void {
+  const cols = data.length / rows
+  const from = row * cols
+  for (let j = 0; j < cols; j++) to[at + j] = data[from + j] as number
+}

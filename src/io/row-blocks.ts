@@ -1,0 +1,71 @@
+import type { RowBlocksInput } from '../core/activation-rows.js'
+import type { NumberArray } from '../core/matrix.js'
+import { type ByteSource, readBytes } from './byte-source.js'
+import { type ArrayData, type Dtype, decodeArray } from './file-array.js'
+import { readOnce } from './read-once.js'
+
+/** Rows of a file. Each pass reads them again; one that is broken off leaves nothing open. */
+export interface RowBlocks extends RowBlocksInput {
+  blocks(rowsPerBlock: number): AsyncGenerator<NumberArray, void, undefined>
+}
+
+/** A matrix `[rows, cols]` of numbers that lies row by row in the bytes from `dataStart` on. */
+export interface RowLayout {
+  readonly dtype: Dtype
+  readonly littleEndian: boolean
+  readonly dataStart: number
+  readonly rows: number
+  readonly cols: number
+}
+
+/**
+ * Rows that are read from `source` by byte ranges, `rowsPerBlock` of them in memory at a time. The caller has checked that the source
+ * has them all. A pass throws what the source throws, and `InputError` `too-large` where a block does not fit into memory.
+ */
+export function rowsInBytes(source: ByteSource, layout: RowLayout, where: string): RowBlocks {
+  const { dtype, littleEndian, dataStart, rows, cols } = layout
+  const rowBytes = cols * dtype.itemBytes
+  return {
+    rows,
+    cols,
+    async *blocks(rowsPerBlock) {
+      checkRowsPerBlock(rowsPerBlock)
+      for (let row = 0; row < rows; row += rowsPerBlock) {
+        const end = Math.min(row + rowsPerBlock, rows)
+        const bytes = await readBytes(source, dataStart + row * rowBytes, dataStart + end * rowBytes, where)
+        yield toNumbers(decodeArray(bytes, { dtype, littleEndian, count: (end - row) * cols }, where))
+      }
+    },
+  }
+}
+
+/** Rows that can only be read all together: that happens at the first pass, and they stay in memory from then on. */
+export function rowsReadWhole({ rows, cols }: { rows: number; cols: number }, read: () => Promise<ArrayData>): RowBlocks {
+  const whole = readOnce(async () => toNumbers(await read()))
+  return {
+    rows,
+    cols,
+    async *blocks(rowsPerBlock) {
+      checkRowsPerBlock(rowsPerBlock)
+      yield* cutRows(await whole(), cols, rowsPerBlock)
+    },
+  }
+}
+
+/** Whole rows, row-major, in pieces of `rowsPerBlock` rows: views, not copies. */
+export function* cutRows(data: NumberArray, cols: number, rowsPerBlock: number): Generator<NumberArray, void, undefined> {
+  const step = rowsPerBlock * cols
+  for (let start = 0; start < data.length; start += step) yield (data as Float32Array).subarray(start, start + step)
+}
+
+/** 64-bit integers become float64, which is how `toMatrix` takes them. */
+export function toNumbers(data: ArrayData): NumberArray {
+  if (data instanceof BigInt64Array || data instanceof BigUint64Array) return Float64Array.from(data as ArrayLike<bigint>, Number)
+  if (Array.isArray(data)) throw new Error('unreachable: strings were refused')
+  return data
+}
+
+/** Throws `RangeError` where a caller asks for blocks that cannot be: a mistake in the reader, not in the data. */
+export function checkRowsPerBlock(rowsPerBlock: number): void {
+  if (!Number.isSafeInteger(rowsPerBlock) || rowsPerBlock < 1) throw new RangeError(`blocks of ${rowsPerBlock} rows`)
+}

@@ -1,0 +1,123 @@
+import { describe, expect, it } from 'vitest'
+import { auditWith, type ScoredAudit } from '../../src/audit.js'
+import type { AuditOptions } from '../../src/audit-options.js'
+import { openNodeGpu } from '../../src/backends/node-webgpu.js'
+import { WebGpuBackend } from '../../src/backends/webgpu.js'
+import type { ContextFactory } from '../../src/context.js'
+import { dispose } from '../../src/core/dispose.js'
+import { createContext } from '../../src/node.js'
+import { blockings } from '../support/blockings.js'
+import { backends, noWebGpu } from '../support/each-backend.js'
+import { type Planted, planted } from '../support/planted.js'
+
+/** Contexts that hold sets as `of` says. */
+const holding =
+  (of: (typeof blockings)[number]['of'], { activations }: Planted): ContextFactory =>
+  async (...args) => {
+    const context = await createContext(...args)
+    return { ...of(context, activations.rows, Math.ceil(activations.cols / 4) * 4), [dispose]: () => context[dispose]() }
+  }
+
+/** Scores to 1e-3 of their range, and the same verdicts and flagged rows: what two backends owe each other, and two ways of holding a set too. */
+function expectAlike(actual: ScoredAudit, expected: ScoredAudit): void {
+  expect(actual.report.verdict).toBe(expected.report.verdict)
+  expect(actual.report.classes.map(({ verdict }) => verdict)).toEqual(expected.report.classes.map(({ verdict }) => verdict))
+  expect([...actual.report.rows.flagged].sort()).toEqual([...expected.report.rows.flagged].sort())
+  expect(actual.report.input).toEqual(expected.report.input)
+  expect([...actual.detectorScores.keys()]).toEqual([...expected.detectorScores.keys()])
+  for (const [id, scores] of expected.detectorScores) {
+    const own = actual.detectorScores.get(id) as Float32Array
+    let [low, high, worst] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0]
+    scores.forEach((score, i) => {
+      low = Math.min(low, score)
+      high = Math.max(high, score)
+      worst = Math.max(worst, Math.abs(score - (own[i] as number)))
+    })
+    expect(high).toBeGreaterThan(low)
+    expect(worst / (high - low), id).toBeLessThanOrEqual(1e-3)
+  }
+}
+
+/** 1,000 classes of 6 to 15 rows but for one of 1,200; poison in that one. Rows of all classes come mixed, so every class straddles blocks. */
+const manyClasses = planted({
+  seed: 8,
+  rows: Array.from({ length: 1000 }, (_, c) => (c === 137 ? 1200 : 6 + ((c * 7) % 10))),
+  features: 18,
+  poison: { target: 137, rate: 0.15, shift: 14 },
+})
+
+describe.each(backends)('on $name', ({ name: backend }) => {
+  it('1,000 classes, one 200 times as large as another: blocks give what one block gives', async () => {
+    const options: AuditOptions = {
+      backend,
+      detectorOptions: { 'spectral-signatures': { minRows: 5 }, 'activation-clustering': { minRows: 5, restarts: 2, components: 6 } },
+    }
+    const results: ScoredAudit[] = []
+    for (const { of } of blockings) results.push(await auditWith(holding(of, manyClasses)).auditWithScores(manyClasses, options))
+    const [expected, ...others] = results as [ScoredAudit, ...ScoredAudit[]]
+    expect(expected.report.classes[137]?.verdict).toBe('suspicious')
+    expect(expected.report.detectors.map(({ status }) => status)).toEqual(['ran', 'ran'])
+    for (const other of others) expectAlike(other, expected)
+  }, 240_000)
+
+  it('a class whose rows lie together and one whose rows lie apart, every analysis and projection', async () => {
+    const set = planted({ seed: 9, rows: [300, 40, 260], features: 22, poison: { target: 0, source: 2, rate: 0.2, shift: 12 } })
+    const byClass = [...set.labels.keys()].sort((a, b) => (set.labels[a] as number) - (set.labels[b] as number) || a - b)
+    const { cols, rows } = set.activations
+    const data = Float32Array.from(byClass.flatMap((row) => [...set.activations.data.subarray(row * cols, (row + 1) * cols)]))
+    const sorted = {
+      activations: { data, rows, cols },
+      labels: Int32Array.from(byClass, (row) => set.labels[row] as number),
+      poison: set.poison,
+    }
+    for (const input of [set, sorted]) {
+      for (const clustering of [{ analysis: 'distance' }, { projection: 'ica', components: 5 }]) {
+        const options: AuditOptions = { backend, detectorOptions: { 'activation-clustering': { restarts: 3, ...clustering } } }
+        const results: ScoredAudit[] = []
+        for (const { of } of blockings) results.push(await auditWith(holding(of, input)).auditWithScores(input, options))
+        const [expected, ...others] = results as [ScoredAudit, ...ScoredAudit[]]
+        for (const other of others) expectAlike(other, expected)
+      }
+    }
+  }, 120_000)
+})
+
+/** A device that binds no more than WebGPU promises everywhere (128 MiB), or as much as the adapter can. */
+function openGpu(limits: 'promised' | 'all'): ContextFactory {
+  return async (options, onShare = () => undefined) => {
+    const context = await createContext({ ...options, backend: 'cpu' })
+    context[dispose]()
+    const adapter = await (await openNodeGpu()).gpu?.requestAdapter()
+    if (!adapter) throw new Error('there is an adapter, or this suite would have been skipped')
+    const { maxStorageBufferBindingSize, maxBufferSize } = adapter.limits
+    const device = await adapter.requestDevice(limits === 'all' ? { requiredLimits: { maxStorageBufferBindingSize, maxBufferSize } } : {})
+    const backend = new WebGpuBackend(device, limits)
+    const choice = { name: 'webgpu', adapter: limits, reason: 'a test' } as const
+    return { ...context, backend, choice, memory: 2 ** 32, progress: onShare, [dispose]: () => backend[dispose]() }
+  }
+}
+
+describe.skipIf(noWebGpu !== null && process.env.REQUIRE_GPU !== '1')('beyond 128 MiB, which is what a buffer holds on any device', () => {
+  it.each([
+    {
+      name: '1,000 classes, one 200 times as large as another',
+      make: () =>
+        planted({ seed: 10, rows: Array.from({ length: 1000 }, (_, c) => (c === 500 ? 20_000 : 100 + ((c * 7) % 900))), features: 64 }),
+      options: { detectors: ['spectral-signatures'] },
+    },
+    {
+      name: 'wide rows',
+      make: () => planted({ seed: 11, rows: [3000, 5200, 26, 840], features: 4096, poison: { target: 1, rate: 0.1, shift: 30 } }),
+      options: { detectorOptions: { 'activation-clustering': { restarts: 2, components: 2 } } },
+    },
+  ])(
+    '$name: as on a device that binds it whole',
+    async ({ make, options }) => {
+      const set = make()
+      expect(set.activations.data.byteLength).toBeGreaterThan(128 * 2 ** 20)
+      const expected = await auditWith(openGpu('all')).auditWithScores(set, options)
+      expectAlike(await auditWith(openGpu('promised')).auditWithScores(set, options), expected)
+    },
+    300_000,
+  )
+})

@@ -1,0 +1,128 @@
+import { expect, it } from 'vitest'
+import { toActivationSet } from '../../src/core/activation-set.js'
+import { DeviceSet } from '../../src/core/device-set.js'
+import { dispose } from '../../src/core/dispose.js'
+import { blockings } from '../support/blockings.js'
+import { describeEachBackend } from '../support/each-backend.js'
+
+const labels = [2, 0, 2, 1, 0, 2, 2]
+const cols = 5
+const data = Float32Array.from({ length: labels.length * cols }, (_, i) => 1000 + ((i * 37) % 11) - 5 * (i % 3))
+const input = () => toActivationSet({ activations: { data, rows: labels.length, cols }, labels })
+const means = Array.from({ length: cols }, (_, j) => labels.reduce((sum, _label, row) => sum + (data[row * cols + j] as number), 0) / 7)
+
+/** Every block's rows by the set's row numbers, found by where the block says that its classes stand. */
+async function readBlocks(set: DeviceSet) {
+  const found: { row: number; values: number[] }[][] = []
+  for await (const { rows, positions } of set.blocks()) {
+    const x = await rows.backend.read(rows.x)
+    const block = []
+    for (let c = 0; c < positions.length; c++) {
+      for (let i = rows.starts[c] as number; i < (rows.starts[c + 1] as number); i++) {
+        const row = set.set.order[(positions[c] as number) + i - (rows.starts[c] as number)] as number
+        expect(set.set.classOf[row]).toBe(c)
+        block.push({ row, values: [...x.subarray(i * 8, i * 8 + 8)] })
+      }
+    }
+    expect(block.length).toBe(rows.x.rows)
+    found.push(block)
+  }
+  return found
+}
+
+describeEachBackend('device set', (backend) => {
+  for (const { name, of } of blockings) {
+    it(`holds every row once, by class, minus the column means, padded with zeros: ${name}`, async () => {
+      using context = await backend.open()
+      using set = await DeviceSet.upload(of(context, 7, 8), input())
+      expect([set.rows, set.paddedCols, set.isReadAgain]).toEqual([7, 8, name.startsWith('read again')])
+      expect([...set.shift]).toEqual([...means.map(Math.fround), 0, 0, 0])
+      for (let pass = 0; pass < 2; pass++) {
+        const blocks = await readBlocks(set)
+        expect(blocks.map((block) => block.length)).toEqual(name === 'in one block' ? [7] : [3, 3, 1])
+        const byRow = blocks.flat().sort((a, b) => a.row - b.row)
+        expect(byRow.map(({ row }) => row)).toEqual([0, 1, 2, 3, 4, 5, 6])
+        for (const { row, values } of byRow) {
+          const expected = means.map((mean, j) => Math.fround((data[row * cols + j] as number) - Math.fround(mean)))
+          expect(values).toEqual([...expected, 0, 0, 0])
+        }
+      }
+    })
+
+    it(`batches the classes that a block has, all rows of a range once: ${name}`, async () => {
+      using context = await backend.open()
+      using set = await DeviceSet.upload(of(context, 7, 8), input())
+      for (const range of [set.allClasses, { first: 1, end: 3 }, { first: 2, end: 3 }]) {
+        for (const bytesPerClass of [() => 1, () => 40 * 2 ** 20]) {
+          const rowsOf = [0, 0, 0]
+          for await (const { rows, batch } of set.batches(bytesPerClass, range)) {
+            expect(batch.end - batch.first).toBeLessThanOrEqual(bytesPerClass() === 1 ? 3 : 1)
+            for (let c = batch.first; c < batch.end; c++) {
+              rowsOf[c] = (rowsOf[c] as number) + (rows.starts[c + 1] as number) - (rows.starts[c] as number)
+            }
+          }
+          expect(rowsOf).toEqual([2, 1, 4].map((count, c) => (c >= range.first && c < range.end ? count : 0)))
+        }
+      }
+    })
+
+    it(`frees everything, also where a pass ends early, and is of no use afterwards: ${name}`, async () => {
+      using context = await backend.open()
+      const set = await DeviceSet.upload(of(context, 7, 8), input())
+      for await (const { rows } of set.blocks()) {
+        rows.rowTiles(64)
+        break
+      }
+      expect(context.backend.liveBytes > 0).toBe(!set.isReadAgain)
+      set.keep('own', () => context.backend.upload({ data: new Float32Array(4), rows: 2, cols: 2, type: 'f32' }))
+      expect(set.keep('own', () => expect.fail('it was made already'))).toMatchObject({ rows: 2 })
+      set[dispose]()
+      set[dispose]()
+      expect(context.backend.liveBytes).toBe(0)
+      expect(() => set.keep('x', () => 1)).toThrow(/disposed/)
+      await expect(set.blocks().next()).rejects.toMatchObject({ code: 'disposed' })
+    })
+
+    it(`rejects with the signal’s reason and leaves nothing behind: ${name}`, async () => {
+      const aborter = new AbortController()
+      using context = await backend.open({ signal: aborter.signal })
+      const reason = new Error('enough')
+      const upload = DeviceSet.upload(of(context, 7, 8), input())
+      aborter.abort(reason)
+      await expect(upload).rejects.toBe(reason)
+      expect(context.backend.liveBytes).toBe(0)
+    })
+  }
+
+  it('reads a block in several goes where it is more than a few milliseconds of work', async () => {
+    using context = await backend.open()
+    const wide = 2 ** 17 // four rows at a time
+    const values = Float32Array.from({ length: 23 * wide }, (_, i) => (i % wide === 0 ? Math.floor(i / wide) : 1))
+    const ofRows = Array.from({ length: 23 }, (_, row) => row % 2)
+    const wideSet = toActivationSet({ activations: { data: values, rows: 23, cols: wide }, labels: ofRows })
+    using set = await DeviceSet.upload({ ...context, memory: 4 * 9 * wide * 4 }, wideSet)
+    const sizes: number[] = []
+    const firsts: number[] = []
+    for await (const { rows } of set.blocks()) {
+      const x = await rows.backend.read(rows.x)
+      sizes.push(rows.x.rows)
+      for (let i = 0; i < rows.x.rows; i++) firsts.push((x[i * wide] as number) + (set.shift[0] as number))
+    }
+    expect(sizes).toEqual([8, 8, 7])
+    expect(firsts).toEqual([0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11, 13, 15, 16, 18, 20, 22, 17, 19, 21])
+  })
+
+  it('tells which classes have rows that differ', async () => {
+    using context = await backend.open()
+    const activations = { data: Float32Array.of(1, 1, 5, 5, 1, 1, 5, 6, 9, 9), rows: 5, cols: 2 }
+    using set = await DeviceSet.upload(context, toActivationSet({ activations, labels: [0, 1, 0, 1, 2] }))
+    expect([...set.varies]).toEqual([0, 1, 0])
+  })
+
+  it('puts values of class order back into the order of the rows', async () => {
+    using context = await backend.open()
+    const set = input()
+    using held = await DeviceSet.upload(context, set)
+    expect([...held.toRowOrder(set.order)]).toEqual([0, 1, 2, 3, 4, 5, 6])
+  })
+})
