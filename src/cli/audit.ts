@@ -133,7 +133,9 @@ async function runAudit(path: string, flags: Flags, io: Io): Promise<ExitCode> {
 
     if (flags.json === '-' && json !== null) await io.stdout.write(json)
     else if (!flags.quiet) {
-      await io.stdout.write(renderTerminal(report, { color: wantsColor(io.stdout, io.env), width: io.stdout.columns ?? 80 }))
+      await io.stdout.write(
+        renderTerminal(report, { color: wantsColor(io.stdout, io.env), width: io.stdout.columns ?? 80, texts: set.texts }),
+      )
     }
     return verdictExitCode(report.verdict, flags.failOn)
   } finally {

@@ -6,11 +6,14 @@ export interface TerminalOptions {
   readonly color: boolean
   /** Columns of the terminal. */
   readonly width: number
+  /** A text a row, where the set has them: those of the first flagged rows are shown. */
+  readonly texts?: ArrayLike<string> | undefined
 }
 
 const LISTED_CLASSES = 8
 const LISTED_NAMES = 12
 const LISTED_ROWS = 10
+const SHOWN_TEXTS = 5
 
 type Ink = 'bold' | 'red' | 'yellow' | 'green'
 const codes: Record<Ink, number> = { bold: 1, red: 31, yellow: 33, green: 32 }
@@ -48,7 +51,9 @@ export function renderTerminal(report: Report, options: TerminalOptions): string
   if (accused.length > 0) {
     lines.push('', paint('bold', accused.length === 1 ? 'Accused class' : `Accused classes (${accused.length})`))
     lines.push(...accusedClasses(report, { accused, width, paint }))
-    if (report.rows.flagged.length > 0) lines.push('', ...flaggedRows(report, accused.length, width))
+    if (report.rows.flagged.length > 0) {
+      lines.push('', ...flaggedRows(report, accused.length, width), ...flaggedTexts(report, options.texts, width))
+    }
   }
   const undecided = of('inconclusive')
   const groups: { title: string; says?: string; group: readonly ClassReport[] }[] = [
@@ -130,6 +135,13 @@ function flaggedRows({ rows }: Report, accused: number, width: number): string[]
   const where = accused === 1 ? '' : ` in ${number(accused)} classes`
   const text = `Flagged rows: ${number(rows.flagged.length)}${where}, most suspicious first: ${first}${more} (--json FILE gives all of them, with reasons)`
   return wrapText(text, width)
+}
+
+function flaggedTexts({ rows }: Report, texts: ArrayLike<string> | undefined, width: number): string[] {
+  if (!texts) return []
+  const shown = rows.flagged.slice(0, SHOWN_TEXTS)
+  const indent = 2 + Math.max(...shown.map((row) => `  ${row}:`.length))
+  return shown.flatMap((row) => field(`  ${row}:`, showText(texts[row] ?? '', 200), indent, width))
 }
 
 function nameList(group: readonly ClassReport[], width: number): string[] {

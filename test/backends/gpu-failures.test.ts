@@ -1,10 +1,11 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { auditWith } from '../../src/audit.js'
+import { openNodeGpu } from '../../src/backends/node-webgpu.js'
 import { contextFactory } from '../../src/context.js'
 import { BackendError } from '../../src/core/errors.js'
 import { showText } from '../../src/core/untrusted-text.js'
 import { auditDisturbed, auto, byName, type DisturbedRun, essence, smallSet } from '../support/disturbed-audit.js'
-import { type Disturbance, disturbedGpu, openQuickGpu } from '../support/disturbed-gpu.js'
+import { type Disturbance, disturbedGpu } from '../support/disturbed-gpu.js'
 import { noWebGpu } from '../support/each-backend.js'
 import { type Planted, planted } from '../support/planted.js'
 
@@ -204,7 +205,7 @@ function falsified(code: string, write: number): string {
 
 /** Whether asking for the largest buffer that the limits allow is answered by a lack of memory, as it is on SwiftShader. */
 async function refusesItsLargestBuffer(): Promise<boolean> {
-  const { gpu } = await openQuickGpu()
+  const { gpu } = await openNodeGpu()
   const adapter = await gpu?.requestAdapter()
   if (!adapter) return false
   const { maxBufferSize } = adapter.limits

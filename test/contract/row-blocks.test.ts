@@ -106,9 +106,15 @@ describe.skipIf(noWebGpu !== null && process.env.REQUIRE_GPU !== '1')('beyond 12
       options: { detectors: ['spectral-signatures'] },
     },
     {
-      name: 'wide rows',
-      make: () => planted({ seed: 11, rows: [3000, 5200, 26, 840], features: 4096, poison: { target: 1, rate: 0.1, shift: 30 } }),
-      options: { detectorOptions: { 'activation-clustering': { restarts: 2, components: 2 } } },
+      name: 'both detectors',
+      make: () =>
+        planted({
+          seed: 11,
+          rows: Array.from({ length: 260 }, (_, c) => (c === 9 ? 5200 : 26 + (c % 4) * 333)),
+          features: 260,
+          poison: { target: 9, rate: 0.1, shift: 20 },
+        }),
+      options: { detectorOptions: { 'activation-clustering': { restarts: 1, components: 2 } } },
     },
   ])(
     '$name: as on a device that binds it whole',

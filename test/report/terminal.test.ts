@@ -30,6 +30,20 @@ describe('renderTerminal', () => {
     expect(text).toContain('Not examined (1 class, 3 rows)')
   })
 
+  it('shows the texts of the first flagged rows, escaped and cut', () => {
+    const report = trafficSignReport()
+    const texts: string[] = []
+    texts[1136] = 'buy now\u001b[2J \u202e'
+    texts[1124] = 'x'.repeat(500)
+    const text = renderTerminal(report, { color: false, width: 80, texts })
+    expect(text).toContain('  1136:  buy now\\u{1b}[2J \\u{202e}\n')
+    expect(text).toContain(`  1124:  ${'x'.repeat(60)}`)
+    expect(text).not.toContain('x'.repeat(201))
+    expect(text.match(/^ {2}\d+: {2}/gm)?.length).toBeLessThanOrEqual(5)
+    for (const line of text.split('\n')) expect(displayWidth(line), line).toBeLessThanOrEqual(80)
+    expect(plain(report)).not.toMatch(/^ {2}\d+: /m)
+  })
+
   it('shows what the accusing detectors say of an accused class, and not what the others do', () => {
     const text = plain(trafficSignReport())
     expect(text).toContain('- activation-clustering: two clusters lie well apart')

@@ -7,7 +7,7 @@ export interface Blocking {
   readonly of: (context: Context, rows: number, paddedCols: number) => Context
 }
 
-const blockBytes = (rows: number, paddedCols: number) => Math.max(1, Math.ceil(rows / 3)) * paddedCols * 4
+const blockBytes = (rows: number, paddedCols: number) => Math.max(1, Math.ceil(rows / 5)) * paddedCols * 4
 
 export const blockings: readonly Blocking[] = [
   { name: 'in one block', of: (context) => context },

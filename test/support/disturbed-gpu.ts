@@ -38,20 +38,6 @@ export interface Seen {
   readonly live: Set<GPUBuffer>
 }
 
-/**
- * Without Dawn's zeroing of workgroup memory SwiftShader compiles all kernels of an audit in 0.15 s, with it in 2.5 s: what makes a run
- * for every submit affordable. (Kernels write that memory before they read it.) Held for the life of the process, as any GPU object.
- */
-const quickKey = Symbol.for('assay.test.quick-webgpu')
-
-export async function openQuickGpu(): Promise<GpuAccess> {
-  const access = await openNodeGpu()
-  if (!access.gpu) return access
-  const holder = globalThis as { [quickKey]?: GPU }
-  holder[quickKey] ??= (await import('webgpu')).create(['enable-dawn-features=disable_workgroup_init'])
-  return { gpu: holder[quickKey] }
-}
-
 export function disturbedGpu(disturb: Disturbance = {}): { open: OpenGpu; seen: Seen } {
   const seen: Seen = {
     submits: 0,
@@ -66,7 +52,7 @@ export function disturbedGpu(disturb: Disturbance = {}): { open: OpenGpu; seen: 
     live: new Set(),
   }
   const open = async (): Promise<GpuAccess> => {
-    const access = await openQuickGpu()
+    const access = await openNodeGpu()
     if (!access.gpu) return access
     const { gpu } = access
     const requestAdapter = async (options?: GPURequestAdapterOptions) => {
