@@ -185,6 +185,60 @@ describe('abort', () => {
     }
   })
 
+  test('of a large audit, wherever it is: within 200 ms', async () => {
+    const cases = [
+      { set: planted({ seed: 6, rows: [20_000], features: 12 }), options: { projection: 'ica' } },
+      { set: planted({ seed: 6, rows: [200, 200], features: 1500 }), options: {} },
+    ]
+    for (const { set, options } of cases) {
+      for (const after of [100, 500, 1000, 1500]) {
+        const aborter = new AbortController()
+        let abortedAt = 0
+        setTimeout(() => {
+          abortedAt = performance.now()
+          aborter.abort('enough')
+        }, after)
+        const how = { signal: aborter.signal, detectorOptions: { 'activation-clustering': options } }
+        const ended = await auditWith(noGpu)
+          .audit(set, how)
+          .then(
+            () => 'done',
+            (error: unknown) => error,
+          )
+        if (ended === 'done') continue
+        expect(ended).toBe('enough')
+        expect(performance.now() - abortedAt).toBeLessThan(200)
+      }
+    }
+  })
+
+  test('while rows are waited for that do not come: at once, and the source is told when it gives them', async () => {
+    const aborter = new AbortController()
+    let give: (() => void) | undefined
+    let told = false
+    const stalled = {
+      rows: 3,
+      cols: 1,
+      async *blocks() {
+        try {
+          yield [1]
+          await new Promise<void>((resolve) => {
+            give = resolve
+            setTimeout(() => aborter.abort('enough'), 20)
+          })
+          yield [2, 3]
+        } finally {
+          told = true
+        }
+      },
+    }
+    expect(await refusal(audit({ activations: stalled, labels: [0, 0, 0] }, { signal: aborter.signal }))).toBe('enough')
+    expect(told).toBe(false)
+    give?.()
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    expect(told).toBe(true)
+  })
+
   test('the signal’s own reason is thrown, also where it is an Error', async () => {
     const aborter = new AbortController()
     const reason = new TypeError('mine')

@@ -6,6 +6,7 @@ import { ClassedRows, type ClassRange } from './classed-rows.js'
 import { dispose } from './dispose.js'
 import { BackendError } from './errors.js'
 import { pause } from './pause.js'
+import { readRows, rowsPerRead } from './read-rows.js'
 
 /** Some rows of a set on the backend, class by class. */
 export interface DeviceBlock {
@@ -18,9 +19,6 @@ export interface DeviceBlock {
 export interface ClassBatch extends DeviceBlock {
   readonly batch: ClassRange
 }
-
-/** Values read from the caller's activations at a time: some milliseconds of work, after which other work gets a turn. */
-const valuesPerRead = 2 ** 19
 
 /** A block that is read again is held on the host and on the backend, and the one before it may not have been collected yet. */
 const bytesHeldPerByte = 4
@@ -77,7 +75,10 @@ export class DeviceSet implements Disposable {
     const rowsPerBlock = Math.min(rows, wholeReads(Math.max(1, Math.floor(blockBytes / (paddedCols * 4))), cols))
     const sorted = fits ? sortedSet(set, { rowsPerBlock, paddedCols }) : null
     const survey = surveyor(set)
-    for await (const read of reads(context, set, rowsPerBlock)) {
+    for await (const read of readRows(set.activations, {
+      rowsPerBlock: Math.min(rowsPerBlock, rowsPerRead(cols)),
+      signal: context.signal,
+    })) {
       survey.add(read)
       sorted?.add(read)
       context.progress((read.start + read.rows) / rows)
@@ -174,7 +175,11 @@ export class DeviceSet implements Disposable {
     const next = set.starts.slice(0, -1)
     let filling: ReturnType<typeof sortedStretch> | null = null
     let end = 0
-    for await (const read of reads(context, set, rowsPerBlock)) {
+    const { cols } = set.activations
+    for await (const read of readRows(set.activations, {
+      rowsPerBlock: Math.min(rowsPerBlock, rowsPerRead(cols)),
+      signal: context.signal,
+    })) {
       if (!filling) {
         end = Math.min(read.start + rowsPerBlock, this.rows)
         filling = sortedStretch(set, { start: read.start, end, paddedCols }, next)
@@ -189,25 +194,10 @@ export class DeviceSet implements Disposable {
   }
 }
 
-const rowsPerRead = (cols: number) => Math.max(1, Math.floor(valuesPerRead / cols))
-
 /** At most `rows`, and a multiple of what is read at a time where it is more than that. */
 function wholeReads(rows: number, cols: number): number {
   const perRead = rowsPerRead(cols)
   return rows < perRead ? rows : rows - (rows % perRead)
-}
-
-/** The rows as they come, a little at a time; after each of these other work gets a turn and an abort is seen. */
-async function* reads(
-  { signal }: Context,
-  { activations }: ActivationSet,
-  rowsPerBlock: number,
-): AsyncGenerator<RowBlock, void, undefined> {
-  for await (const read of activations.blocks(Math.min(rowsPerBlock, rowsPerRead(activations.cols)))) {
-    yield read
-    await pause()
-    signal?.throwIfAborted()
-  }
 }
 
 /** Column means, and which classes have rows that differ, from one look at every row. */

@@ -2,6 +2,7 @@ import { sha256 as incrementalSha256 } from '@noble/hashes/sha2.js'
 import type { ActivationRows } from './activation-rows.js'
 import type { ActivationSet } from './activation-set.js'
 import { pause } from './pause.js'
+import { readRows, rowsPerRead } from './read-rows.js'
 
 /**
  * SHA-256 (hex) of a set that came as arrays: over the checked activations, then the labels, each as a line `name dtype shape` followed by
@@ -31,7 +32,7 @@ export function hashedSet(set: ActivationSet): { readonly set: ActivationSet; di
   return {
     set: { ...set, activations: hashed },
     async digest() {
-      if (!whole) for await (const _ of hashed.blocks(Math.max(1, Math.floor(2 ** 20 / cols)))) await pause()
+      if (!whole) for await (const _ of readRows(hashed, { rowsPerBlock: rowsPerRead(cols) }));
       const hash = (whole as NonNullable<typeof whole>).clone()
       for (const part of labelBytes(set)) hash.update(part)
       return hex(hash.digest())

@@ -1,5 +1,6 @@
 import type { ActivationRows } from '../core/activation-rows.js'
 import { pause } from '../core/pause.js'
+import { readRows, rowsPerRead } from '../core/read-rows.js'
 import { medianInPlace } from './median.js'
 
 export interface GroupMediansOptions {
@@ -29,19 +30,16 @@ export async function groupMedians(
   const medians = Array.from({ length: groups }, () => new Float64Array(cols))
   const colsPerPass = Math.min(cols, Math.max(1, Math.floor(memory / (rows.rows * 8))))
   const columns = new Float64Array(colsPerPass * rows.rows)
-  const rowsPerRead = Math.max(1, Math.floor(2 ** 19 / cols))
   for (let first = 0; first < cols; first += colsPerPass) {
     const width = Math.min(colsPerPass, cols - first)
     const next = starts.slice(0, -1)
-    for await (const { start, rows: count, data } of rows.blocks(rowsPerRead)) {
+    for await (const { start, rows: count, data } of readRows(rows, { rowsPerBlock: rowsPerRead(cols), signal })) {
       for (let i = 0; i < count; i++) {
         const group = groupOf[start + i] as number
         const at = next[group] as number
         next[group] = at + 1
         for (let j = 0; j < width; j++) columns[j * rows.rows + at] = data[i * cols + first + j] as number
       }
-      await pause()
-      signal?.throwIfAborted()
     }
     for (let j = 0; j < width; j++) {
       const column = columns.subarray(j * rows.rows, (j + 1) * rows.rows)
