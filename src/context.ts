@@ -7,19 +7,13 @@ import { Rng } from './core/rng.js'
 /** Makes a context: a backend, chosen as the options say, and the seed's stream. Dispose it (`using`) when the last read is done. */
 export type ContextFactory = (options?: ContextOptions, onShare?: (share: number) => void) => Promise<Context>
 
-/** Unless more is allowed by name. */
-const maxDefaultMemory = 4 * 2 ** 30
+/** Bytes that activations may take where the caller does not say, of the bytes that there are. */
+export const defaultMemory = (machineMemory: number) => Math.min(Math.floor(machineMemory / 4), 4 * 2 ** 30)
 
 /** Binds `createContext` to a way of opening WebGPU, and to the bytes of memory that there are. Throws `OptionError` on bad options, `BackendError` where a named backend is not to be had. */
 export function contextFactory(openGpu: OpenGpu, machineMemory: () => number = () => Number.POSITIVE_INFINITY): ContextFactory {
   return async (options = {}, onShare = () => undefined) => {
-    const {
-      backend: wanted,
-      softwareAdapters,
-      seed,
-      signal,
-      memory = Math.min(machineMemory() / 4, maxDefaultMemory),
-    } = parseContextOptions(options)
+    const { backend: wanted, softwareAdapters, seed, signal, memory = defaultMemory(machineMemory()) } = parseContextOptions(options)
     const { backend, choice } = await createBackend({ backend: wanted, softwareAdapters, signal }, openGpu)
     return { backend, choice, seed, rng: new Rng(seed), signal, memory, progress: onShare, [dispose]: () => backend[dispose]() }
   }

@@ -1,6 +1,8 @@
 import { availableParallelism, cpus } from 'node:os'
 import type { Command } from 'commander'
 import type { BackendDescription } from '../backends/describe.js'
+import { nodeMemory } from '../backends/node-memory.js'
+import { defaultMemory } from '../context.js'
 import { showText } from '../core/untrusted-text.js'
 import { toJsonText } from '../report/json.js'
 import { wrapText } from '../report/text-layout.js'
@@ -15,6 +17,8 @@ export interface MachineDescription extends BackendDescription {
   readonly schemaVersion: 1
   readonly node: { readonly version: string; readonly platform: string; readonly arch: string }
   readonly cpu: { readonly model: string; readonly threads: number }
+  /** Bytes that this process may use, and that the activations of an audit may take unless --memory says otherwise. */
+  readonly memory: { readonly bytes: number; readonly forActivations: number }
   readonly wasm: { readonly simd: boolean; readonly relaxedSimd: boolean }
 }
 
@@ -28,7 +32,7 @@ export function addDoctorCommand(program: Command, io: Io, finish: (code: ExitCo
   program
     .command('doctor')
     .summary('tell what this machine offers for computing')
-    .description('Tells what this machine offers: adapters, limits, threads, SIMD, and what --backend auto would take, and why.')
+    .description('Tells what this machine offers: adapters, limits, threads, memory, SIMD, and what --backend auto would take, and why.')
     .option('--json <FILE>', 'write it as JSON; - writes it to stdout, and nothing else there', text)
     .option('--quiet', 'print nothing but errors, and what --json - asks for')
     .addHelpText('after', '\nExample:\n  $ assay doctor --json machine.json')
@@ -52,6 +56,7 @@ function describeMachine({ webgpu, auto }: BackendDescription): MachineDescripti
     schemaVersion: 1,
     node: { version: process.version, platform: process.platform, arch: process.arch },
     cpu: { model: cpus()[0]?.model.trim() ?? 'unknown', threads: availableParallelism() },
+    memory: { bytes: nodeMemory(), forActivations: defaultMemory(nodeMemory()) },
     wasm: { simd: hasSimd(), relaxedSimd: hasRelaxedSimd() },
     webgpu,
     auto,
@@ -60,13 +65,14 @@ function describeMachine({ webgpu, auto }: BackendDescription): MachineDescripti
 
 const shownLimits = ['maxBufferSize', 'maxStorageBufferBindingSize', 'maxComputeWorkgroupStorageSize'] as const
 
-function renderMachine({ node, cpu, wasm, webgpu, auto }: MachineDescription, columns: number): string {
+function renderMachine({ node, cpu, memory, wasm, webgpu, auto }: MachineDescription, columns: number): string {
   const width = Math.max(40, Math.min(columns, 110))
   const lines: string[] = []
   const field = (name: string, value: string) =>
     lines.push(...wrapText(value, width - 12).map((line, at) => `${(at === 0 ? name : '').padEnd(12)}${line}`))
   field('Node', `${node.version} on ${node.platform} ${node.arch}`)
   field('CPU', `${showText(cpu.model)}, ${cpu.threads} ${cpu.threads === 1 ? 'thread' : 'threads'}`)
+  field('Memory', `${bytes(memory.bytes)}, of which activations may take ${bytes(memory.forActivations)} (--memory)`)
   field('WASM', `SIMD ${wasm.simd ? 'yes' : 'no'}, relaxed SIMD ${wasm.relaxedSimd ? 'yes' : 'no'}`)
   const found = webgpu.adapters.length
   const says = [
