@@ -38,7 +38,7 @@ export interface ActivationRows {
  * `InputError`; a pass throws it too: `not-finite` with row and column, `bad-shape` and `row-count` for blocks that are not what was said.
  */
 export function toActivationRows(input: MatrixInput | RowBlocksInput, where: string): ActivationRows {
-  if (input === null || typeof input !== 'object' || !('blocks' in input)) return rowsInMemory(toMatrix(input, where))
+  if (input === null || typeof input !== 'object' || 'data' in input || !('blocks' in input)) return rowsInMemory(toMatrix(input, where))
   const { rows, cols } = input
   if (typeof input.blocks !== 'function' || !isCount(rows) || !isCount(cols)) {
     throw new InputError(
