@@ -118,7 +118,17 @@ async function runDetectors(context: Context, input: ActivationSet, plan: readon
     elapsedMs[detector.id] = performance.now() - began
   }
   progress.finish()
-  return { choice: context.choice, results, elapsedMs }
+  return {
+    choice: set.isReadAgain ? { ...context.choice, reason: `${context.choice.reason}; ${whyReadAgain(set)}` } : context.choice,
+    results,
+    elapsedMs,
+  }
+}
+
+function whyReadAgain({ rows, paddedCols, rowsPerBlock, context }: DeviceSet): string {
+  const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(bytes < 2 ** 24 ? 1 : 0)} MiB`
+  const needed = mebibytes(rows * paddedCols * 4)
+  return `the activations need ${needed} and may take ${mebibytes(context.memory)}, so every pass read them again, in blocks of ${rowsPerBlock} rows`
 }
 
 /** One count over all stages that never goes back, also when the work starts over on another backend. */
