@@ -1,5 +1,6 @@
 import type { RowBlock } from './activation-rows.js'
 import type { ActivationSet } from './activation-set.js'
+import { InputError } from './errors.js'
 
 /** Rows on the host, put in class order one by one; columns padded with zeros. */
 export interface SortedRows {
@@ -16,7 +17,10 @@ interface BlockShape {
   readonly paddedCols: number
 }
 
-/** The whole set in class order, cut into blocks wherever one is full. `add` takes the rows in the set's own order. */
+/**
+ * The whole set in class order, cut into blocks wherever one is full. `add` takes the rows in the set's own order. Throws `InputError`
+ * `too-large` where there is no memory for it.
+ */
 export function sortedSet(
   set: ActivationSet,
   { rowsPerBlock, paddedCols }: BlockShape,
@@ -26,7 +30,7 @@ export function sortedSet(
   for (let start = 0; start < rows; start += rowsPerBlock) {
     const end = Math.min(start + rowsPerBlock, rows)
     blocks.push({
-      data: new Float32Array((end - start) * paddedCols),
+      data: allocate((end - start) * paddedCols, rows * paddedCols * 4),
       starts: set.starts.map((at) => Math.min(Math.max(at, start), end) - start),
       positions: set.starts.subarray(0, -1).map((at) => Math.max(at, start)),
     })
@@ -79,6 +83,15 @@ export function sortedStretch(
         copyRow(read, i, data, to * paddedCols)
       }
     },
+  }
+}
+
+function allocate(length: number, ofBytes: number): Float32Array {
+  try {
+    return new Float32Array(length)
+  } catch (cause) {
+    const message = `activations: their ${ofBytes} bytes do not fit into memory here; set memory (--memory) to what there is, and they are read block by block`
+    throw new InputError('too-large', message, { bytes: ofBytes }, cause)
   }
 }
 

@@ -28,8 +28,7 @@ const batchBytes = 64 * 2 ** 20
 
 /**
  * An activation set as kernels take it: rows class by class, shifted by the data set's column means, columns padded with zeros to a
- * multiple of four, in one block or several. It is shared by every detector of an audit; what detectors derive from it is kept with it and
- * disposed with it.
+ * multiple of four, in one block or several. It is shared by every detector of an audit, and what detectors derive from it is kept with it.
  *
  * Where the rows fit into the memory that the context allows they are read and uploaded once, in class order throughout, cut where
  * they are more than one buffer takes. Where they do not fit, every pass reads them again: a block is a stretch of rows as they come, put
@@ -49,7 +48,6 @@ export class DeviceSet implements Disposable {
   readonly varies: Uint8Array
   readonly #blocks: readonly DeviceBlock[] | null
   readonly #kept = new Map<string, unknown>()
-  readonly #owned: Disposable[] = []
   #disposed = false
 
   private constructor(
@@ -140,10 +138,10 @@ export class DeviceSet implements Disposable {
     return { first: 0, end: this.set.classes.length }
   }
 
-  /** `build()` on the first call with `key`, the same value afterwards. A disposable value is disposed with the set. */
+  /** `build()` on the first call with `key`, the same value afterwards. */
   keep<T>(key: string, build: () => T): T {
     this.#check()
-    if (!this.#kept.has(key)) this.#kept.set(key, this.#own(build()))
+    if (!this.#kept.has(key)) this.#kept.set(key, build())
     return this.#kept.get(key) as T
   }
 
@@ -157,13 +155,7 @@ export class DeviceSet implements Disposable {
   [dispose](): void {
     if (this.#disposed) return
     this.#disposed = true
-    for (const value of this.#owned) value[dispose]()
     for (const block of this.#blocks ?? []) block.rows[dispose]()
-  }
-
-  #own<T>(value: T): T {
-    if (typeof value === 'object' && value !== null && dispose in value) this.#owned.push(value as unknown as Disposable)
-    return value
   }
 
   #check(): void {

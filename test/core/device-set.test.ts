@@ -75,8 +75,8 @@ describeEachBackend('device set', (backend) => {
         break
       }
       expect(context.backend.liveBytes > 0).toBe(!set.isReadAgain)
-      set.keep('own', () => context.backend.upload({ data: new Float32Array(4), rows: 2, cols: 2, type: 'f32' }))
-      expect(set.keep('own', () => expect.fail('it was made already'))).toMatchObject({ rows: 2 })
+      expect(set.keep('own', () => 'made')).toBe('made')
+      expect(set.keep('own', () => expect.fail('it was made already'))).toBe('made')
       set[dispose]()
       set[dispose]()
       expect(context.backend.liveBytes).toBe(0)
@@ -115,6 +115,15 @@ describeEachBackend('device set', (backend) => {
       return [...own.filter((row) => row % 2 === 0), ...own.filter((row) => row % 2 === 1)]
     })
     expect(firsts).toEqual(expected)
+  })
+
+  it('says what to do where there is no memory for what is allowed', async () => {
+    using context = await backend.open()
+    const endless = toActivationSet({ activations: { rows: 1, cols: 2 ** 40, blocks: () => [] }, labels: [0] })
+    await expect(DeviceSet.upload({ ...context, memory: 2 ** 50 }, endless)).rejects.toMatchObject({
+      code: 'too-large',
+      message: expect.stringContaining('--memory'),
+    })
   })
 
   it('tells which classes have rows that differ', async () => {
