@@ -5,6 +5,7 @@ import { promisify } from 'node:util'
 import { build } from 'esbuild'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { openNodeGpu } from '../../src/backends/node-webgpu.js'
+import { openAudit } from '../../src/io/open-audit.js'
 import * as nodeLibrary from '../../src/node.js'
 import { chromium, type ServedFile, type Visit, type Visited, visit } from '../support/chromium.js'
 import { type CaseResult, contractCases, type Place, probeWebGpu, runCase, type WebGpu } from './contract.js'
@@ -28,7 +29,7 @@ const seenInNode = new Map<string, unknown>()
 
 describe('the contract in Node', () => {
   it.each(contractCases(nodeWebGpu === 'none' ? 'cpu' : 'webgpu'))('$name', async (one) => {
-    const { name, error, seen } = await runCase(one, nodeLibrary, nodeWebGpu)
+    const { name, error, seen } = await runCase(one, { ...nodeLibrary, openAudit }, nodeWebGpu)
     seenInNode.set(name, seen)
     expect(error).toBeNull()
   })

@@ -4,9 +4,8 @@ import { planted } from '../support/planted.js'
 // What the library promises wherever it runs. Nothing here is Node's or a test runner's: the same cases run in Node, in pages over the
 // bundled sources and in a page over the built package, each handing in the module under test.
 
-/** The module under test: `src/index.ts`, `src/node.ts`, or what was built from them. */
-/** What both entry points have; `openAudit` takes a path in one and a file in the other. */
-export type Library = Omit<typeof import('../../src/index.js'), 'openAudit'>
+/** The module under test: `src/index.ts`, what was built from it, or `src/node.ts` with the `openAudit` that takes files. */
+export type Library = typeof import('../../src/index.js')
 
 /** What WebGPU there is: an adapter that computes on a GPU, one that computes on the CPU, or none. */
 export type WebGpu = 'real' | 'software' | 'none'
@@ -275,6 +274,31 @@ const anywhere: readonly Case[] = [
     },
   },
   {
+    name: 'rows that come in blocks give what arrays give, also where they do not fit and are read again',
+    run: async ({ audit }) => {
+      const { data, rows, cols } = many.activations
+      const inBlocks = {
+        rows,
+        cols,
+        async *blocks(rowsPerBlock: number) {
+          for (let row = 0; row < rows; row += rowsPerBlock) yield data.slice(row * cols, (row + rowsPerBlock) * cols)
+        },
+      }
+      await sameAudits(audit, many, { ...many, activations: inBlocks })
+    },
+  },
+  {
+    name: 'files are read as arrays are, also where they do not fit and are read again',
+    run: async ({ audit, openAudit }) => {
+      const { data, rows, cols } = many.activations
+      const files = [npyFile('activations.npy', '<f4', [rows, cols], data), npyFile('labels.npy', '<i4', [rows], many.labels)]
+      await sameAudits(audit, many, await openAudit(files))
+      const cut = new File([(files[1] as File).slice(0, 300)], 'labels.npy')
+      const error = await refusal(openAudit([files[0] as File, cut]))
+      check((error as { code?: unknown }).code === 'truncated' && String(error).includes('labels.npy'), `got ${error}`)
+    },
+  },
+  {
     name: 'string labels and names of classes come back as they were given',
     run: async ({ audit }) => {
       const labels = Array.from({ length: 40 }, (_, i) => (i % 2 ? 'stop' : 'ß<b>'))
@@ -317,6 +341,32 @@ const anywhere: readonly Case[] = [
     },
   },
 ]
+
+/** 1.4 MiB of activations: more than the least memory that an audit can be given. */
+const many = planted({ seed: 12, rows: [8900, 300], features: 40 })
+
+/** Holds an audit of `set` to that of the same rows as arrays, with all the memory there is and with the least. */
+async function sameAudits(audit: Library['audit'], arrays: ActivationSetInput, set: ActivationSetInput): Promise<void> {
+  const options = { backend: 'cpu', detectors: ['spectral-signatures'] } as const
+  const expected = await audit(arrays, options)
+  for (const memory of [2 ** 20, 2 ** 24]) {
+    const report = await audit(set, { ...options, memory })
+    same(report.input, expected.input, 'the input')
+    same(
+      report.classes.map(({ verdict, evidence }) => [verdict, evidence.map(({ statistic }) => Number(statistic.toPrecision(4)))]),
+      expected.classes.map(({ verdict, evidence }) => [verdict, evidence.map(({ statistic }) => Number(statistic.toPrecision(4)))]),
+      'classes',
+    )
+    check(report.backend.reason.includes('read them again') === (memory === 2 ** 20), `the reason is ${report.backend.reason}`)
+  }
+}
+
+/** Numbers as numpy.save writes them. */
+function npyFile(name: string, descr: string, shape: readonly number[], data: Float32Array | Int32Array): File {
+  const header = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${shape.join(', ')},), }`.padEnd(117)
+  const head = Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, 118, 0)
+  return new File([head, `${header}\n`, data as Float32Array<ArrayBuffer>], name)
+}
 
 type Audited = Awaited<ReturnType<Library['auditWithScores']>>
 type Scored = Audited & { readonly progress: readonly Progress[] }
