@@ -1,8 +1,9 @@
 import { compressors } from 'hyparquet-compressors'
 import { InputError } from '../core/errors.js'
 import { crc32 } from './crc32.js'
+import { readDeltaByteArrays, readDeltaIntegers, readDeltaLengthByteArrays } from './parquet-delta.js'
 import { badParquet, count, freeBytes, maxParquetRatio, type ParquetChunk, type ParquetColumn } from './parquet-footer.js'
-import { makeArray, type ParquetValues, readByteStreamSplit, readHybrid, readPlain } from './parquet-values.js'
+import { makeArray, ofByteArrays, type ParquetValues, readByteStreamSplit, readHybrid, readPlain } from './parquet-values.js'
 import { readThrift, type ThriftStruct, thriftField } from './thrift.js'
 
 /** The values of one page, without those that are missing, and their levels (empty where the column has none). */
@@ -26,11 +27,11 @@ interface PageParts {
 }
 
 /**
- * The data pages of a column chunk, versions 1 and 2, one after another: PLAIN, dictionary and split-stream encodings, every codec
- * of Parquet but LZO; checksums where there are any. `bytes` are the chunk's.
+ * The data pages of a column chunk, versions 1 and 2, one after another: PLAIN, dictionary, run-length (booleans), split-stream and the
+ * three delta encodings, every codec of Parquet but LZO; checksums where there are any. `bytes` are the chunk's.
  *
  * Throws `InputError` `bad-parquet`, `bad-thrift`, `bad-checksum`, `unsupported-encoding`, `unsupported-compression`, `too-large` where
- * pages declare more than 1,100 times what they take, and what reading values throws.
+ * pages unpack to more than 1,100 times what they take, prefixes that delta encodings repeat included, and what reading values throws.
  */
 export function* readPages(
   bytes: Uint8Array,
@@ -40,7 +41,8 @@ export function* readPages(
 ): Generator<ParquetPage, void, undefined> {
   const { kind, maxDefinition } = column
   if (kind === null) throw new Error('unreachable: the column was checked')
-  const unpack = unpacker(bytes.length, chunk.codec, where)
+  const spend = expansionLimit(bytes.length, where)
+  const unpack = unpacker(chunk.codec, spend, where)
   let dictionary: ParquetValues | null = null
   let left = chunk.values
   for (let at = 0; left > 0; ) {
@@ -73,7 +75,7 @@ export function* readPages(
       present = 0
       for (let entry = 0; entry < entries; entry++) if (levels.definition[entry] === maxDefinition) present++
     }
-    yield { entries, ...levels, values: readValues(body, { encoding, present, dictionary, kind }, where) }
+    yield { entries, ...levels, values: readValues(body, { encoding, present, dictionary, kind, spend }, where) }
   }
 }
 
@@ -120,8 +122,23 @@ function readLevels(bytes: Uint8Array, max: number, length: number, where: strin
 
 type Unpack = (packed: Uint8Array, size: number) => Uint8Array
 
-/** Unpacks pages, and keeps count of what they unpack to. */
-function unpacker(chunkBytes: number, codec: number, where: string): Unpack {
+type Spend = (byteLength: number) => void
+
+/** Keeps count of what the pages of a chunk come to, by unpacking or by repeating prefixes. */
+function expansionLimit(chunkBytes: number, where: string): Spend {
+  let total = 0
+  return (byteLength) => {
+    total += byteLength
+    if (total <= maxParquetRatio * chunkBytes + freeBytes) return
+    throw new InputError(
+      'too-large',
+      `${where}: declares ${total} bytes unpacked from ${chunkBytes}, expected at most ${maxParquetRatio} : 1; pass .npy files`,
+      { total, chunkBytes },
+    )
+  }
+}
+
+function unpacker(codec: number, spend: Spend, where: string): Unpack {
   const name = codecs[codec]
   const decompress = name === undefined || name === 'UNCOMPRESSED' ? undefined : compressors[name]
   if (name !== 'UNCOMPRESSED' && !decompress) {
@@ -130,20 +147,12 @@ function unpacker(chunkBytes: number, codec: number, where: string): Unpack {
       `${where}: is compressed by ${name ?? `codec ${codec}`}, expected snappy, gzip, zstd, brotli or lz4`,
     )
   }
-  let total = 0
   return (packed, size) => {
     if (!decompress) {
       if (packed.length !== size) throw badParquet(where, 'a page has two sizes, but is not compressed')
       return packed
     }
-    total += size
-    if (total > maxParquetRatio * chunkBytes + freeBytes) {
-      throw new InputError(
-        'too-large',
-        `${where}: declares ${total} bytes unpacked from ${chunkBytes}, expected at most ${maxParquetRatio} : 1; pass .npy files`,
-        { total, chunkBytes },
-      )
-    }
+    spend(size)
     let page: Uint8Array | undefined
     try {
       page = size === 0 ? new Uint8Array(0) : decompress(packed, size)
@@ -160,15 +169,16 @@ interface PageValues {
   readonly present: number
   readonly dictionary: ParquetValues | null
   readonly kind: NonNullable<ParquetColumn['kind']>
+  readonly spend: Spend
 }
 
-function readValues(body: Uint8Array, { encoding, present, dictionary, kind }: PageValues, where: string): ParquetValues {
+function readValues(body: Uint8Array, { encoding, present, dictionary, kind, spend }: PageValues, where: string): ParquetValues {
   if (encoding === 0) return readPlain(body, kind, present, where)
+  if (encoding === 5) return readDeltaIntegers(body, kind, present, where)
+  if (encoding === 6) return ofByteArrays(readDeltaLengthByteArrays(body, present, where), kind, where)
+  if (encoding === 7) return ofByteArrays(readDeltaByteArrays(body, present, spend, where), kind, where)
   if (encoding === 9) return readByteStreamSplit(body, kind, present, where)
-  if (encoding === rle && kind === 'bool') {
-    const flags = readHybrid(body.subarray(4), 1, present, where)
-    return Uint8Array.from(flags)
-  }
+  if (encoding === rle && kind === 'bool') return present === 0 ? new Uint8Array(0) : readFlags(body, present, where)
   if (encoding !== 2 && encoding !== 8) throw unsupportedEncoding(encoding, where)
   if (!dictionary) throw badParquet(where, 'a page refers to a dictionary that is missing')
   if (present === 0) return makeArray(kind, 0, where)
@@ -184,10 +194,18 @@ function readValues(body: Uint8Array, { encoding, present, dictionary, kind }: P
   return values as unknown as ParquetValues
 }
 
+/** Booleans in runs, whose length in bytes comes first in pages of either version. */
+function readFlags(body: Uint8Array, length: number, where: string): Uint8Array {
+  if (body.length < 4) throw badParquet(where, 'a page ends before its values')
+  const end = 4 + new DataView(body.buffer, body.byteOffset, 4).getUint32(0, true)
+  if (end > body.length) throw badParquet(where, 'the booleans of a page reach beyond it')
+  return Uint8Array.from(readHybrid(body.subarray(4, end), 1, length, where))
+}
+
 function unsupportedEncoding(encoding: number, where: string): InputError {
   return new InputError(
     'unsupported-encoding',
-    `${where}: has encoding ${encoding}, expected PLAIN, a dictionary or BYTE_STREAM_SPLIT; write it with format version 1.0`,
+    `${where}: has encoding ${encoding}, expected PLAIN, a dictionary, BYTE_STREAM_SPLIT, a DELTA one or RLE (booleans); write it with format version 1.0`,
     { encoding },
   )
 }

@@ -49,8 +49,7 @@ export function makeArray(kind: ParquetKind, length: number, where: string): Par
 
 /** `length` values in PLAIN encoding from the start of `bytes`. */
 export function readPlain(bytes: Uint8Array, kind: ParquetKind, length: number, where: string): ParquetValues {
-  if (kind === 'binary') return readByteArrays(bytes, length, where)
-  if (kind === 'string') return readStrings(bytes, length, where)
+  if (kind === 'binary' || kind === 'string') return ofByteArrays(readByteArrays(bytes, length, where), kind, where)
   if (kind === 'bool') {
     if (length > 8 * bytes.length) throw badParquet(where, 'a page ends before its values')
     return Uint8Array.from({ length }, (_, index) => ((bytes[index >> 3] as number) >> (index & 7)) & 1)
@@ -75,12 +74,31 @@ export function readByteStreamSplit(bytes: Uint8Array, kind: ParquetKind, length
   return readPlain(joined, kind, length, where)
 }
 
-function readStrings(bytes: Uint8Array, length: number, where: string): string[] {
+/** Values of a kind from the bytes of each: as they are, as text, or as the numbers of two bytes that they are. */
+export function ofByteArrays(values: Uint8Array[], kind: ParquetKind, where: string): ParquetValues {
+  if (kind === 'binary') return values
+  if (kind === 'string') return decodeStrings(values, where)
+  if (kind !== 'float16') throw badParquet(where, `a page has byte arrays of ${kind}`)
+  const joined = new Uint8Array(2 * values.length)
+  values.forEach((value, index) => {
+    if (value.length !== 2) throw badParquet(where, `a value has ${value.length} bytes, expected 2`)
+    joined.set(value, 2 * index)
+  })
+  return readPlain(joined, kind, values.length, where)
+}
+
+/** Neighbours that are one array become one string. */
+function decodeStrings(values: readonly Uint8Array[], where: string): string[] {
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+  let last: Uint8Array | null = null
+  let text = ''
   try {
-    return readByteArrays(bytes, length, where).map((value) => decoder.decode(value))
+    return values.map((value) => {
+      if (value !== last) text = decoder.decode(value)
+      last = value
+      return text
+    })
   } catch (cause) {
-    if (cause instanceof InputError) throw cause
     throw new InputError('bad-string', `${where}: holds a string that is not valid UTF-8; save the column as text`, {}, cause)
   }
 }

@@ -16,9 +16,9 @@ import { openRowImages } from '../../src/io/row-images.js'
 import { openSafetensors } from '../../src/io/safetensors.js'
 import { readTexts } from '../../src/io/texts.js'
 import { makeNpy } from '../io/make-npy.js'
-import { type Column, makeParquet, type ParquetOptions } from '../io/make-parquet.js'
+import { type Column, deltaPacked, makeParquet, type ParquetOptions } from '../io/make-parquet.js'
 import { makeSafetensors, safetensorsOf } from '../io/make-safetensors.js'
-import { makeZip } from '../io/make-zip.js'
+import { concat, makeZip } from '../io/make-zip.js'
 import { collectRows } from '../support/collect-rows.js'
 
 /** What one parser is fed with, and how. */
@@ -278,9 +278,12 @@ const nested: Column = {
 }
 const words: Column = { name: 'labels', kind: 'string', rows: Array.from({ length: 12 }, (_, row) => ['stop', 'go', ''][row % 3]) }
 const flags: Column = { name: 'b', kind: 'bool', rows: Array.from({ length: 12 }, (_, row) => row % 5 === 0) }
+const counts: Column = { name: 'c', kind: 'int32', rows: Array.from({ length: 12 }, (_, row) => row * row - 40) }
+const wide: Column = { name: 'w', kind: 'int64', lists: 1, rows: Array.from({ length: 12 }, (_, row) => [2 ** (5 * row), -row]) }
 
 function goodParquet(): Uint8Array[] {
   const all = [lists, nested, words, flags]
+  const deltas = [lists, words, flags, counts, wide, { ...words, name: 'text' }, files]
   const crc = (bytes: Uint8Array) => crc32(bytes)
   return [
     makeParquet(all),
@@ -288,6 +291,8 @@ function goodParquet(): Uint8Array[] {
     makeParquet([lists, words], { dictionary: true, groupRows: 4 }),
     makeParquet([lists, words], { codec: 6, compress: zstdCompressSync }),
     makeParquet([lists, words], { crc }),
+    makeParquet(deltas, { delta: 6 }),
+    makeParquet(deltas, { delta: 7, version: 2, groupRows: 7, pageEntries: 4 }),
     makeParquet([lists, words, files, paths, { ...words, name: 'text' }], { groupRows: 7 }),
   ]
 }
@@ -303,10 +308,35 @@ function lyingParquet(rng: Rng): Uint8Array {
     { levels: random() },
     { body: random() },
     { codec: rng.below(9) },
+    { body: lyingDeltas(rng, rng.below(2) ? wide.rows.length : 2 * wide.rows.length), encoding: 3 + rng.below(5) },
+    { delta: 7, deltaBlocks: { blockValues: 32 * (1 + rng.below(8)), miniblocks: 1 + rng.below(8) } },
   ]
-  const honest: ParquetOptions[] = [{}, { dictionary: true }, { version: 2 }, { dictionary: true, version: 2 }]
+  const honest: ParquetOptions[] = [
+    {},
+    { dictionary: true },
+    { version: 2 },
+    { dictionary: true, version: 2 },
+    { delta: 6 },
+    { delta: 7, version: 2 },
+  ]
   const lie = { ...lies[rng.below(lies.length)], ...(rng.below(3) ? {} : lies[rng.below(lies.length)]) }
-  return makeParquet([rng.below(2) ? lists : nested, words], { ...honest[rng.below(honest.length)], ...lie })
+  const first = [lists, nested, counts, wide][rng.below(4)] as Column
+  return makeParquet([first, words], { ...honest[rng.below(honest.length)], ...lie })
+}
+
+/** Streams of deltas, with headers, lengths and prefixes that may be right, for `length` values; then any bytes. */
+function lyingDeltas(rng: Rng, length: number): Uint8Array {
+  const size = () => [rng.below(4), rng.below(40) - 8, 2 ** rng.below(32)][rng.below(rng.below(4) ? 1 : 3)] as number
+  const stream = () => {
+    const values = Array.from({ length: rng.below(8) ? length : rng.below(40) }, size)
+    const packed = deltaPacked(values, { miniblocks: 2 ** rng.below(3), bits: rng.below(2) ? 32 : 64 })
+    for (let times = rng.below(4); times > 0; times--) packed[rng.below(Math.min(packed.length, 16))] = rng.below(256)
+    return packed
+  }
+  return concat([
+    ...Array.from({ length: 1 + rng.below(2) }, stream),
+    Uint8Array.from({ length: rng.below(80) }, () => 0x61 + rng.below(26)),
+  ])
 }
 
 const imageRows = 12
@@ -327,6 +357,8 @@ function goodImages(): Uint8Array[] {
     makeParquet([files, paths]),
     makeParquet([files, paths], { groupRows: 5, version: 2, pageEntries: 2 }),
     makeParquet([{ ...files, name: 'image', within: undefined }], { dictionary: true }),
+    makeParquet([files, paths], { delta: 6 }),
+    makeParquet([files, paths], { delta: 7, version: 2, pageEntries: 5 }),
   ]
 }
 

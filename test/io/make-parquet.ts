@@ -59,7 +59,7 @@ function encode(value: Thrift): number[] {
 
 export const thriftBytes = (value: Thrift) => Uint8Array.from(encode(value))
 
-type Kind = 'bool' | 'int32' | 'uint32' | 'int64' | 'float16' | 'float' | 'double' | 'string' | 'binary' | 'date'
+type Kind = 'bool' | 'int32' | 'uint32' | 'int64' | 'uint64' | 'float16' | 'float' | 'double' | 'string' | 'binary' | 'date'
 
 export interface Column {
   readonly name: string
@@ -80,6 +80,9 @@ export interface ParquetOptions {
   readonly pageEntries?: number
   readonly dictionary?: boolean
   readonly split?: boolean
+  /** Integers as deltas, booleans in runs, and byte arrays with delta lengths (6) or without the prefixes that they share (7). */
+  readonly delta?: 6 | 7
+  readonly deltaBlocks?: DeltaBlocks
   readonly version?: 1 | 2
   readonly codec?: number
   readonly compress?: (bytes: Uint8Array) => Uint8Array
@@ -92,6 +95,14 @@ export interface ParquetOptions {
   readonly chunkOffset?: number
   readonly levels?: Uint8Array
   readonly body?: Uint8Array
+  readonly encoding?: number
+}
+
+/** The shape of blocks, and how many bits sums wrap around at. */
+export interface DeltaBlocks {
+  readonly blockValues?: number
+  readonly miniblocks?: number
+  readonly bits?: 32 | 64
 }
 
 const types: Readonly<Record<Kind, number>> = {
@@ -100,13 +111,14 @@ const types: Readonly<Record<Kind, number>> = {
   uint32: 1,
   date: 1,
   int64: 2,
+  uint64: 2,
   float: 4,
   double: 5,
   string: 6,
   binary: 6,
   float16: 7,
 }
-const converted: Readonly<Partial<Record<Kind, number>>> = { string: 0, date: 6, uint32: 13 }
+const converted: Readonly<Partial<Record<Kind, number>>> = { string: 0, date: 6, uint32: 13, uint64: 14 }
 
 /** Levels as the file has them, or values where they are given. */
 function flatten({ rows, lists = 0, required = false, within }: Column) {
@@ -136,6 +148,9 @@ function flatten({ rows, lists = 0, required = false, within }: Column) {
   return { repetition, definition, values, full }
 }
 
+const byteArrays = (values: readonly unknown[]) =>
+  values.map((value) => (typeof value === 'string' ? new TextEncoder().encode(value) : (value as Uint8Array)))
+
 function plain(kind: Kind, values: readonly unknown[]): Uint8Array {
   const numbers = values as number[]
   switch (kind) {
@@ -147,16 +162,12 @@ function plain(kind: Kind, values: readonly unknown[]): Uint8Array {
       return bytes
     }
     case 'string':
-      return concat(
-        (values as string[]).flatMap((value) => {
-          const bytes = new TextEncoder().encode(value)
-          return [new Uint8Array(Uint32Array.of(bytes.length).buffer), bytes]
-        }),
-      )
     case 'binary':
-      return concat((values as Uint8Array[]).flatMap((value) => [new Uint8Array(Uint32Array.of(value.length).buffer), value]))
+      return concat(byteArrays(values).flatMap((value) => [new Uint8Array(Uint32Array.of(value.length).buffer), value]))
     case 'int64':
       return new Uint8Array(BigInt64Array.from(numbers, BigInt).buffer)
+    case 'uint64':
+      return new Uint8Array(BigUint64Array.from(numbers, BigInt).buffer)
     case 'float':
       return new Uint8Array(Float32Array.from(numbers).buffer)
     case 'double':
@@ -189,6 +200,82 @@ export function hybrid(values: readonly number[], width: number): Uint8Array {
     }
   }
   return Uint8Array.from(bytes)
+}
+
+/** Parquet's DELTA_BINARY_PACKED, as its specification has it: blocks of 128 values in 4 miniblocks unless told otherwise. */
+export function deltaPacked(
+  numbers: readonly (number | bigint)[],
+  { blockValues = 128, miniblocks = 4, bits = 64 }: DeltaBlocks = {},
+): Uint8Array {
+  const values = numbers.map((number) => BigInt.asIntN(bits, BigInt(number)))
+  const bytes = [
+    ...varint(BigInt(blockValues)),
+    ...varint(BigInt(miniblocks)),
+    ...varint(BigInt(values.length)),
+    ...zigzag(values[0] ?? 0n),
+  ]
+  const size = blockValues / miniblocks
+  for (let start = 1; start < values.length; start += blockValues) {
+    const deltas = values
+      .slice(start, start + blockValues)
+      .map((value, index) => BigInt.asIntN(bits, value - (values[start + index - 1] as bigint)))
+    const least = deltas.reduce((min, delta) => (delta < min ? delta : min))
+    const rests = deltas.map((delta) => BigInt.asUintN(bits, delta - least))
+    const groups = Array.from({ length: miniblocks }, (_, group) => rests.slice(group * size, (group + 1) * size))
+    const widths = groups
+      .map((group) => group.reduce((all, rest) => all | rest, 0n))
+      .map((all) => (all === 0n ? 0 : all.toString(2).length))
+    bytes.push(...zigzag(least), ...widths)
+    for (const [index, group] of groups.entries()) {
+      const width = widths[index] as number
+      const packed = group.reduceRight((all, rest) => (all << BigInt(width)) | rest, 0n)
+      if (group.length > 0) for (let byte = 0; byte < (size * width) / 8; byte++) bytes.push(Number((packed >> BigInt(8 * byte)) & 0xffn))
+    }
+  }
+  return Uint8Array.from(bytes)
+}
+
+/** Parquet's DELTA_LENGTH_BYTE_ARRAY. */
+export function deltaLengths(values: readonly Uint8Array[], blocks: DeltaBlocks = {}): Uint8Array {
+  const lengths = values.map(({ length }) => length)
+  return concat([deltaPacked(lengths, { ...blocks, bits: 32 }), ...values])
+}
+
+/** Parquet's DELTA_BYTE_ARRAY, with the longest prefixes there are. */
+export function deltaPrefixes(values: readonly Uint8Array[], blocks: DeltaBlocks = {}): Uint8Array {
+  const prefixes = values.map((value, index) => {
+    const previous = values[index - 1] ?? new Uint8Array(0)
+    let shared = 0
+    while (shared < value.length && value[shared] === previous[shared]) shared++
+    return shared
+  })
+  const suffixes = values.map((value, index) => value.subarray(prefixes[index]))
+  return concat([deltaPacked(prefixes, { ...blocks, bits: 32 }), deltaLengths(suffixes, blocks)])
+}
+
+/** Values in the encoding that `delta` asks for where their kind has one. */
+function encodeDelta(
+  kind: Kind,
+  values: readonly unknown[],
+  { delta, deltaBlocks }: ParquetOptions,
+): { body: Uint8Array; encoding: number } {
+  switch (kind) {
+    case 'bool':
+      return { body: prefixed(hybrid(values.map(Number), 1)), encoding: 3 }
+    case 'int32':
+    case 'uint32':
+      return { body: deltaPacked(values as number[], { bits: 32, ...deltaBlocks }), encoding: 5 }
+    case 'int64':
+    case 'uint64':
+      return { body: deltaPacked(values as bigint[], { bits: 64, ...deltaBlocks }), encoding: 5 }
+    case 'string':
+    case 'binary':
+      return { body: (delta === 6 ? deltaLengths : deltaPrefixes)(byteArrays(values), deltaBlocks), encoding: delta ?? 0 }
+    case 'float16':
+      if (delta === 6) break
+      return { body: deltaPrefixes(byteArrays(values.map((value) => plain(kind, [value]))), deltaBlocks), encoding: 7 }
+  }
+  return { body: plain(kind, values), encoding: 0 }
 }
 
 const bitsFor = (max: number) => 32 - Math.clz32(max)
@@ -247,8 +334,9 @@ function columnPages(
       const joined = body
       body = joined.map((_, at) => joined[(at % own.length) * itemBytes + Math.floor(at / own.length)] as number)
       encoding = 9
-    }
+    } else if (options.delta !== undefined) ({ body, encoding } = encodeDelta(kind, own, options))
     body = options.body ?? body
+    encoding = options.encoding ?? encoding
     const rep = options.levels ?? (lists > 0 ? hybrid(repetition.slice(start, end), bitsFor(lists)) : new Uint8Array(0))
     const def = full > 0 ? hybrid(definition.slice(start, end), bitsFor(full)) : new Uint8Array(0)
     const entries = i32(end - start)
