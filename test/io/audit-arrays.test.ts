@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import { InputError } from '../../src/core/errors.js'
 import { type AuditSources, readAuditArrays } from '../../src/io/audit-arrays.js'
 import { type ByteSource, memorySource } from '../../src/io/byte-source.js'
 import { loadAudit } from '../../src/io/load.js'
 import { writeNpyFloat32 } from '../../src/io/npy.js'
 import { readSet } from '../support/collect-rows.js'
+import { refusal } from '../support/refusal.js'
 import { makeNpy } from './make-npy.js'
 import { makeZip } from './make-zip.js'
 
@@ -15,14 +15,6 @@ const labelBytes = makeNpy({ descr: '<i4', shape: '(3,)' }, Int32Array.of(5, 7, 
 const activations = source('activations.npy', activationBytes)
 const labels = source('labels.npy', labelBytes)
 
-async function refusal(read: Promise<unknown>): Promise<InputError> {
-  const error = await read.then(
-    () => null,
-    (reason) => reason,
-  )
-  expect(error).toBeInstanceOf(InputError)
-  return error
-}
 const labelsOf = async (bytes: Uint8Array) => (await readSet(readAuditArrays({ activations, labels: source('y', bytes) }))).set
 
 test('all arrays together make a set', async () => {

@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { toActivationSet } from '../../src/core/activation-set.js'
-import { InputError } from '../../src/core/errors.js'
 import { readAuditArrays } from '../../src/io/audit-arrays.js'
 import { memorySource } from '../../src/io/byte-source.js'
 import { writeNpyFloat32 } from '../../src/io/npy.js'
+import { refusal } from '../support/refusal.js'
 
 const encode = (text: string) => new TextEncoder().encode(text)
 
@@ -17,15 +17,6 @@ async function labelsOf(text: string | Uint8Array, options: { column?: string; n
     options.as === 'preds' ? { activations, labels: memorySource('l', encode('[0]')), preds: file } : { activations, labels: file }
   const input = await readAuditArrays(sources, { labels: options.column })
   return Array.from((options.as === 'preds' ? input.predictions : input.labels) as ArrayLike<unknown>)
-}
-
-async function refusal(read: Promise<unknown>): Promise<InputError> {
-  const error = await read.then(
-    () => null,
-    (reason) => reason,
-  )
-  expect(error).toBeInstanceOf(InputError)
-  return error
 }
 
 test.each([

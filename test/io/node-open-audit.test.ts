@@ -4,11 +4,11 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { InputError } from '../../src/core/errors.js'
 import { openFile } from '../../src/io/node-file-source.js'
 import { openAudit } from '../../src/io/node-open-audit.js'
 import { writeNpyFloat32 } from '../../src/io/npy.js'
 import { collectRows, readSet } from '../support/collect-rows.js'
+import { refusal } from '../support/refusal.js'
 import { sharedData } from '../support/shared-data.js'
 import { makeNpy } from './make-npy.js'
 import { makeZip } from './make-zip.js'
@@ -27,15 +27,6 @@ function makeFolder(name: string, files: Readonly<Record<string, Uint8Array>>): 
   mkdirSync(folder, { recursive: true })
   for (const [file, bytes] of Object.entries(files)) writeFileSync(join(folder, file), bytes)
   return folder
-}
-
-async function refusal(read: Promise<unknown>): Promise<InputError> {
-  const error = await read.then(
-    () => null,
-    (reason) => reason,
-  )
-  expect(error).toBeInstanceOf(InputError)
-  return error
 }
 
 test('a folder is read; truth and unknown files are not', async () => {

@@ -13,6 +13,7 @@ import { loadAudit } from '../../src/io/load.js'
 import { openAudit } from '../../src/io/node-open-audit.js'
 import { openParquet } from '../../src/io/parquet.js'
 import { readSet } from '../support/collect-rows.js'
+import { refusal } from '../support/refusal.js'
 import { type Column, hybrid, makeParquet, type ParquetOptions, parquetWith, thriftBytes } from './make-parquet.js'
 
 const temporary = mkdtempSync(join(tmpdir(), 'assay-parquet-'))
@@ -23,15 +24,6 @@ const source = (bytes: Uint8Array) => memorySource('t.parquet', bytes)
 async function readColumn(bytes: Uint8Array, name = 'x') {
   const column = (await openParquet(source(bytes))).get(name)
   return column?.readArray(name)
-}
-
-async function refusal(read: Promise<unknown>): Promise<InputError> {
-  const error = await read.then(
-    () => null,
-    (reason) => reason,
-  )
-  expect(error).toBeInstanceOf(InputError)
-  return error
 }
 
 const rows = [

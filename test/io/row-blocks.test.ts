@@ -1,7 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { InputError } from '../../src/core/errors.js'
 import { type ByteSource, memorySource } from '../../src/io/byte-source.js'
 import type { FileArray } from '../../src/io/file-array.js'
 import { openNpyRows, readNpy, writeNpyFloat32 } from '../../src/io/npy.js'
@@ -10,21 +9,13 @@ import { openParquet } from '../../src/io/parquet.js'
 import type { RowBlocks } from '../../src/io/row-blocks.js'
 import { openSafetensors } from '../../src/io/safetensors.js'
 import { collectRows } from '../support/collect-rows.js'
+import { refusal } from '../support/refusal.js'
 import { makeNpy } from './make-npy.js'
 import { type Column, makeParquet, type ParquetOptions } from './make-parquet.js'
 import { safetensorsOf } from './make-safetensors.js'
 import { makeZip } from './make-zip.js'
 
 const source = (bytes: Uint8Array): ByteSource => memorySource('a', bytes)
-
-async function refusal(read: Promise<unknown>): Promise<InputError> {
-  const error = await read.then(
-    () => null,
-    (reason) => reason,
-  )
-  expect(error).toBeInstanceOf(InputError)
-  return error
-}
 
 /** Passes with blocks of every size, twice each, give what the whole array holds. */
 async function expectSameRows(rows: RowBlocks, whole: FileArray, cuts = (size: number) => Math.ceil(rows.rows / size)): Promise<void> {

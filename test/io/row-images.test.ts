@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import type { RowImages } from '../../src/core/activation-set.js'
-import { InputError } from '../../src/core/errors.js'
 import { type ByteSource, memorySource } from '../../src/io/byte-source.js'
 import { loadAudit } from '../../src/io/load.js'
 import { imageMediaType } from '../../src/io/media-type.js'
 import { openAudit } from '../../src/io/node-open-audit.js'
 import { openAudit as openInBrowser } from '../../src/io/open-audit.js'
 import { openRowImages } from '../../src/io/row-images.js'
+import { refusal } from '../support/refusal.js'
 import { sharedData } from '../support/shared-data.js'
 import { makeNpy } from './make-npy.js'
 import { type Column, makeParquet, type ParquetOptions } from './make-parquet.js'
@@ -25,15 +25,6 @@ const npyOf = (shape: readonly number[], descr = '|u1', order = 'False') =>
   makeNpy({ descr, order, shape: `(${shape.join(', ')},)` }, pixels(shape.reduce((a, b) => a * b, 1) * Number(descr.slice(2))))
 const member = (name: string, data: Uint8Array, method = 8): Member => ({ name: `${name}.npy`, data, method })
 const indexOf = (rows: readonly number[]) => makeNpy({ descr: '<i8', shape: `(${rows.length},)` }, BigInt64Array.from(rows, BigInt))
-
-async function refusal(read: Promise<unknown>): Promise<InputError> {
-  const error = await read.then(
-    () => null,
-    (reason) => reason,
-  )
-  expect(error).toBeInstanceOf(InputError)
-  return error
-}
 
 /** Counts the bytes that are asked for. */
 function counting(inner: ByteSource) {

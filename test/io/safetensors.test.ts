@@ -2,12 +2,12 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { InputError } from '../../src/core/errors.js'
 import { type ByteSource, memorySource } from '../../src/io/byte-source.js'
 import { loadAudit } from '../../src/io/load.js'
 import { openAudit } from '../../src/io/node-open-audit.js'
 import { openSafetensors } from '../../src/io/safetensors.js'
 import { collectRows, readSet } from '../support/collect-rows.js'
+import { refusal } from '../support/refusal.js'
 import { sharedData } from '../support/shared-data.js'
 import { makeSafetensors, safetensorsOf } from './make-safetensors.js'
 
@@ -15,15 +15,6 @@ const temporary = mkdtempSync(join(tmpdir(), 'assay-safetensors-'))
 afterAll(() => rmSync(temporary, { recursive: true, force: true }))
 
 const source = (bytes: Uint8Array): ByteSource => memorySource('b.safetensors', bytes)
-
-async function refusal(read: Promise<unknown>): Promise<InputError> {
-  const error = await read.then(
-    () => null,
-    (reason) => reason,
-  )
-  expect(error).toBeInstanceOf(InputError)
-  return error
-}
 
 test.each([
   ['F16', Uint16Array.of(0x3c00, 0xc000), 'float16', Uint16Array.of(0x3c00, 0xc000)],

@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, describe, expect, test } from 'vitest'
-import { InputError } from '../../src/core/errors.js'
 import { memorySource } from '../../src/io/byte-source.js'
 import { gunzip } from '../../src/io/gunzip.js'
 import { loadAudit } from '../../src/io/load.js'
 import { openAudit } from '../../src/io/node-open-audit.js'
 import { openAudit as openInBrowser } from '../../src/io/open-audit.js'
 import { readTexts } from '../../src/io/texts.js'
+import { refusal } from '../support/refusal.js'
 import { makeNpy } from './make-npy.js'
 import { type Column, makeParquet } from './make-parquet.js'
 import { concat, makeZip } from './make-zip.js'
@@ -19,15 +19,6 @@ afterAll(() => rmSync(temporary, { recursive: true, force: true }))
 
 const encode = (text: string) => new TextEncoder().encode(text)
 const source = (bytes: Uint8Array | string, name = 'texts.jsonl') => memorySource(name, typeof bytes === 'string' ? encode(bytes) : bytes)
-
-async function refusal(read: Promise<unknown>): Promise<InputError> {
-  const error = await read.then(
-    () => null,
-    (reason) => reason,
-  )
-  expect(error).toBeInstanceOf(InputError)
-  return error
-}
 
 const lines = '{"i": 0, "text": "a \\"b\\""}\n"é\\u0000🛑"\n{"text": ""}\n'
 const texts = ['a "b"', 'é\0🛑', '']

@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { InputError } from '../../src/core/errors.js'
 import { urlSource } from '../../src/io/url-source.js'
+import { refusal } from '../support/refusal.js'
 
 const bytes = Uint8Array.from({ length: 1000 }, (_, index) => index % 251)
 let etag = '"one"'
@@ -53,15 +53,6 @@ afterAll(() => {
   server.close()
 })
 const open = (path: string, signal?: AbortSignal) => urlSource(new URL(path, base), { signal })
-
-async function refusal(read: Promise<unknown>): Promise<InputError> {
-  const error = await read.then(
-    () => null,
-    (reason) => reason,
-  )
-  expect(error).toBeInstanceOf(InputError)
-  return error
-}
 
 test.each(['/good', '/moved', '/whole'])('%s is read by ranges, or as a whole where it is small', async (path) => {
   const source = await open(path)
