@@ -4,6 +4,7 @@ import { crc32 } from './crc32.js'
 import { readDeltaByteArrays, readDeltaIntegers, readDeltaLengthByteArrays } from './parquet-delta.js'
 import { badParquet, count, freeBytes, maxParquetRatio, type ParquetChunk, type ParquetColumn } from './parquet-footer.js'
 import { makeArray, ofByteArrays, type ParquetValues, readByteStreamSplit, readHybrid, readPlain } from './parquet-values.js'
+import { unzstd } from './parquet-zstd.js'
 import { readThrift, type ThriftStruct, thriftField } from './thrift.js'
 
 /** The values of one page, without those that are missing, and their levels (empty where the column has none). */
@@ -140,7 +141,7 @@ function expansionLimit(chunkBytes: number, where: string): Spend {
 
 function unpacker(codec: number, spend: Spend, where: string): Unpack {
   const name = codecs[codec]
-  const decompress = name === undefined || name === 'UNCOMPRESSED' ? undefined : compressors[name]
+  const decompress = name === undefined || name === 'UNCOMPRESSED' ? undefined : name === 'ZSTD' ? unzstd : compressors[name]
   if (name !== 'UNCOMPRESSED' && !decompress) {
     throw new InputError(
       'unsupported-compression',
