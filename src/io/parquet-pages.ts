@@ -3,6 +3,7 @@ import { InputError } from '../core/errors.js'
 import { crc32 } from './crc32.js'
 import { readDeltaByteArrays, readDeltaIntegers, readDeltaLengthByteArrays } from './parquet-delta.js'
 import { badParquet, count, freeBytes, maxParquetRatio, type ParquetChunk, type ParquetColumn } from './parquet-footer.js'
+import { unlz4, unlz4Raw } from './parquet-lz4.js'
 import { makeArray, ofByteArrays, type ParquetValues, readByteStreamSplit, readHybrid, readPlain } from './parquet-values.js'
 import { unzstd } from './parquet-zstd.js'
 import { readThrift, type ThriftStruct, thriftField } from './thrift.js'
@@ -139,9 +140,12 @@ function expansionLimit(chunkBytes: number, where: string): Spend {
   }
 }
 
+/** The library's, but for those that a page can send round in circles, make take gigabytes, or end early. */
+const decompressors: typeof compressors = { ...compressors, ZSTD: unzstd, LZ4: unlz4, LZ4_RAW: unlz4Raw }
+
 function unpacker(codec: number, spend: Spend, where: string): Unpack {
   const name = codecs[codec]
-  const decompress = name === undefined || name === 'UNCOMPRESSED' ? undefined : name === 'ZSTD' ? unzstd : compressors[name]
+  const decompress = name === undefined || name === 'UNCOMPRESSED' ? undefined : decompressors[name]
   if (name !== 'UNCOMPRESSED' && !decompress) {
     throw new InputError(
       'unsupported-compression',
