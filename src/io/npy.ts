@@ -2,10 +2,11 @@ import { InputError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
 import type { Images } from './array-source.js'
 import { type ByteSource, readBytes } from './byte-source.js'
-import { type ArrayData, type Dtype, decodeArray, type FileArray, hostIsLittleEndian, numericDtypes, swapWords } from './file-array.js'
+import { type ArrayData, type Dtype, decodeArray, type FileArray, numericDtypes } from './file-array.js'
 import { matrixShape } from './matrix-shape.js'
 import { readNpyHeader } from './npy-header.js'
 import { decodeBytesStrings, decodeUnicodeStrings } from './npy-strings.js'
+import { writeNpy } from './npy-writer.js'
 import { pixelImages } from './pixel-images.js'
 import { type RowBlocks, rowsInBytes, rowsReadWhole } from './row-blocks.js'
 
@@ -163,26 +164,7 @@ function toRowMajor(data: ArrayData, shape: readonly number[]): ArrayData {
   return out
 }
 
-/**
- * A float32 array as a `.npy` file, byte for byte as `numpy.save` writes it: version 1.0, little-endian, payload aligned to 64 bytes.
- * Throws `InputError` `bad-shape` where the shape's product is not the number of values.
- */
+/** A float32 array as a `.npy` file, as `writeNpy` writes it. Throws `InputError` `bad-shape` as that does. */
 export function writeNpyFloat32(data: Float32Array, shape: readonly number[]): Uint8Array<ArrayBuffer> {
-  const count = shape.reduce((product, size) => product * size, 1)
-  if (count !== data.length || !shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
-    throw new InputError('bad-shape', `npy: got ${data.length} values for shape [${shape.join(', ')}], expected ${count}`)
-  }
-  const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(', ')})`
-  let header = `{'descr': '<f4', 'fortran_order': False, 'shape': ${tuple}, }`
-  // numpy leaves room for the first dimension to grow to 21 digits, so that rows can be appended in place
-  if (shape.length > 0) header = header.padEnd(header.length + 21 - String(shape[0]).length)
-  // as numpy has it, at least one space of padding: a header that ends on the boundary gets 64 more
-  const dataStart = (Math.floor((10 + header.length + 1) / 64) + 1) * 64
-  header = `${header.padEnd(dataStart - 11)}\n`
-  const bytes = new Uint8Array(dataStart + 4 * count)
-  bytes.set([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, header.length & 0xff, header.length >> 8])
-  bytes.set(new TextEncoder().encode(header), 10)
-  bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), dataStart)
-  if (!hostIsLittleEndian) swapWords(bytes.subarray(dataStart), 4)
-  return bytes
+  return writeNpy(data, shape)
 }
