@@ -3,10 +3,12 @@ import { join } from 'node:path'
 import { defineConfig } from 'tsup'
 import { reportJsonSchema } from './src/report/schema.js'
 
+const entryPoints = { index: 'src/index.ts', node: 'src/node.ts', redteam: 'src/redteam/index.ts' }
+
 export default defineConfig(({ outDir = 'dist' }) => ({
   outDir,
-  entry: { index: 'src/index.ts', node: 'src/node.ts', 'cli/main': 'src/cli/main.ts' },
-  dts: { entry: { index: 'src/index.ts', node: 'src/node.ts' } },
+  entry: { ...entryPoints, 'cli/main': 'src/cli/main.ts' },
+  dts: { entry: entryPoints },
   format: 'esm',
   target: 'es2022', // lowers `using`
   platform: 'neutral', // the browser's build is among them: nothing may be assumed

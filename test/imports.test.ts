@@ -52,7 +52,7 @@ const table: Record<string, { ours: readonly string[]; packages: readonly string
   'index.ts': { ours: anything, packages: anything },
   'node.ts': { ours: anything, packages: anything },
 }
-const barrels = ['public.ts', 'index.ts', 'node.ts', 'detectors/index.ts']
+const barrels = ['public.ts', 'index.ts', 'node.ts', 'detectors/index.ts', 'redteam/index.ts']
 const nodeOnly = /^(?:node\.ts$|(?:cli|bench|proxy|scaleout)\/|(?:.*\/)?node-[^/]*\.ts$)/
 
 test('a folder imports only what its row in the table names', () => {
@@ -130,8 +130,8 @@ test('node: is imported by its full name, and only where Node is a matter of cou
   expect(wrong).toEqual([])
 })
 
-test('what a browser loads from index.ts is free of Node and of the native GPU', () => {
-  const reached = loadedFrom('index.ts')
+test.each(['index.ts', 'redteam/index.ts'])('what a browser loads from %s is free of Node and of the native GPU', (entry) => {
+  const reached = loadedFrom(entry)
   const wrong = reached.flatMap((path) =>
     (files.get(path)?.packages ?? [])
       .filter(({ target }) => isBuiltin(target) || target === 'webgpu')

@@ -67,9 +67,10 @@ describe.each([
   ['the Node of this checkout', process.execPath],
   ['Node 22', node22],
 ])('under %s', (_, node) => {
-  test.skipIf(!existsSync(node))('both entry points load, and are the same module', () => {
+  test.skipIf(!existsSync(node))('both entry points of the core load, and are the same module; so does that of each part', () => {
     expect(namesOf('assay', node)).toContain('audit')
     expect(namesOf('assay', node)).toEqual(namesOf('assay/node', node))
+    expect(namesOf('assay/redteam', node)).toContain('badNets')
   })
 
   test.skipIf(!existsSync(node))('assay doctor runs, with and without the optional GPU package', () => {
@@ -112,9 +113,27 @@ test('the public names are these', () => {
   const node = namesOf('assay/node', process.execPath)
   expect(browser.filter((name) => !node.includes(name))).toEqual([])
   expect(node.filter((name) => !browser.includes(name))).toMatchInlineSnapshot(`[]`)
+  expect(namesOf('assay/redteam', process.execPath, ['--conditions=browser'])).toMatchInlineSnapshot(`
+    [
+      "InputError",
+      "OptionError",
+      "adaptiveBlend",
+      "allToAll",
+      "badNets",
+      "blended",
+      "labelFlips",
+      "sig",
+      "tact",
+      "truthJson",
+      "waNet",
+    ]
+  `)
 })
 
-test('what a browser loads reaches no Node module and no native package', () => {
+test.each([
+  ['assay', manifest.exports['.'].browser.default],
+  ['assay/redteam', manifest.exports['./redteam'].default],
+])('what a browser loads from %s reaches no Node module and no native package', (_, entry) => {
   const packages = new Set<string>()
   const seen = new Set<string>()
   const visit = (path: string): void => {
@@ -125,12 +144,15 @@ test('what a browser loads reaches no Node module and no native package', () => 
       else packages.add(fileName)
     }
   }
-  visit(join(installed, manifest.exports['.'].browser.default))
+  visit(join(installed, entry))
   expect([...packages].filter((name) => isBuiltin(name) || name === 'webgpu')).toEqual([])
 })
 
 test('a strict TypeScript project can use the declarations without a setting for us', () => {
-  writeFileSync(join(project, 'use.ts'), "import * as assay from 'assay'\nimport * as node from 'assay/node'\nconsole.log(assay, node)\n")
+  writeFileSync(
+    join(project, 'use.ts'),
+    "import * as assay from 'assay'\nimport * as node from 'assay/node'\nimport * as redteam from 'assay/redteam'\nconsole.log(assay, node, redteam)\n",
+  )
   const options: ts.CompilerOptions = {
     strict: true,
     noEmit: true,
