@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { constants, type Stats, unlinkSync } from 'node:fs'
-import { access, chmod, mkdir, open, realpath, rename, stat } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { constants, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, type Stats } from 'node:fs'
+import { access, chmod, mkdir, open, readdir, realpath, rename, stat } from 'node:fs/promises'
+import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { OptionError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
@@ -11,7 +11,7 @@ export interface OutputFile {
   readonly bytes: Uint8Array | string
 }
 
-/** Temporary files that exist now; a signal handler takes them away. */
+/** Temporary files and folders that exist now; a signal handler takes them away. */
 const temporary = new Set<string>()
 
 /**
@@ -53,6 +53,58 @@ export async function writeOutputFiles(files: readonly OutputFile[]): Promise<vo
 }
 
 /**
+ * Writes a folder of files that was found to be `checkNewFolder`: all into a temporary one beside it (or inside it, where it is there and
+ * empty), which takes its place, or gives it its entries, in one go when every file is written. Names may have folders in them. Throws the
+ * file system's error, and one with the code ENOTEMPTY where somebody else has written there meanwhile; nothing is left behind then.
+ */
+export async function writeOutputFolder(folder: string, files: readonly { readonly name: string; readonly bytes: OutputFile['bytes'] }[]) {
+  const existing = await statOrNull(folder)
+  const target = existing ? await realpath(folder) : resolve(folder)
+  const name = `.assay-${randomUUID()}.tmp`
+  const from = existing ? join(target, name) : join(dirname(target), name)
+  temporary.add(from)
+  try {
+    // Folders are made without waiting: one that is still being made when a signal comes would be made again after it was removed.
+    mkdirSync(from)
+    for (const { name, bytes } of files) {
+      const path = join(from, name)
+      mkdirSync(dirname(path), { recursive: true })
+      const handle = await open(path, 'wx')
+      try {
+        await handle.writeFile(bytes)
+        await handle.sync()
+      } finally {
+        await handle.close()
+      }
+    }
+    // From here on nothing waits, so that no signal comes between.
+    if (existing) moveEntries(from, target)
+    else renameSync(from, target)
+    temporary.delete(from)
+  } catch (error) {
+    removeTemporaryFiles()
+    throw error
+  }
+}
+
+function moveEntries(from: string, to: string): void {
+  if (readdirSync(to).length > 1) {
+    throw Object.assign(new Error(`ENOTEMPTY: ${showText(to, 200)} is no longer empty`), { code: 'ENOTEMPTY', syscall: 'rename' })
+  }
+  const moved: string[] = []
+  try {
+    for (const entry of readdirSync(from)) {
+      renameSync(join(from, entry), join(to, entry))
+      moved.push(join(to, entry))
+    }
+    rmdirSync(from)
+  } catch (error) {
+    for (const path of moved) rmSync(path, { recursive: true, force: true })
+    throw error
+  }
+}
+
+/**
  * Writes to a device or a pipe without ever blocking: a blocked system call would hold up the exit of an interrupted process. So a
  * pipe that nobody reads yet (ENXIO) and one that is full (EAGAIN) are asked again a little later. A reader that leaves early (EPIPE)
  * has what it wanted.
@@ -85,7 +137,7 @@ async function untilReady<T>(attempt: () => Promise<T>): Promise<T> {
 export function removeTemporaryFiles(): void {
   for (const path of temporary) {
     try {
-      unlinkSync(path)
+      rmSync(path, { recursive: true, maxRetries: 3 })
     } catch {
       // Already gone, or the folder is: there is nothing else to remove.
     }
@@ -118,6 +170,30 @@ export async function checkOutputFolder(path: string, flag: string): Promise<voi
     if (found?.isDirectory()) return checkWritable(folder, flag, path)
     if (found) throw badPath(flag, path, `cannot be a folder: ${showText(folder, 200)} is a file`)
     if (folder === dirname(folder)) throw badPath(flag, path, 'has no folder to be made in')
+  }
+}
+
+/** Throws `OptionError` `bad-output-path` where `path` is neither an empty folder nor free to become one. */
+export async function checkNewFolder(path: string, flag: string): Promise<void> {
+  const found = await look(path, flag, path)
+  if (found) {
+    if (!found.isDirectory()) throw badPath(flag, path, 'is a file, expected a folder that does not exist yet, or is empty')
+    if ((await readdir(path)).length > 0) {
+      throw badPath(flag, path, 'is not empty, and nothing in it would be overwritten; name a folder that does not exist yet')
+    }
+    return checkWritable(path, flag, path)
+  }
+  const folder = dirname(resolve(path))
+  const parent = await look(folder, flag, path)
+  if (!parent?.isDirectory()) throw badPath(flag, path, 'is in a folder that does not exist; make the folder first')
+  await checkWritable(folder, flag, path)
+}
+
+/** Throws `OptionError` where a file would be written into a folder that is to be written in one go. */
+export function checkOutside(path: string, flag: string, folder: { readonly path: string; readonly flag: string }): void {
+  const inside = relative(resolve(folder.path), resolve(path))
+  if (inside !== '..' && !inside.startsWith(`..${sep}`) && resolve(folder.path, inside) === resolve(path)) {
+    throw badPath(flag, path, `is inside the folder of ${folder.flag}; put it elsewhere`)
   }
 }
 

@@ -8,6 +8,7 @@ import { addDoctorCommand } from './doctor.js'
 import { type ExitCode, errorExitCode, exitCode } from './exit-codes.js'
 import type { Io } from './io.js'
 import { nearest } from './nearest.js'
+import { addPoisonCommand } from './poison.js'
 
 const LISTED_LINES = 50
 /** Commander leaves by these errors when it has printed what was asked for. */
@@ -65,6 +66,7 @@ function createProgram(io: Io, help: string[], finish: (code: ExitCode) => void)
   addAuditCommand(program, io, finish)
   addDoctorCommand(program, io, finish)
   addBenchCommand(program, io, finish)
+  addPoisonCommand(program, io, finish)
   return program
 }
 

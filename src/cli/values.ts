@@ -55,6 +55,17 @@ export function share(value: string): number {
   return number
 }
 
+/** A number above 0, or from 0, to 1. */
+export function shareUpToOne({ zero }: { readonly zero: boolean }): (value: string) => number {
+  return (value) => {
+    const number = Number(value)
+    if (!/^(\d+\.?\d*|\.\d+)(e-?\d+)?$/i.test(value) || number > 1 || (number === 0 && !zero)) {
+      throw new InvalidArgumentError(`expected a number ${zero ? 'from 0 to 1' : 'above 0, at most 1'}`)
+    }
+    return number
+  }
+}
+
 /** `a,b` → `['a', 'b']`. */
 export function detectorList(value: string): readonly string[] {
   const ids = value.split(',').map((id) => id.trim())
@@ -70,6 +81,14 @@ export function detectorSetting(value: string, before: readonly Setting[] = []):
   if (!parts) throw new InvalidArgumentError('expected ID.OPTION=VALUE, such as spectral-signatures.minRows=3')
   const [, detector = '', option = '', raw = ''] = parts
   return [...before, { detector, option, value: jsonOrText(raw) }]
+}
+
+/** `OPTION=VALUE`, added to those before it; of two for one option the last holds. VALUE as for a detector's setting. */
+export function optionSetting(value: string, before: Readonly<Record<string, unknown>> = {}): Readonly<Record<string, unknown>> {
+  const parts = /^([a-z]\w*)=(.*)$/is.exec(value)
+  if (!parts) throw new InvalidArgumentError('expected OPTION=VALUE, such as alpha=0.2')
+  const [, option = '', raw = ''] = parts
+  return Object.fromEntries([...Object.entries(before).filter(([name]) => name !== option), [option, jsonOrText(raw)]])
 }
 
 /** Settings gathered by detector; of two for one option the last holds. */

@@ -3,7 +3,14 @@ import { chmod, lstat, mkdir, mkdtemp, open, readdir, readFile, rm, stat, symlin
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { checkOutputFile, removeTemporaryFiles, writeOutputFiles } from '../../src/cli/output-files.js'
+import {
+  checkNewFolder,
+  checkOutputFile,
+  checkOutside,
+  removeTemporaryFiles,
+  writeOutputFiles,
+  writeOutputFolder,
+} from '../../src/cli/output-files.js'
 
 const posix = process.platform !== 'win32'
 let folder: string
@@ -86,5 +93,64 @@ describe('removeTemporaryFiles', () => {
     await expect(writing).rejects.toThrow('ENOENT')
     await reader.close()
     removeTemporaryFiles()
+  })
+})
+
+describe('writeOutputFolder', () => {
+  const files = [
+    { name: 'a', bytes: 'text' },
+    { name: 'truth/b', bytes: Uint8Array.of(0, 255) },
+  ]
+
+  it('writes a folder with its folders, new or into an empty one, and leaves nothing else behind', async () => {
+    await mkdir(join(folder, 'empty'))
+    for (const name of ['new', 'empty']) {
+      await checkNewFolder(join(folder, name), '--out')
+      await writeOutputFolder(join(folder, name), files)
+      expect((await readdir(join(folder, name), { recursive: true })).sort()).toEqual(['a', 'truth', join('truth', 'b')])
+      expect([...(await readFile(join(folder, name, 'truth', 'b')))]).toEqual([0, 255])
+    }
+    expect((await readdir(folder)).sort()).toEqual(['empty', 'new'])
+  })
+
+  it.each(['new', 'empty'])('leaves nothing behind where a file cannot be written (%s)', async (name) => {
+    await mkdir(join(folder, 'empty'))
+    await expect(writeOutputFolder(join(folder, name), [...files, { name: 'a/c', bytes: '' }])).rejects.toThrow()
+    expect(await readdir(folder, { recursive: true })).toEqual(['empty'])
+  })
+
+  it.each(['new', 'empty'])('overwrites nothing that somebody else has put there meanwhile (%s)', async (name) => {
+    const out = join(folder, name)
+    if (name === 'empty') await mkdir(out)
+    const writing = writeOutputFolder(out, [...files, { name: 'large', bytes: new Uint8Array(5_000_000) }])
+    await until(async () => (await readdir(folder, { recursive: true })).some((entry) => entry.endsWith('large')))
+    await mkdir(out, { recursive: true })
+    await writeFile(join(out, 'a'), 'theirs')
+    await expect(writing).rejects.toThrow('ENOTEMPTY')
+    expect(await readdir(out)).toEqual(['a'])
+    expect(await readFile(join(out, 'a'), 'utf8')).toBe('theirs')
+    expect(await readdir(folder)).toEqual(name === 'new' ? ['new'] : ['empty'])
+  })
+
+  it.each(['new', 'empty'])('is taken away whole when it is interrupted (%s)', async (name) => {
+    if (name === 'empty') await mkdir(join(folder, name))
+    const writing = writeOutputFolder(join(folder, name), [...files, { name: 'large', bytes: new Uint8Array(20_000_000) }])
+    const ended = writing.catch(() => {})
+    await until(async () => (await readdir(folder, { recursive: true })).some((entry) => entry.endsWith('large')))
+    removeTemporaryFiles()
+    expect(await readdir(folder, { recursive: true })).toEqual(name === 'new' ? [] : ['empty'])
+    await ended
+  })
+
+  it('is refused beforehand where the folder has something in it, is a file, or has no folder to be in', async () => {
+    await writeFile(join(folder, 'file'), '')
+    const check = (path: string) => checkNewFolder(join(folder, path), '--out')
+    await expect(check('')).rejects.toThrow('is not empty, and nothing in it would be overwritten')
+    await expect(check('file')).rejects.toThrow('is a file, expected a folder')
+    await expect(check(join('a', 'b'))).rejects.toThrow('make the folder first')
+    const out = { path: join(folder, 'out'), flag: '--out' }
+    expect(() => checkOutside(join(folder, 'out', 'x.json'), '--json', out)).toThrow('is inside the folder of --out')
+    expect(() => checkOutside(join(folder, 'out'), '--json', out)).toThrow('is inside')
+    for (const path of ['x.json', 'outer.json', '..json']) expect(() => checkOutside(join(folder, path), '--json', out)).not.toThrow()
   })
 })
