@@ -3,7 +3,7 @@ import { OptionError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
 import { writeNpy } from '../io/npy-writer.js'
 import { writeNpz } from '../io/npz-writer.js'
-import type { Attack, SharedOptions } from '../redteam/attack.js'
+import type { Attack, Poisoned, SharedOptions } from '../redteam/attack.js'
 import type { ImageFolder } from '../redteam/node-image-folder.js'
 import { toJsonText } from '../report/json.js'
 import { wrapText } from '../report/text-layout.js'
@@ -15,8 +15,8 @@ import { checkNewFolder, checkOutputFile, checkOutside, writeOutputFiles, writeO
 import { optionSetting, shareUpToOne, text, wholeNumber } from './values.js'
 
 interface Flags {
-  readonly out: string
-  readonly attack: string
+  readonly out?: string
+  readonly attack?: string
   readonly source?: number
   readonly target?: number
   readonly rate?: number
@@ -38,8 +38,8 @@ export function addPoisonCommand(program: Command, io: Io, finish: (code: ExitCo
       'Plants an attack in a copy of a labelled data set of pictures, and writes down which rows it changed, so that detectors can be tried on it.\n\nPATH is a folder with images.npz (images, uint8) and labels.npy, or a .npz that holds both. Arrays of one entry a row are carried along; activations and the like are not: train a model on DIR and export them anew.',
     )
     .argument('<PATH>', 'data folder, or a .npz with images and labels')
-    .requiredOption('--out <DIR>', 'folder to write: it must not exist yet, or be empty', text)
-    .requiredOption('--attack <NAME>', 'the attack, one of those below', text)
+    .option('--out <DIR>', 'folder to write: it must not exist yet, or be empty', text)
+    .option('--attack <NAME>', 'the attack, one of those below', text)
     .option('--source <LABEL>', 'class whose rows are poisoned (default: every class but the target)', label)
     .option('--target <LABEL>', 'class that poisoned rows are to be taken for', label)
     .option('--rate <R>', 'how many: with a source, as a share of the clean rows of the target; else of all', shareUpToOne({ zero: false }))
@@ -71,7 +71,12 @@ Example:
 }
 
 async function runPoison(path: string, flags: Flags, io: Io): Promise<ExitCode> {
-  const { out, json } = flags
+  const { out, attack: name, json } = flags
+  // Not commander's required options: those would be complained of before a misspelt flag is.
+  if (out === undefined || name === undefined) {
+    const missing = out === undefined ? '--out, expected the folder to write' : '--attack, expected the name of one'
+    throw new OptionError('missing-option', `poison: got no ${missing}; see assay poison --help`)
+  }
   if (out === '-') throw new OptionError('bad-output-path', '--out: got -, expected a folder; only --json writes to stdout')
   await checkNewFolder(out, '--out')
   if (json !== undefined && json !== '-') {
@@ -84,7 +89,7 @@ async function runPoison(path: string, flags: Flags, io: Io): Promise<ExitCode> 
     import('../redteam/node-image-folder.js'),
     import('../redteam/truth-json.js'),
   ])
-  const attack = findAttack(attacks, flags.attack)
+  const attack = findAttack(attacks, name)
   const options = await optionsOf(flags)
   parseAttackOptions(attack, options) // what is wrong with them shows before anything is read
   const read = await readImageFolder(path)
@@ -109,7 +114,7 @@ async function runPoison(path: string, flags: Flags, io: Io): Promise<ExitCode> 
   if (json === '-') await io.stdout.write(toJsonText(summary))
   else {
     if (json !== undefined) await writeOutputFiles([{ path: json, bytes: toJsonText(summary) }])
-    if (!flags.quiet) await io.stdout.write(formatSummary(summary, read, { width: io.stdout.columns ?? 110 }))
+    if (!flags.quiet) await io.stdout.write(formatSummary(summary, { poisoned, read, width: io.stdout.columns ?? 110 }))
   }
   return exitCode.nothingFound
 }
@@ -150,15 +155,20 @@ interface Summary {
   readonly [key: string]: unknown
 }
 
+interface Done {
+  readonly poisoned: Poisoned
+  readonly read: ImageFolder
+  readonly width: number
+}
+
 /** What was done, for people. */
-function formatSummary(summary: Summary, { carried, leftOut }: ImageFolder, { width }: { readonly width: number }): string {
-  const { attack, source, target, targets, trigger, rate, rate_of, epsilon, n_poison, n_cover, seed, rows, out, files } = summary
-  const percent = (share: unknown) => `${(100 * Number(share)).toFixed(2)} %`
-  const to = Array.isArray(targets) ? `classes ${targets.join(', ')}` : `class ${target}`
+function formatSummary(summary: Summary, { poisoned, read: { carried, leftOut }, width }: Done): string {
+  const { attack, target, trigger, rate, rate_of, epsilon, n_poison, n_cover, seed, rows, out, files } = summary
+  const { truth, labels } = poisoned
   const lines = [
-    `${attack}: ${n_poison} of ${rows} rows poisoned, of ${source === null ? 'any class' : `class ${source}`}, now in ${to}; seed ${seed}`,
+    `${attack}: ${n_poison} of ${rows} rows poisoned; they are of ${classesOf(truth, truth.trueLabels)} and now bear the label of ${classesOf(truth, labels)}; seed ${seed}`,
     `Trigger: ${trigger}`,
-    `Rate: ${rate} of ${rate_of}; the poison is ${percent(epsilon)} of the rows that bear label ${target}`,
+    `Rate: ${rate} of ${rate_of === 'all rows' ? rate_of : `the ${rate_of}`}; the poison is ${(100 * Number(epsilon)).toFixed(2)} % of the rows that bear label ${target}`,
     ...(n_cover === undefined ? [] : [`Covers: ${n_cover} rows with the trigger and their right label`]),
     `Written to ${showText(out, 200)}: ${files.map((name) => showText(name)).join(', ')}`,
     ...(carried.length === 0 ? [] : [`Carried along as they were: ${carried.map(({ name }) => showText(name)).join(', ')}`]),
@@ -169,4 +179,10 @@ function formatSummary(summary: Summary, { carried, leftOut }: ImageFolder, { wi
     'No model has seen this data yet: train one on it and export its activations before an audit.',
   ]
   return `${lines.flatMap((line) => wrapText(line, Math.max(40, Math.min(width, 110)))).join('\n')}\n`
+}
+
+/** The classes that the poisoned rows have by `labels`. */
+function classesOf({ poison }: Poisoned['truth'], labels: Int32Array): string {
+  const classes = [...new Set(labels.filter((_, row) => poison[row]))].sort((a, b) => a - b)
+  return classes.length === 1 ? `class ${classes[0]}` : `${classes.length} classes`
 }

@@ -77,8 +77,11 @@ async function readArrays(path: string, sources: ReadonlyMap<string, ByteSource>
   const [images, labels] = [sources.get('images'), sources.get('labels')]
   if (!images || !labels) {
     const missing = [images ? [] : ['images (images.npz)'], labels ? [] : ['labels (labels.npy)']].flat().join(' and ')
-    const held = listNames([...sources.keys(), ...besides.map(({ name }) => name)])
-    throw new InputError('missing-array', `${where}: holds ${held}, expected ${missing} too; save them there`, { path })
+    const names = besides.map(({ name }) => name)
+    const mend = names.includes('images_subset.npz') ? 'images_subset.npz has those of some rows only; save them all' : 'save them there'
+    throw new InputError('missing-array', `${where}: holds ${listNames([...sources.keys(), ...names])}, expected ${missing} too; ${mend}`, {
+      path,
+    })
   }
   if (sources.has('index')) {
     throw new InputError(

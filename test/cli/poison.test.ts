@@ -69,8 +69,9 @@ describe('assay poison', () => {
     expect((await readdir(join(out, 'truth'))).sort()).toEqual(['poison_mask.npy', 'true_labels.npy', 'truth.json'])
     for (const name of ['class_names.json', 'ids.npy']) expect(await readFile(join(out, name))).toEqual(await readFile(join(data, name)))
     const words = stdout.replace(/\s+/g, ' ')
-    expect(words).toContain('BadNets source->target: 8 of 90 rows poisoned, of class 0, now in class 2; seed 7')
+    expect(words).toContain('BadNets source->target: 8 of 90 rows poisoned; they are of class 0 and now bear the label of class 2; seed 7')
     expect(words).toContain('the poison is 16.67 % of the rows that bear label 2')
+    expect(words).toContain('Rate: 0.2 of the clean rows of the target class; ')
     expect(words).toContain('Carried along as they were: class_names.json, ids.npy')
     expect(words).toContain('Left out (of a model trained on the data as it was): activations.npy, preds.npy')
     expect(words).toContain('Left out (not an array of one entry a row): few.npy, meta.json')
@@ -175,13 +176,18 @@ describe('what it refuses', () => {
     [['--attack', 'sig', '--target', '1', '--set', 'target=2'], '--set: target is given by a flag too'],
     [['--attack', 'sig', '--target', '1', '--set', 'delta'], 'expected OPTION=VALUE'],
     [['--attack', 'badnets', '--target', '1', '--set', 'place=[4,4]'], 'not inside pictures of 6×6'],
-    [['--target', '1'], "required option '--attack <NAME>' not specified; see assay poison --help"],
+    [['--target', '1'], 'poison: got no --attack, expected the name of one; see assay poison --help'],
+    [['--atack', 'sig'], 'unknown option --atack; the nearest is --attack; see assay poison --help'],
   ])('%j exits 64 and writes nothing', async (flags, message) => {
     const { code, stdout, stderr } = await poison(...flags)
     expect({ code, stdout }).toEqual({ code: 64, stdout: '' })
     expect(stderr).toMatch(/^assay: .*\n$/)
     expect(stderr).toMatch(new RegExp(message))
     expect(await readdir(folder)).toEqual(['data'])
+  })
+
+  it('a missing --out', async () => {
+    expect(await runFake(['poison', data, ...badnets])).toMatchObject({ code: 64, stderr: expect.stringContaining('got no --out') })
   })
 
   it('a DIR that holds something, and a --json inside DIR', async () => {
@@ -219,6 +225,12 @@ describe('what it refuses', () => {
     expect(stderr).toContain(message)
     expect({ code, stdout }).toEqual({ code: 65, stdout: '' })
     expect(await readdir(folder)).toEqual(['data'])
+  })
+
+  it('pictures of some rows only', async () => {
+    await rm(join(data, 'images.npz'))
+    await writeFile(join(data, 'images_subset.npz'), writeNpz([]))
+    expect((await poison(...badnets)).stderr).toContain('images_subset.npz has those of some rows only; save them all')
   })
 
   it('a PATH that is not there, and an interrupt, which leaves nothing', async () => {

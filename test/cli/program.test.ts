@@ -9,7 +9,7 @@ describe('help and version', () => {
     expect(await runFake(['--version'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/), stderr: '' })
   })
 
-  it.each([[['audit', '--help']], [['doctor', '--help']], [['help', 'audit']], [['--help']], [['help']], [['-h']]])(
+  it.each([[['audit', '--help']], [['doctor', '--help']], [['poison', '--help']], [['help', 'audit']], [['--help']], [['help']], [['-h']]])(
     '%j prints help with an example',
     async (argv) => {
       const { code, stdout, stderr } = await runFake(argv)
