@@ -2,6 +2,7 @@
 import { activationClustering as activationClusteringDetector } from './detectors/activation-clustering.js'
 import { alone } from './detectors/detector.js'
 import { spectralSignatures as spectralSignaturesDetector } from './detectors/spectral-signatures.js'
+import { whitenedMixture as whitenedMixtureDetector } from './detectors/whitened-mixture.js'
 
 export type { Audit, AuditWithScores, ScoredAudit } from './audit.js'
 export type { AuditOptions, ContextOptions } from './audit-options.js'
@@ -15,6 +16,7 @@ export type { DenseInput, MatrixInput, StridedInput } from './core/matrix.js'
 export type { ClassFinding, DetectorResult, RanFinding, SkippedFinding } from './core/result.js'
 export type { ActivationClusteringOptions } from './detectors/activation-clustering.js'
 export type { SpectralSignaturesOptions } from './detectors/spectral-signatures.js'
+export type { WhitenedMixtureOptions } from './detectors/whitened-mixture.js'
 export { renderJson } from './report/json.js'
 export type { Report } from './report/schema.js'
 export { renderTerminal } from './report/terminal.js'
@@ -25,3 +27,6 @@ export const spectralSignatures = alone(spectralSignaturesDetector)
 
 /** Activation clustering (Chen et al. 2018) over a set, outside an audit. */
 export const activationClustering = alone(activationClusteringDetector)
+
+/** Whitened mixture: what varies in one class and in no other, split in two, over a set, outside an audit. */
+export const whitenedMixture = alone(whitenedMixtureDetector)

@@ -2,12 +2,16 @@ import type { DeviceSet } from '../core/device-set.js'
 import type { ClassFinding, DetectorResult } from '../core/result.js'
 import { showText } from '../core/untrusted-text.js'
 
-/** Why a class cannot be judged, or null where it can. */
-export function reasonToSkip(set: DeviceSet, classIndex: number, options: { id: string; minRows: number; rank: number }): string | null {
+/** Why a class cannot be judged, or null where it can. `least` is the smallest `minRows` that the detector takes, 2 unless told. */
+export function reasonToSkip(
+  set: DeviceSet,
+  classIndex: number,
+  options: { id: string; minRows: number; rank: number; least?: number },
+): string | null {
   const { label, rows } = set.set.classes[classIndex] as { label: unknown; rows: number }
-  const { id, minRows, rank } = options
+  const { id, minRows, rank, least = 2 } = options
   if (rows < minRows) {
-    return `class ${showText(label)} has ${rows} ${rows === 1 ? 'row' : 'rows'}, needs at least ${minRows}; add rows or pass --set ${id}.minRows=${Math.max(2, rows)}`
+    return `class ${showText(label)} has ${rows} ${rows === 1 ? 'row' : 'rows'}, needs at least ${minRows}; add rows${rows >= least || least === 2 ? ` or pass --set ${id}.minRows=${Math.max(2, rows)}` : ''}`
   }
   return rank === 0
     ? `class ${showText(label)} has ${rows} rows that are all equal, as far as float32 can tell: there is no direction to look along`

@@ -1,0 +1,151 @@
+import type { DeviceSet } from '../core/device-set.js'
+import { inTurns } from '../core/turns.js'
+import { classMeans } from '../kernels/class-means.js'
+import { project } from '../kernels/project.js'
+import { ClassCovariances } from '../linalg/class-covariances.js'
+import { factorReference, leaveOneOutDirections, within } from '../linalg/leave-one-out-eigen.js'
+import type { Rows } from '../linalg/moments.js'
+
+/** Every judged class's rows in the directions along which it varies most compared with the other classes. */
+export interface OwnCoordinates {
+  /** Directions a class has. */
+  readonly width: number
+  /** Class c's rows, in class order, about its mean. */
+  rowsOf(c: number): Rows
+  /** Covariances of other classes in class c's directions, and how many rows they have. */
+  othersOf(c: number): { readonly covariances: readonly Float64Array[]; readonly counts: readonly number[] }
+  /** A row as it was given, `[d]`, in class c's directions about its mean. */
+  place(c: number, row: ArrayLike<number>): Float64Array
+}
+export interface OwnCoordinatesOptions {
+  /** Directions wanted; cut to the number of live columns. */
+  readonly width: number
+  /** Rows that a class needs to be part of the reference. */
+  readonly referenceRows: number
+  /** Classes for which coordinates are wanted. */
+  readonly wanted: readonly number[]
+}
+
+/** 1e-3 of the mean variance: a direction in which no other class varies does not become infinitely telling. */
+const ridge = 1e-3
+/** Multiply-adds and bytes that other classes' covariances may cost in all before some of them are left out. */
+const othersOperations = 8e9
+const othersBytes = 256 * 2 ** 20
+
+/**
+ * Coordinates by the generalised eigenproblem own·v = λ·others·v, `others` being the equal-weight mean of the other classes' covariances.
+ *
+ * Counted, in multiply-adds, for n rows of d columns in K classes and r directions: n·d²/2 for the covariances (on the backend), at most
+ * 11·d³ a class for the eigenproblem, n·d·r for the coordinates (on the backend), and K·J·(r·d² + r²·d) for J other classes in every
+ * class's directions: with r = 48, 1.4e9 for K = 43 and d = 128, 1.1e9 for K = 10 and d = 512. J is K − 1, but no more than
+ * what 8e9 operations and 256 MiB have room for, and at least eight; which ones is drawn by the seed. The mean of all the others is
+ * the identity, and is always one of them.
+ */
+export async function ownCoordinates(set: DeviceSet, options: OwnCoordinatesOptions): Promise<OwnCoordinates> {
+  const { signal, rng, progress } = forks(set)
+  const covariances = await ClassCovariances.gather(set, options.referenceRows)
+  progress(0.15)
+  const size = covariances.live.length
+  const width = Math.min(options.width, size)
+  const classes = covariances.classes.length
+  const reference = await inTurns(factorReference(covariances.mean, { size, classes, ridge }), signal)
+  const cols = set.paddedCols
+  const directions = new Float32Array(set.set.classes.length * width * cols)
+  const vectors = new Map<number, readonly Float64Array[]>()
+  const wanted = new Set(options.wanted)
+  let done = 0
+  for await (const { classIndex: c, covariance } of covariances.each()) {
+    if (!wanted.has(c)) continue
+    const own = await inTurns(leaveOneOutDirections(covariance, reference, { wanted: width, rng: rng.fork('start') }), signal)
+    // As the backend gets them: what the host computes of other classes then belongs to the same directions.
+    const rounded = own.vectors.map((vector) => Float64Array.from(vector, Math.fround))
+    vectors.set(c, rounded)
+    rounded.forEach((vector, k) => {
+      covariances.live.forEach((column, j) => {
+        directions[(c * width + k) * cols + column] = vector[j] as number
+      })
+    })
+    progress(0.15 + (0.2 * ++done) / wanted.size)
+  }
+  const others = await otherClasses(set, covariances, { vectors, width })
+  const means = await classMeans(set)
+  const coordinates = await project(set, { centres: means, directions, output: 'coordinates' })
+  progress(0.5)
+  const { starts } = set.set
+  return {
+    width,
+    rowsOf: (c) => ({
+      data: Float64Array.from(coordinates.subarray((starts[c] as number) * width, (starts[c + 1] as number) * width)),
+      cols: width,
+    }),
+    othersOf: (c) => others.get(c) ?? { covariances: [], counts: [] },
+    place(c, row) {
+      const centred = Float64Array.from({ length: row.length }, (_, j) => {
+        return (row[j] as number) - (set.shift[j] as number) - (means[c * cols + j] as number)
+      })
+      return Float64Array.from({ length: width }, (_, k) => {
+        let sum = 0
+        for (let j = 0, at = (c * width + k) * cols; j < centred.length; j++, at++)
+          sum += (centred[j] as number) * (directions[at] as number)
+        return sum
+      })
+    },
+  }
+}
+
+function forks({ context }: DeviceSet) {
+  return {
+    signal: context.signal,
+    rng: context.rng.fork('whitened-mixture'),
+    progress: (share: number) => context.progress(share),
+  }
+}
+
+type Others = { covariances: Float64Array[]; counts: number[] }
+
+/** Covariances of other classes in each class's directions. */
+async function otherClasses(
+  set: DeviceSet,
+  covariances: ClassCovariances,
+  { vectors, width }: { vectors: ReadonlyMap<number, readonly Float64Array[]>; width: number },
+): Promise<Map<number, Others>> {
+  const { signal, rng, progress } = forks(set)
+  const size = covariances.live.length
+  const judged = vectors.size
+  const operations = judged * width * size * (size + width)
+  const room = Math.min(othersOperations / operations, othersBytes / (judged * width * width * 8))
+  const count = Math.min(covariances.classes.length - 1, Math.max(8, Math.floor(room)))
+  const chosen = new Map<number, ReadonlySet<number>>()
+  const found = new Map<number, Others>()
+  for (const c of vectors.keys()) {
+    const others = covariances.classes.filter((j) => j !== c)
+    chosen.set(c, new Set(count < others.length ? drawn(others, count, rng.fork(`others of ${set.set.classes[c]?.label}`)) : others))
+    found.set(c, { covariances: [identity(width)], counts: [Number.MAX_SAFE_INTEGER] })
+  }
+  let done = 0
+  for await (const { classIndex: j, covariance } of covariances.each()) {
+    for (const [c, own] of vectors) {
+      if (!chosen.get(c)?.has(j)) continue
+      const into = found.get(c) as Others
+      into.covariances.push(await inTurns(within(covariance, size, own), signal))
+      into.counts.push((set.set.classes[j] as { rows: number }).rows)
+    }
+    progress(0.35 + (0.1 * ++done) / covariances.classes.length)
+  }
+  return found
+}
+
+function identity(n: number): Float64Array {
+  return Float64Array.from({ length: n * n }, (_, at) => (at % (n + 1) === 0 ? 1 : 0))
+}
+
+function drawn(from: readonly number[], count: number, rng: { below(bound: number): number }): number[] {
+  const pool = [...from]
+  for (let i = 0; i < count; i++) {
+    const j = i + rng.below(pool.length - i)
+    const kept = pool[i] as number
+    pool[i] = pool[j] as number
+    pool[j] = kept
+  }
+  return pool.slice(0, count)
+}

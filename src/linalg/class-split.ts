@@ -1,0 +1,157 @@
+import type { Rng } from '../core/rng.js'
+import { mixtureStarts } from './mixture-starts.js'
+import { type Moments, moments, type Rows, without } from './moments.js'
+import { crossFitted, inGroup, inRest, type OtherGroups, projections, type Separation, separation, setAside } from './separation.js'
+import { smallGroups } from './small-groups.js'
+import { symmetricEigen } from './symmetric-eigen.js'
+import { TiedMixtureFit } from './tied-mixture.js'
+
+const peels = 3
+const shortSteps = 6
+const longSteps = 60
+const keptStarts = 3
+const smallCandidates = 2
+const crossFits = 7
+const refits = 3
+/** Rows that a group has at least. */
+export const fewestRows = 5
+/** Rows that a peeled class has at least. */
+const fewestLeft = 30
+
+/** The best division of a class's rows in two. */
+export interface ClassSplit {
+  /** Cross-fitted separation. */
+  readonly crossFitted: number
+  /** `inGroup` or `inRest` for every row, cut halfway between the means along the direction. */
+  readonly side: Uint8Array
+  readonly separation: Separation
+}
+
+export interface SplitOptions {
+  readonly others: OtherGroups
+  /** Directions that the mixture is fitted in, of those that `rows` have. */
+  readonly directions: number
+  readonly rng: Rng
+}
+
+/**
+ * Divides one class's `rows: [n, r]` (coordinates in which the other classes' mean covariance is the identity, their own variance falling)
+ * where two groups lie furthest apart: candidates are two-component mixtures with a common covariance, the smaller side peeled off three
+ * times, and very small groups; the one with the largest cross-fitted separation is refined by cutting halfway and fitting again.
+ * null where nothing can be divided.
+ */
+export function* splitClass(rows: Rows, { others, directions, rng }: SplitOptions): Generator<void, ClassSplit | null, void> {
+  const n = rows.data.length / rows.cols
+  const sides: Uint8Array[] = []
+  let left = new Uint8Array(n).fill(inRest)
+  for (let peel = 0; peel < peels; peel++) {
+    const side = yield* mixtureSide(rows, left, directions)
+    if (!side) break
+    sides.push(side)
+    left = side.map((value) => (value === inRest ? inRest : setAside))
+    if (left.reduce((count, value) => count + (value === inRest ? 1 : 0), 0) < fewestLeft) break
+  }
+  const bySeparation = (found: readonly Uint8Array[]) =>
+    found
+      .map((side) => ({ side, fitted: separation(moments(rows, side, inGroup), moments(rows, side, inRest), others) }))
+      .sort((a, b) => b.fitted.sigmas - a.fitted.sigmas)
+  const small = yield* smallGroups(rows, 3 * smallCandidates)
+  yield
+  const candidates = [...bySeparation(sides), ...bySeparation(small).slice(0, smallCandidates)]
+  let best: { side: Uint8Array; fitted: Separation; value: number } | null = null
+  for (const { side, fitted } of candidates) {
+    yield
+    const value = yield* crossFitted(rows, side, fitted, { others, rng, repeats: crossFits })
+    if (Number.isFinite(value) && (best === null || value > best.value)) best = { side, fitted, value }
+  }
+  if (!best) return null
+  const refined = yield* refine(rows, best.side, best.fitted, others)
+  return { crossFitted: best.value, side: refined.side, separation: refined.fitted }
+}
+
+/** The smaller component of the likeliest mixture of the rows that are left; null where none has two groups of enough rows. */
+function* mixtureSide(rows: Rows, left: Uint8Array, directions: number): Generator<void, Uint8Array | null, void> {
+  const kept = yield* widest(rows, left, directions)
+  const fit = new TiedMixtureFit(kept, new Uint8Array(kept.data.length / kept.cols), 0)
+  yield
+  const short = []
+  for (const start of yield* mixtureStarts(kept)) {
+    const found = yield* fit.run(start, shortSteps)
+    if (found) short.push(found)
+  }
+  short.sort((a, b) => b.objective - a.objective)
+  const long = []
+  for (const { logOdds } of short.slice(0, keptStarts)) {
+    const found = yield* fit.run(
+      logOdds.map((odds) => 1 / (1 + Math.exp(-odds))),
+      longSteps,
+    )
+    if (found) long.push(found)
+  }
+  long.sort((a, b) => b.objective - a.objective)
+  for (const { logOdds } of long) {
+    const first = logOdds.reduce((count, odds) => count + (odds > 0 ? 1 : 0), 0)
+    const smaller = Math.min(first, logOdds.length - first)
+    if (smaller < fewestRows) continue
+    const positive = first === smaller
+    const side = new Uint8Array(left.length).fill(setAside)
+    let at = 0
+    left.forEach((value, i) => {
+      if (value === inRest) side[i] = (logOdds[at++] as number) > 0 === positive ? inGroup : inRest
+    })
+    return side
+  }
+  return null
+}
+
+/** The rows that are left, centred, on the `directions` along which they vary most compared with the other classes. */
+function* widest(rows: Rows, left: Uint8Array, directions: number): Generator<void, Rows, void> {
+  const { data, cols } = rows
+  const { count, mean, scatter } = moments(rows, left, inRest)
+  yield
+  const { vectors } = symmetricEigen(scatter, cols)
+  yield
+  const width = Math.min(directions, cols, Math.max(2, Math.floor(count / 5)))
+  const out = new Float64Array(count * width)
+  const centred = new Float64Array(cols)
+  let to = 0
+  for (let i = 0; i < left.length; i++) {
+    if (left[i] !== inRest) continue
+    for (let j = 0; j < cols; j++) centred[j] = (data[i * cols + j] as number) - (mean[j] as number)
+    for (let k = 0; k < width; k++, to++) {
+      let sum = 0
+      for (let j = 0, at = k * cols; j < cols; j++, at++) sum += (vectors[at] as number) * (centred[j] as number)
+      out[to] = sum
+    }
+    if (i % 1024 === 1023) yield
+  }
+  return { data: out, cols: width }
+}
+
+/** Cuts halfway between the means and fits the direction again, up to three times: rows that were set aside come to a side. */
+function* refine(
+  rows: Rows,
+  side: Uint8Array,
+  fitted: Separation,
+  others: OtherGroups,
+): Generator<void, { side: Uint8Array; fitted: Separation }, void> {
+  const all = new Uint8Array(side.length)
+  const whole = moments(rows, all, 0)
+  let current = { side: cutHalfway(rows, fitted), fitted }
+  for (let i = 0; i < refits; i++) {
+    yield
+    const group: Moments = moments(rows, current.side, inGroup)
+    if (group.count < fewestRows || group.count > side.length - fewestRows) break
+    const again = separation(group, without(whole, group), others)
+    const next = cutHalfway(rows, again)
+    const same = next.every((value, at) => value === current.side[at])
+    current = { side: next, fitted: again }
+    if (same) break
+  }
+  return current
+}
+
+function cutHalfway(rows: Rows, { direction, group, rest }: Separation): Uint8Array {
+  const halfway = group.mean.reduce((sum, value, j) => sum + ((value + (rest.mean[j] as number)) / 2) * (direction[j] as number), 0)
+  return Uint8Array.from(projections(rows, direction), (at) => (at > halfway ? inGroup : inRest))
+}

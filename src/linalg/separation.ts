@@ -1,0 +1,138 @@
+import type { Rng } from '../core/rng.js'
+import { chiSquaredQuantile } from '../stats/chi-squared.js'
+import { medianInPlace } from '../stats/median.js'
+import { minimaxDirection } from './minimax-direction.js'
+import { dot, type Moments, moments, quadratic, type Rows, without } from './moments.js'
+
+/** Which rows of a class are in the suspected group, in the other one, and in neither. */
+export const inGroup = 1
+export const inRest = 0
+export const setAside = 2
+
+/** Covariances `[n, n]` of the other groups of a set in one class's basis: as they are, and shrunk towards the reference. */
+export interface OtherGroups {
+  readonly covariances: readonly Float64Array[]
+  readonly shrunk: readonly Float64Array[]
+}
+
+/** Other groups' covariances, each of `counts[i]` rows, with `cols` rows' worth of the reference (the identity in this basis) added. */
+export function otherGroups(covariances: readonly Float64Array[], counts: readonly number[], cols: number): OtherGroups {
+  return { covariances, shrunk: covariances.map((covariance, i) => shrunk(covariance, counts[i] as number, cols)) }
+}
+
+/** (n·S + cols·I) / (n + cols) */
+function shrunk(covariance: Float64Array, count: number, cols: number): Float64Array {
+  return covariance.map((value, at) => (count * value + (at % (cols + 1) === 0 ? cols : 0)) / (count + cols))
+}
+
+/** Two groups along the direction that is best for the noisiest group of the set. */
+export interface Separation {
+  /** Scaled so that the means lie 1 apart: b·(group − rest) = 1. */
+  readonly direction: Float64Array
+  /** Distance of the means in `sd`. */
+  readonly sigmas: number
+  /** The largest standard deviation along `direction` of any group, the suspected group's at its 95 % upper bound. */
+  readonly sd: number
+  readonly group: Moments
+  readonly rest: Moments
+}
+
+/** Minimax separation of a group from the rest of its class; see `minimaxDirection`. */
+export function separation(group: Moments, rest: Moments, others: OtherGroups): Separation {
+  const direction = fit(group, rest, others)
+  const sd = noisiest(direction, { group: quadratic(group.scatter, direction), freedom: group.count - 1 }, rest, others)
+  return { direction, sigmas: sd > 0 ? 1 / sd : 0, sd, group, rest }
+}
+
+function fit(group: Moments, rest: Moments, others: OtherGroups): Float64Array {
+  const cols = group.mean.length
+  const own = [group, rest].map(({ scatter, count }) =>
+    shrunk(
+      scatter.map((value) => value / Math.max(count, 1)),
+      count,
+      cols,
+    ),
+  )
+  return minimaxDirection(apart(group, rest), [...others.shrunk, ...own])
+}
+
+const apart = (group: Moments, rest: Moments) => group.mean.map((value, j) => value - (rest.mean[j] as number))
+
+const largestVariance = (b: Float64Array, { covariances }: OtherGroups) => covariances.reduce((v, s) => Math.max(v, quadratic(s, b)), 0)
+
+function noisiest(b: Float64Array, own: { group: number; freedom: number }, rest: Moments, others: OtherGroups): number {
+  const ofGroup = own.group / chiSquaredQuantile(0.05, Math.max(own.freedom, 1))
+  return Math.sqrt(Math.max(ofGroup, quadratic(rest.scatter, b) / Math.max(rest.count, 1), largestVariance(b, others)))
+}
+
+/**
+ * The same, cross-fitted: the direction comes from one half of both groups, means and standard deviations along it from the other half;
+ * both ways round, and the median over `repeats` divisions. Takes off what the direction owes to fitting: zero on average where the groups
+ * do not differ. Rows are divided along `direction`, neighbours into different halves by `rng`, so their order in the set does not matter.
+ */
+export function* crossFitted(
+  rows: Rows,
+  side: Uint8Array,
+  { direction, group, rest }: Separation,
+  options: { others: OtherGroups; rng: Rng; repeats: number },
+): Generator<void, number, void> {
+  const { others, rng, repeats } = options
+  const sorted = sortedAlong(rows, direction)
+  const found = new Float64Array(repeats)
+  for (let repeat = 0; repeat < repeats; repeat++) {
+    const half = dividedInTwo(side, sorted, rng)
+    const firstGroup = moments(rows, half, inGroup)
+    yield
+    const firstRest = moments(rows, half, inRest)
+    yield
+    const halves = [
+      { group: firstGroup, rest: firstRest },
+      { group: without(group, firstGroup), rest: without(rest, firstRest) },
+    ] as const
+    let distance = 0
+    let groupSquares = 0
+    let restSquares = 0
+    let otherVariance = 0
+    for (const [fitted, held] of [halves, [halves[1], halves[0]]] as const) {
+      const b = fit(fitted.group, fitted.rest, others)
+      distance += dot(apart(held.group, held.rest), b) / 2
+      groupSquares += quadratic(held.group.scatter, b)
+      restSquares += quadratic(held.rest.scatter, b)
+      otherVariance += largestVariance(b, others) / 2
+      yield
+    }
+    const ofGroup = groupSquares / chiSquaredQuantile(0.05, Math.max(group.count - 2, 1))
+    const sd = Math.sqrt(Math.max(ofGroup, restSquares / Math.max(rest.count, 1), otherVariance))
+    found[repeat] = sd > 0 ? distance / sd : 0
+  }
+  return medianInPlace(found)
+}
+
+function sortedAlong({ data, cols }: Rows, direction: Float64Array): Uint32Array {
+  const at = projections({ data, cols }, direction)
+  return Uint32Array.from({ length: at.length }, (_, i) => i).sort((a, b) => (at[a] as number) - (at[b] as number))
+}
+
+/** row · direction for every row. */
+export function projections({ data, cols }: Rows, direction: Float64Array): Float64Array {
+  return Float64Array.from({ length: data.length / cols }, (_, i) => dot(data.subarray(i * cols, (i + 1) * cols), direction))
+}
+
+/** The rows of one half of each side, the others set aside: of two neighbours on a side one goes here and one there. */
+function dividedInTwo(side: Uint8Array, sorted: Uint32Array, rng: Rng): Uint8Array {
+  const half = new Uint8Array(side.length).fill(setAside)
+  const owed = [-1, -1]
+  for (const i of sorted) {
+    const own = side[i] as number
+    if (own === setAside) continue
+    if (owed[own] !== -1) {
+      if (owed[own] === 1) half[i] = own
+      owed[own] = -1
+    } else {
+      const first = rng.float() < 0.5
+      if (first) half[i] = own
+      owed[own] = first ? 0 : 1
+    }
+  }
+  return half
+}
