@@ -27,7 +27,7 @@ const id = 'whitened-mixture'
 /** Rows that a class needs for its covariance to be part of what the others are compared with. */
 const referenceRows = 10
 /** Directions that the separation is judged in: more than the mixture needs, since noise can be cancelled by directions of its own. */
-const evidenceDirections = 48
+const evidenceDirections = 64
 /** A few d×d matrices in float64 are held at a time: 128 MiB each at this size. */
 const mostColumns = 4096
 

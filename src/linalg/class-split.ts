@@ -1,6 +1,6 @@
 import type { Rng } from '../core/rng.js'
 import { mixtureStarts } from './mixture-starts.js'
-import { type Moments, moments, type Rows, without } from './moments.js'
+import { moments, type Rows, without } from './moments.js'
 import { crossFitted, inGroup, inRest, type OtherGroups, projections, type Separation, separation, setAside } from './separation.js'
 import { smallGroups } from './small-groups.js'
 import { symmetricEigen } from './symmetric-eigen.js'
@@ -51,22 +51,27 @@ export function* splitClass(rows: Rows, { others, directions, rng }: SplitOption
     left = side.map((value) => (value === inRest ? inRest : setAside))
     if (left.reduce((count, value) => count + (value === inRest ? 1 : 0), 0) < fewestLeft) break
   }
-  const bySeparation = (found: readonly Uint8Array[]) =>
-    found
-      .map((side) => ({ side, fitted: separation(moments(rows, side, inGroup), moments(rows, side, inRest), others) }))
-      .sort((a, b) => b.fitted.sigmas - a.fitted.sigmas)
-  const small = yield* smallGroups(rows, 3 * smallCandidates)
-  yield
-  const candidates = [...bySeparation(sides), ...bySeparation(small).slice(0, smallCandidates)]
-  let best: { side: Uint8Array; fitted: Separation; value: number } | null = null
-  for (const { side, fitted } of candidates) {
+  const divisions = sides.map((side) => divide(rows, side, others))
+  const small: Division[] = []
+  for (const side of yield* smallGroups(rows, 3 * smallCandidates)) {
     yield
-    const value = yield* crossFitted(rows, side, fitted, { others, rng, repeats: crossFits })
-    if (Number.isFinite(value) && (best === null || value > best.value)) best = { side, fitted, value }
+    // The far end of a class grows when it is cut halfway; a group of its own stays.
+    small.push(yield* refine(rows, divide(rows, side, others), others))
+  }
+  small.sort((a, b) => b.fitted.sigmas - a.fitted.sigmas)
+  let best: { division: Division; value: number } | null = null
+  for (const division of [...divisions, ...small.slice(0, smallCandidates)]) {
+    yield
+    const value = yield* crossFitted(rows, division.side, division.fitted, { others, rng, repeats: crossFits })
+    if (Number.isFinite(value) && (best === null || value > best.value)) best = { division, value }
   }
   if (!best) return null
-  const refined = yield* refine(rows, best.side, best.fitted, others)
-  return { crossFitted: best.value, side: refined.side, separation: refined.fitted }
+  const { side, fitted } = yield* refine(rows, best.division, others)
+  return { crossFitted: best.value, side, separation: fitted }
+}
+
+function divide(rows: Rows, side: Uint8Array, others: OtherGroups): Division {
+  return { side, fitted: separation(moments(rows, side, inGroup), moments(rows, side, inRest), others) }
 }
 
 /** The smaller component of the likeliest mixture of the rows that are left; null where none has two groups of enough rows. */
@@ -128,25 +133,24 @@ function* widest(rows: Rows, left: Uint8Array, directions: number): Generator<vo
   return { data: out, cols: width }
 }
 
+/** A division of the rows, and the direction that was fitted to it. */
+interface Division {
+  readonly side: Uint8Array
+  readonly fitted: Separation
+}
+
 /** Cuts halfway between the means and fits the direction again, up to three times: rows that were set aside come to a side. */
-function* refine(
-  rows: Rows,
-  side: Uint8Array,
-  fitted: Separation,
-  others: OtherGroups,
-): Generator<void, { side: Uint8Array; fitted: Separation }, void> {
-  const all = new Uint8Array(side.length)
-  const whole = moments(rows, all, 0)
-  let current = { side: cutHalfway(rows, fitted), fitted }
+function* refine(rows: Rows, division: Division, others: OtherGroups): Generator<void, Division, void> {
+  const n = division.side.length
+  const whole = moments(rows, new Uint8Array(n), 0)
+  let current = division
   for (let i = 0; i < refits; i++) {
     yield
-    const group: Moments = moments(rows, current.side, inGroup)
-    if (group.count < fewestRows || group.count > side.length - fewestRows) break
-    const again = separation(group, without(whole, group), others)
-    const next = cutHalfway(rows, again)
-    const same = next.every((value, at) => value === current.side[at])
-    current = { side: next, fitted: again }
-    if (same) break
+    const side = cutHalfway(rows, current.fitted)
+    const group = moments(rows, side, inGroup)
+    if (group.count < fewestRows || group.count > n - fewestRows) break
+    if (side.every((value, at) => value === current.side[at])) break
+    current = { side, fitted: separation(group, without(whole, group), others, current.fitted.weights) }
   }
   return current
 }

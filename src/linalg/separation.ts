@@ -1,13 +1,18 @@
 import type { Rng } from '../core/rng.js'
 import { chiSquaredQuantile } from '../stats/chi-squared.js'
 import { medianInPlace } from '../stats/median.js'
-import { minimaxDirection } from './minimax-direction.js'
+import { type MinimaxDirection, type MinimaxOptions, minimaxDirection } from './minimax-direction.js'
 import { dot, type Moments, moments, quadratic, type Rows, without } from './moments.js'
 
 /** Which rows of a class are in the suspected group, in the other one, and in neither. */
 export const inGroup = 1
 export const inRest = 0
 export const setAside = 2
+
+/** For a division that is much like one whose weights are known. */
+const nearSteps = 12
+/** Other groups that count for less than this in the direction of the whole are not looked at for the directions of its halves. */
+const leastWeight = 1e-3
 
 /** Covariances `[n, n]` of the other groups of a set in one class's basis: as they are, and shrunk towards the reference. */
 export interface OtherGroups {
@@ -29,6 +34,8 @@ function shrunk(covariance: Float64Array, count: number, cols: number): Float64A
 export interface Separation {
   /** Scaled so that the means lie 1 apart: b·(group − rest) = 1. */
   readonly direction: Float64Array
+  /** What each group counted for in choosing it. */
+  readonly weights: Float64Array
   /** Distance of the means in `sd`. */
   readonly sigmas: number
   /** The largest standard deviation along `direction` of any group, the suspected group's at its 95 % upper bound. */
@@ -37,14 +44,14 @@ export interface Separation {
   readonly rest: Moments
 }
 
-/** Minimax separation of a group from the rest of its class; see `minimaxDirection`. */
-export function separation(group: Moments, rest: Moments, others: OtherGroups): Separation {
-  const direction = fit(group, rest, others)
+/** Minimax separation of a group from the rest of its class; see `minimaxDirection`. `near`: the weights of a like division. */
+export function separation(group: Moments, rest: Moments, others: OtherGroups, near?: Float64Array): Separation {
+  const { direction, weights } = directionOf(group, rest, others, near && { steps: nearSteps, weights: near })
   const sd = noisiest(direction, { group: quadratic(group.scatter, direction), freedom: group.count - 1 }, rest, others)
-  return { direction, sigmas: sd > 0 ? 1 / sd : 0, sd, group, rest }
+  return { direction, weights, sigmas: sd > 0 ? 1 / sd : 0, sd, group, rest }
 }
 
-function fit(group: Moments, rest: Moments, others: OtherGroups): Float64Array {
+function directionOf(group: Moments, rest: Moments, others: OtherGroups, options?: MinimaxOptions): MinimaxDirection {
   const cols = group.mean.length
   const own = [group, rest].map(({ scatter, count }) =>
     shrunk(
@@ -53,7 +60,7 @@ function fit(group: Moments, rest: Moments, others: OtherGroups): Float64Array {
       cols,
     ),
   )
-  return minimaxDirection(apart(group, rest), [...others.shrunk, ...own])
+  return minimaxDirection(apart(group, rest), [...others.shrunk, ...own], options)
 }
 
 const apart = (group: Moments, rest: Moments) => group.mean.map((value, j) => value - (rest.mean[j] as number))
@@ -73,11 +80,17 @@ function noisiest(b: Float64Array, own: { group: number; freedom: number }, rest
 export function* crossFitted(
   rows: Rows,
   side: Uint8Array,
-  { direction, group, rest }: Separation,
+  { direction, weights, group, rest }: Separation,
   options: { others: OtherGroups; rng: Rng; repeats: number },
 ): Generator<void, number, void> {
   const { others, rng, repeats } = options
   const sorted = sortedAlong(rows, direction)
+  const active = others.shrunk.flatMap((_, g) => ((weights[g] as number) >= leastWeight ? [g] : []))
+  const telling = { covariances: others.covariances, shrunk: active.map((g) => others.shrunk[g] as Float64Array) }
+  const near = {
+    steps: nearSteps,
+    weights: Float64Array.from([...active, others.shrunk.length, others.shrunk.length + 1], (g) => weights[g] as number),
+  }
   const found = new Float64Array(repeats)
   for (let repeat = 0; repeat < repeats; repeat++) {
     const half = dividedInTwo(side, sorted, rng)
@@ -94,7 +107,7 @@ export function* crossFitted(
     let restSquares = 0
     let otherVariance = 0
     for (const [fitted, held] of [halves, [halves[1], halves[0]]] as const) {
-      const b = fit(fitted.group, fitted.rest, others)
+      const b = directionOf(fitted.group, fitted.rest, telling, near).direction
       distance += dot(apart(held.group, held.rest), b) / 2
       groupSquares += quadratic(held.group.scatter, b)
       restSquares += quadratic(held.rest.scatter, b)
