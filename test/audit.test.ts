@@ -63,8 +63,8 @@ describe('options', () => {
     )
     expect(error).toBeInstanceOf(OptionError)
     expect(error.message.split('\n')).toEqual([
-      'detectors: got "nonsense", expected one of spectral-signatures, activation-clustering',
-      'detectors: got "other", expected one of spectral-signatures, activation-clustering',
+      'detectors: got "nonsense", expected one of spectral-signatures, activation-clustering, whitened-mixture',
+      'detectors: got "other", expected one of spectral-signatures, activation-clustering, whitened-mixture',
       'spectral-signatures: k: got 0, expected a number ≥ 1',
       'spectral-signatures: minRow: there is no such option; the README lists them',
       'activation-clustering: restarts: got "many", expected a value of type number',
@@ -83,6 +83,7 @@ describe('options', () => {
       detectors: {
         'spectral-signatures': { variant: 'paper', k: 2, epsilon: 0.05, minRows: 20 },
         'activation-clustering': expect.objectContaining({ components: 10, restarts: 10, minRows: 20 }),
+        'whitened-mixture': { directions: 30, separation: 6, minRows: 30 },
       },
     })
   })
@@ -137,11 +138,13 @@ describe('progress', () => {
     expect(seen[0]).toEqual({ stage: 'upload', done: 0, total: 300 })
     expect(seen.at(-1)?.done).toBe(300)
     for (let i = 1; i < seen.length; i++) expect(seen[i]?.done).toBeGreaterThanOrEqual(seen[i - 1]?.done as number)
-    expect(new Set(seen.map(({ stage }) => stage))).toEqual(new Set(['upload', 'spectral-signatures', 'activation-clustering']))
+    expect(new Set(seen.map(({ stage }) => stage))).toEqual(
+      new Set(['upload', 'spectral-signatures', 'activation-clustering', 'whitened-mixture']),
+    )
   })
 
   test('what the callback throws ends the audit, and is no detector’s failure', async () => {
-    for (const at of ['upload', 'spectral-signatures', 'activation-clustering']) {
+    for (const at of ['upload', 'spectral-signatures', 'activation-clustering', 'whitened-mixture']) {
       const error = new Error(`enough of ${at}`)
       let calls = 0
       const onProgress = ({ stage }: { stage: string }) => {

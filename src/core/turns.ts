@@ -11,3 +11,11 @@ export async function inTurns<T>(work: Generator<void, T, void>, signal?: AbortS
     signal?.throwIfAborted()
   }
 }
+
+/** Runs the same work to its end at once, where it is known to be short. */
+export function atOnce<T>(work: Generator<void, T, void>): T {
+  for (;;) {
+    const step = work.next()
+    if (step.done) return step.value
+  }
+}

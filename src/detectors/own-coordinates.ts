@@ -8,7 +8,7 @@ import type { Rows } from '../linalg/moments.js'
 
 /** Every judged class's rows in the directions along which it varies most compared with the other classes. */
 export interface OwnCoordinates {
-  /** Directions a class has. */
+  /** Directions a class has; 0 where no column varies, as far as float32 can tell. */
   readonly width: number
   /** Class c's rows, in class order, about its mean. */
   rowsOf(c: number): Rows
@@ -35,11 +35,13 @@ const othersBytes = 256 * 2 ** 20
 /**
  * Coordinates by the generalised eigenproblem own·v = λ·others·v, `others` being the equal-weight mean of the other classes' covariances.
  *
- * Counted, in multiply-adds, for n rows of d columns in K classes and r directions: n·d²/2 for the covariances (on the backend), at most
- * 11·d³ a class for the eigenproblem, n·d·r for the coordinates (on the backend), and K·J·(r·d² + r²·d) for J other classes in every
- * class's directions: with r = 48, 1.4e9 for K = 43 and d = 128, 1.1e9 for K = 10 and d = 512. J is K − 1, but no more than
+ * Counted, in multiply-adds, for n rows of d columns in K classes and r directions: n·d²/2 for the covariances (on the backend), 11·d³
+ * a class for the eigenproblem (less from d = 256 on), n·d·r for the coordinates (on the backend), and K·J·(r·d² + r²·d) for J other classes in every
+ * class's directions: with r = 64, 2.9e9 for K = 43 and d = 128, 1.9e9 for K = 10 and d = 512. J is K − 1, but no more than
  * what 8e9 operations and 256 MiB have room for, and at least eight; which ones is drawn by the seed. The mean of all the others is
  * the identity, and is always one of them.
+ *
+ * Memory on the host, beside 256 MiB for covariances: K·r·d·12 bytes for directions, n·r·4 for coordinates, and a few d×d matrices.
  */
 export async function ownCoordinates(set: DeviceSet, options: OwnCoordinatesOptions): Promise<OwnCoordinates> {
   const { signal, rng, progress } = forks(set)
@@ -47,6 +49,8 @@ export async function ownCoordinates(set: DeviceSet, options: OwnCoordinatesOpti
   progress(0.15)
   const size = covariances.live.length
   const width = Math.min(options.width, size)
+  if (width === 0)
+    return { width, rowsOf: () => ({ data: new Float64Array(0), cols: 0 }), othersOf: () => none, place: () => new Float64Array(0) }
   const classes = covariances.classes.length
   const reference = await inTurns(factorReference(covariances.mean, { size, classes, ridge }), signal)
   const cols = set.paddedCols
@@ -78,7 +82,7 @@ export async function ownCoordinates(set: DeviceSet, options: OwnCoordinatesOpti
       data: Float64Array.from(coordinates.subarray((starts[c] as number) * width, (starts[c + 1] as number) * width)),
       cols: width,
     }),
-    othersOf: (c) => others.get(c) ?? { covariances: [], counts: [] },
+    othersOf: (c) => others.get(c) ?? none,
     place(c, row) {
       const centred = Float64Array.from({ length: row.length }, (_, j) => {
         return (row[j] as number) - (set.shift[j] as number) - (means[c * cols + j] as number)
@@ -100,6 +104,8 @@ function forks({ context }: DeviceSet) {
     progress: (share: number) => context.progress(share),
   }
 }
+
+const none: Others = { covariances: [], counts: [] }
 
 type Others = { covariances: Float64Array[]; counts: number[] }
 

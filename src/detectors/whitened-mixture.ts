@@ -2,6 +2,7 @@ import * as z from 'zod/mini'
 import type { DeviceSet } from '../core/device-set.js'
 import type { ClassFinding } from '../core/result.js'
 import { inTurns } from '../core/turns.js'
+import { showText } from '../core/untrusted-text.js'
 import { gramBytesPerClass } from '../kernels/gram.js'
 import { type ClassSplit, fewestRows, splitClass } from '../linalg/class-split.js'
 import { dot } from '../linalg/moments.js'
@@ -26,52 +27,66 @@ const options: z.ZodMiniType<WhitenedMixtureOptions> = z.strictObject({
 const id = 'whitened-mixture'
 /** Rows that a class needs for its covariance to be part of what the others are compared with. */
 const referenceRows = 10
-/** Directions that the separation is judged in: more than the mixture needs, since noise can be cancelled by directions of its own. */
+/** Directions that the separation is judged in: more than the mixture is fitted in, since some serve to cancel the noise of others. */
 const evidenceDirections = 64
 /** A few d×d matrices in float64 are held at a time: 128 MiB each at this size. */
 const mostColumns = 4096
 
-/** DOCS */
+/**
+ * What varies in one class and in no other, split in two. Per class c:
+ *
+ * 1. Directions: the leading solutions of S_c·v = λ·S·v, S_c being the class's covariance and S the mean of the other classes' (a ridge of
+ *    1e-3 added). Natural variation is mostly shared by classes; what a trigger adds to one class is not. It is the whitening that SPECTRE
+ *    (Hayase et al., ICML 2021) takes from a class's own robust covariance, with the other classes in its place.
+ * 2. Candidates for two groups: mixtures of two normal distributions with one covariance (the two-component model of SCAn, Tang et al.,
+ *    USENIX Security 2021) in the first `directions` of them, from many starts, the smaller side peeled off three times; and very small groups.
+ * 3. Separation: the distance of the two means along the direction b that is best for the noisiest group of the whole set, in that group's
+ *    standard deviations; cross-fitted. The candidate that has most of it is the class's statistic.
+ * 4. A row's score is its distance from the clean side's mean along b in those standard deviations, so scores of classes compare. The
+ *    suspicious side is the smaller one, but see `suspiciousSide` for cuts near half and for trusted rows.
+ *
+ * Flagged are the rows beyond the middle between the groups, in classes whose statistic is at least `separation` (6: three standard
+ * deviations on both sides). Natural groups can lie that far apart: the statistic is not calibrated, and no class is accused.
+ *
+ * Options: `directions` 2 … 64, `separation` > 0, `minRows` ≥ 10. Needs two classes of ten rows. Of trusted rows and logits it takes what
+ * there is. Cost: two passes (more where the covariances of all classes take more than 128 MiB), then on the host the work that
+ * `ownCoordinates` counts and about 2,000·n·directions multiply-adds for the mixtures.
+ */
 export const whitenedMixture: Detector<WhitenedMixtureOptions> = {
   id,
   title: 'Whitened mixture',
   citation:
-    'Generalised eigenvectors against the other classes (as in Hayase et al.: SPECTRE. ICML 2021) and a tied-covariance mixture (as in Tang et al.: SCAn. USENIX Security 2021)',
+    'After Hayase et al.: SPECTRE, ICML 2021 (whitening), and Tang et al.: Demon in the Variant, USENIX Security 2021 (tied mixture)',
   needs: ['activations', 'labels'],
   options,
   async detect(context, set, { directions, separation, minRows }) {
-    const reasons = set.set.classes.map((_, c) =>
-      reasonToSkip(set, c, { id, minRows, least: 2 * fewestRows, rank: set.varies[c] as number }),
-    )
-    const wanted = [...reasons.keys()].filter((c) => reasons[c] === null)
-    const refusal = reasonToRefuse(set, wanted)
+    const skipReason = (c: number, rank: number) => reasonToSkip(set, c, { id, minRows, least: 2 * fewestRows, rank })
+    const wanted = [...set.set.classes.keys()].filter((c) => skipReason(c, set.varies[c] as number) === null)
+    const refusal = wanted.length > 0 ? reasonToRefuse(set) : null
     if (refusal) return { status: 'skipped', id, reason: refusal }
-    const coordinates =
-      wanted.length > 0 ? await ownCoordinates(set, { width: Math.max(directions, evidenceDirections), referenceRows, wanted }) : null
+    const coordinates = wanted.length > 0 ? await ownCoordinates(set, { width: evidenceDirections, referenceRows, wanted }) : null
     const scores = new Float32Array(set.rows)
     const classes: ClassFinding[] = []
-    for (const [c, reason] of reasons.entries()) {
-      classes.push(
-        reason || !coordinates
-          ? { status: 'skipped', reason: reason ?? '' }
-          : await judge(set, c, { coordinates, directions, threshold: separation, scores }),
-      )
-      context.progress(0.5 + (0.5 * (c + 1)) / reasons.length)
+    for (const c of set.set.classes.keys()) {
+      const reason = skipReason(c, set.varies[c] ? (coordinates?.width ?? 0) : 0)
+      if (reason !== null || !coordinates) classes.push({ status: 'skipped', reason: reason ?? '' })
+      else classes.push(await judge(set, c, { coordinates, directions, threshold: separation, scores }))
+      context.progress(0.5 + (0.5 * (c + 1)) / set.set.classes.length)
     }
     return gatherResult(id, set, scores, classes)
   },
 }
 
 /** Why a set cannot be judged at all, or null where it can. */
-function reasonToRefuse(set: DeviceSet, wanted: readonly number[]): string | null {
+function reasonToRefuse(set: DeviceSet): string | null {
   const { classes } = set.set
   const cols = set.paddedCols
   if (cols > mostColumns) {
     return `the activations have ${set.set.activations.cols} features; with more than ${mostColumns} the covariances would take too much memory`
   }
   const judged = classes.filter(({ rows }, c) => rows >= referenceRows && set.varies[c])
-  if (wanted.length > 0 && judged.length < 2) {
-    return `class ${String(judged[0]?.label ?? '')} has no other class to be compared with: needs at least two classes of ${referenceRows} rows that differ`
+  if (judged.length < 2) {
+    return `class ${showText(judged[0]?.label)} has no other class to be compared with: needs at least two classes of ${referenceRows} rows that differ`
   }
   const largest = Math.min(
     set.rowsPerBlock,

@@ -1,8 +1,11 @@
-import { symmetricEigen } from './symmetric-eigen.js'
+import { atOnce } from '../core/turns.js'
+import { symmetricEigenInTurns } from './symmetric-eigen.js'
 
 /** Blocks of Krylov vectors kept before Ritz vectors are taken and the iteration restarts from them. */
 const blocksPerCycle = 4
 const maxCycles = 16
+/** Vectors dealt with between two yields: each meets every vector of the basis. */
+const vectorsPerTurn = 8
 
 /**
  * The leading eigenpairs of a symmetric positive semidefinite operator A on `size` dimensions, by restarted block Krylov with
@@ -37,7 +40,7 @@ export class BlockKrylov {
     this.#block = new Float64Array(options.width * options.size)
     const candidates = []
     for (let k = 0; k < options.width; k++) candidates.push(start.slice(k * options.size, (k + 1) * options.size))
-    this.#setBlock(candidates)
+    atOnce(this.#setBlock(candidates))
   }
 
   /** The vectors that A is to be applied to next: `[width, size]`. */
@@ -57,18 +60,23 @@ export class BlockKrylov {
 
   /** Takes A·block and prepares the next block, or finishes. */
   accept(appliedBlock: ArrayLike<number>): void {
+    atOnce(this.acceptInTurns(appliedBlock))
+  }
+
+  /** The same, yielding now and then. */
+  *acceptInTurns(appliedBlock: ArrayLike<number>): Generator<void, void, void> {
     const size = this.#size
     const fresh: Float64Array[] = []
     for (let k = 0; k < this.#blockCount; k++)
       fresh.push(Float64Array.from({ length: size }, (_, j) => appliedBlock[k * size + j] as number))
     this.#applied.push(...fresh)
     this.#blocks++
-    if (this.#blocks < blocksPerCycle && this.#setBlock(fresh.map((vector) => vector.slice()))) return
-    this.#rayleighRitz()
+    if (this.#blocks < blocksPerCycle && (yield* this.#setBlock(fresh.map((vector) => vector.slice())))) return
+    yield* this.#rayleighRitz()
   }
 
   /** Orthonormalises `candidates` against the basis and one another, adds them to the basis as the next block; false if none is left. */
-  #setBlock(candidates: Float64Array[]): boolean {
+  *#setBlock(candidates: Float64Array[]): Generator<void, boolean, void> {
     const kept: Float64Array[] = []
     for (const vector of candidates) {
       const before = norm(vector)
@@ -82,6 +90,7 @@ export class BlockKrylov {
       if (after <= 1e-10 * before) continue
       for (let j = 0; j < vector.length; j++) vector[j] = (vector[j] as number) / after
       kept.push(vector)
+      if (kept.length % vectorsPerTurn === 0) yield
     }
     if (kept.length === 0) return false
     this.#basis.push(...kept)
@@ -93,7 +102,7 @@ export class BlockKrylov {
     return true
   }
 
-  #rayleighRitz(): void {
+  *#rayleighRitz(): Generator<void, void, void> {
     const m = this.#basis.length
     const projected = new Float64Array(m * m)
     for (let i = 0; i < m; i++) {
@@ -102,11 +111,12 @@ export class BlockKrylov {
         const value = (dot(this.#basis[i], this.#applied[j]) + dot(this.#basis[j], this.#applied[i])) / 2
         projected[i * m + j] = value
       }
+      if ((i + 1) % vectorsPerTurn === 0) yield
     }
-    const { values, vectors } = symmetricEigen(projected, m)
+    const { values, vectors } = yield* symmetricEigenInTurns(projected, m)
     const count = Math.min(this.#width, m)
-    const ritz = combine(this.#basis, vectors, count, this.#size)
-    const applied = combine(this.#applied, vectors, count, this.#size)
+    const ritz = yield* combine(this.#basis, vectors, count, this.#size)
+    const applied = yield* combine(this.#applied, vectors, count, this.#size)
     const wanted = Math.min(this.#wanted, m)
     const limit = this.#tolerance * Math.max(values[0] as number, 0)
     let converged = true
@@ -127,12 +137,17 @@ export class BlockKrylov {
     const residuals = applied.map((image, k) =>
       image.map((value, j) => value - (values[k] as number) * ((ritz[k] as Float64Array)[j] as number)),
     )
-    if (!this.#setBlock(residuals)) this.done = true
+    if (!(yield* this.#setBlock(residuals))) this.done = true
   }
 }
 
 /** Σᵢ yᵢ·vectorsᵢ for the first `count` rows y of `coefficients: [m, m]`. */
-function combine(vectors: readonly Float64Array[], coefficients: Float64Array, count: number, size: number): Float64Array[] {
+function* combine(
+  vectors: readonly Float64Array[],
+  coefficients: Float64Array,
+  count: number,
+  size: number,
+): Generator<void, Float64Array[], void> {
   const m = vectors.length
   const out: Float64Array[] = []
   for (let k = 0; k < count; k++) {
@@ -143,6 +158,7 @@ function combine(vectors: readonly Float64Array[], coefficients: Float64Array, c
       for (let j = 0; j < size; j++) sum[j] = (sum[j] as number) + weight * (vector[j] as number)
     }
     out.push(sum)
+    if (out.length % vectorsPerTurn === 0) yield
   }
   return out
 }

@@ -1,3 +1,5 @@
+import { atOnce } from '../core/turns.js'
+
 /** Multiply-adds between two yields: about a millisecond. */
 const perTurn = 2 ** 20
 
@@ -27,11 +29,7 @@ export function* cholesky(a: ArrayLike<number>, n: number): Generator<void, Floa
 
 /** The same at once, for small n. */
 export function choleskyOf(a: ArrayLike<number>, n: number): Float64Array {
-  const work = cholesky(a, n)
-  for (;;) {
-    const step = work.next()
-    if (step.done) return step.value
-  }
+  return atOnce(cholesky(a, n))
 }
 
 /** Solves L·y = x in place. */

@@ -1,4 +1,5 @@
 import type { DeviceSet } from '../core/device-set.js'
+import { DetectorError } from '../core/errors.js'
 import { classMeans } from '../kernels/class-means.js'
 import { gram } from '../kernels/gram.js'
 
@@ -33,6 +34,7 @@ export class ClassCovariances {
     this.#kept = kept
   }
 
+  /** One pass. Throws `DetectorError` `overflow` where float32 does not hold the products. */
   static async gather(set: DeviceSet, minRows: number): Promise<ClassCovariances> {
     const { paddedCols } = set
     const means = await classMeans(set)
@@ -57,6 +59,12 @@ export class ClassCovariances {
         for (let at = 0; at < sum.length; at++) sum[at] = (sum[at] as number) + weight * (scatter[at] as number)
         if (perPass >= all) kept.push({ c, scatter })
       }
+    }
+    if (!squares.every(Number.isFinite)) {
+      throw new DetectorError(
+        'overflow',
+        'covariances: squares of the activations add up to more than float32 holds (3.4e38); scale all of them down by one factor',
+      )
     }
     const largest = squares.reduce((a, v) => Math.max(a, v), 0)
     const live = Uint32Array.from([...squares.keys()].filter((j) => largest > 0 && (squares[j] as number) >= 1e-6 * largest))

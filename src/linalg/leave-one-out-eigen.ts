@@ -1,7 +1,7 @@
 import type { Rng } from '../core/rng.js'
 import { BlockKrylov } from './block-krylov.js'
 import { cholesky, solveLower, solveLowerTransposed } from './cholesky.js'
-import { symmetricEigen, withFixedSign } from './symmetric-eigen.js'
+import { symmetricEigenInTurns, withFixedSign } from './symmetric-eigen.js'
 
 /** Up to here all eigenpairs at once (100 ms at 256) cost less than an iteration. */
 const denseSize = 256
@@ -78,7 +78,7 @@ function* allPairs(own: Float64Array, n: number, factor: Float64Array, wanted: n
     transpose(white, n)
   }
   yield
-  const { values, vectors } = symmetricEigen(white, n)
+  const { values, vectors } = yield* symmetricEigenInTurns(white, n)
   const count = Math.min(wanted, n)
   return { values: values.slice(0, count), vectors: Array.from({ length: count }, (_, k) => vectors.slice(k * n, (k + 1) * n)) }
 }
@@ -115,7 +115,7 @@ function* leadingPairs(
       applied.set(solveLower(factor, n, image), k * n)
       if ((k + 1) % Math.max(1, Math.floor(multiplyAddsPerTurn / (n * n))) === 0) yield
     }
-    solver.accept(applied)
+    yield* solver.acceptInTurns(applied)
     yield
   }
   return { values: solver.values, vectors: solver.vectors }

@@ -38,7 +38,7 @@ export function minimaxDirection(
   const mixed = new Float64Array(n * n)
   for (let step = 0; step < steps; step++) {
     mixed.fill(0)
-    covariances.forEach((covariance, g) => addScaled(mixed, covariance, weights[g] as number, n))
+    for (const [g, covariance] of covariances.entries()) addScaled(mixed, covariance, weights[g] as number, n)
     const factor = choleskyOf(mixed, n)
     const b = solveLowerTransposed(factor, n, solveLower(factor, n, apart.slice()))
     const scale = dot(b, apart)

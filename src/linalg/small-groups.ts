@@ -1,10 +1,11 @@
+import { chiSquaredQuantile } from '../stats/chi-squared.js'
 import { choleskyOf, solveLower } from './cholesky.js'
 import { squaredNorms } from './mixture-starts.js'
 import { moments, type Rows } from './moments.js'
 
 const maxSeeds = 64
 const maxSteps = 8
-/** Rows that lie furthest along with a seed make its first group. */
+/** As many rows, those furthest along with a seed, make its first group. */
 const fewest = 5
 const largestShare = 0.1
 
@@ -33,7 +34,9 @@ export function* smallGroups(rows: Rows, wanted: number): Generator<void, Uint8A
   )
   for (let i = 0; i < n; i++) solveLower(factor, cols, centred.subarray(i * cols, (i + 1) * cols))
   yield
-  const ascent = { white: centred, cols, norms: squaredNorms(centred, cols), most }
+  // Sums of squares over these are variances at their 95 % upper bound: five rows that lie close by chance count for little.
+  const bounds = Float64Array.from({ length: most + 1 }, (_, k) => (k < fewest ? 1 : chiSquaredQuantile(0.05, k - 1)))
+  const ascent = { white: centred, cols, norms: squaredNorms(centred, cols), most, bounds }
   const found: { group: Uint8Array; sigmas: number }[] = []
   for (const seed of far.subarray(0, Math.min(maxSeeds, Math.max(16, Math.floor(0.03 * n)), n))) {
     const group = yield* climb(ascent, seed)
@@ -50,6 +53,7 @@ interface Ascent {
   readonly cols: number
   readonly norms: Float64Array
   readonly most: number
+  readonly bounds: Float64Array
 }
 
 function* climb(ascent: Ascent, seed: number): Generator<void, { group: Uint8Array; sigmas: number } | null, void> {
@@ -72,7 +76,7 @@ function* climb(ascent: Ascent, seed: number): Generator<void, { group: Uint8Arr
       values[i] = product / Math.sqrt(Math.max(length, 1e-12))
     }
     yield
-    const cut = bestCut(values, count === 1 ? { fewest, most: fewest } : { fewest, most: ascent.most })
+    const cut = bestCut(values, count === 1 ? fewest : ascent.most, ascent.bounds)
     const next = new Uint8Array(n)
     for (const i of cut.rows) next[i] = 1
     if (count > 1 && !(cut.sigmas > (best?.sigmas ?? 0))) break
@@ -87,7 +91,7 @@ function* climb(ascent: Ascent, seed: number): Generator<void, { group: Uint8Arr
 }
 
 /** The highest rows by `values`, as many as lie apart best: distance of the means over the larger standard deviation. */
-function bestCut(values: Float64Array, { fewest, most }: { fewest: number; most: number }): { rows: Uint32Array; sigmas: number } {
+function bestCut(values: Float64Array, most: number, bounds: Float64Array): { rows: Uint32Array; sigmas: number } {
   const n = values.length
   const sorted = Uint32Array.from({ length: n }, (_, i) => i).sort((a, b) => (values[b] as number) - (values[a] as number) || a - b)
   let total = 0
@@ -106,7 +110,11 @@ function bestCut(values: Float64Array, { fewest, most }: { fewest: number; most:
     if (k < fewest) continue
     const rest = n - k
     const apart = top / k - (total - top) / rest
-    const spread = Math.max(topSquares / k - (top / k) ** 2, (totalSquares - topSquares) / rest - ((total - top) / rest) ** 2, 1e-12)
+    const spread = Math.max(
+      (topSquares - top ** 2 / k) / (bounds[k] as number),
+      (totalSquares - topSquares) / rest - ((total - top) / rest) ** 2,
+      1e-12,
+    )
     const sigmas = apart / Math.sqrt(spread)
     if (sigmas > best.sigmas) best = { count: k, sigmas }
   }

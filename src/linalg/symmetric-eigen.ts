@@ -1,3 +1,5 @@
+import { atOnce } from '../core/turns.js'
+
 /** Eigenpairs of a symmetric matrix: values in falling order, `vectors[i · n …]` the i-th eigenvector, of unit length. */
 export interface Eigenpairs {
   readonly values: Float64Array
@@ -10,6 +12,14 @@ export interface Eigenpairs {
  * at n = 256. Signs are as they come; see `withFixedSign`. Throws `RangeError` where QL does not converge (not seen on finite input).
  */
 export function symmetricEigen(a: ArrayLike<number>, n: number): Eigenpairs {
+  return atOnce(symmetricEigenInTurns(a, n))
+}
+
+/** Multiply-adds between two yields: about a millisecond. */
+const perTurn = 2 ** 20
+
+/** The same, yielding now and then. */
+export function* symmetricEigenInTurns(a: ArrayLike<number>, n: number): Generator<void, Eigenpairs, void> {
   // `z` holds, row by row, the transposed orthogonal factor, so that every inner loop runs along a row.
   const z = new Float64Array(n * n)
   for (let i = 0; i < n; i++) {
@@ -18,8 +28,8 @@ export function symmetricEigen(a: ArrayLike<number>, n: number): Eigenpairs {
       z[j * n + i] = a[i * n + j] as number
     }
   }
-  const { diagonal, offDiagonal } = tridiagonalise(z, n)
-  implicitQl(diagonal, offDiagonal, z, n)
+  const { diagonal, offDiagonal } = yield* tridiagonalise(z, n)
+  yield* implicitQl(diagonal, offDiagonal, z, n)
   const order = Array.from({ length: n }, (_, i) => i).sort((i, j) => (diagonal[j] as number) - (diagonal[i] as number) || i - j)
   const values = new Float64Array(n)
   const vectors = new Float64Array(n * n)
@@ -31,10 +41,14 @@ export function symmetricEigen(a: ArrayLike<number>, n: number): Eigenpairs {
 }
 
 /** Reduces `z` to tridiagonal form by n − 2 reflections, leaving in `z` the product of them (a row per column of Q). */
-function tridiagonalise(z: Float64Array, n: number): { diagonal: Float64Array; offDiagonal: Float64Array } {
+function* tridiagonalise(
+  z: Float64Array,
+  n: number,
+): Generator<void, { readonly diagonal: Float64Array; readonly offDiagonal: Float64Array }, void> {
   const diagonal = new Float64Array(n)
   const offDiagonal = new Float64Array(n)
   const reflections: { vector: Float64Array; beta: number; from: number }[] = []
+  let done = 0
   for (let k = 0; k + 2 < n; k++) {
     // Reflect column k below the diagonal onto its first entry.
     const from = k + 1
@@ -58,6 +72,11 @@ function tridiagonalise(z: Float64Array, n: number): { diagonal: Float64Array; o
     applyTwoSided(z, n, from, vector, beta)
     offDiagonal[k] = alpha * scale
     reflections.push({ vector, beta, from })
+    done += 2 * (n - from) ** 2
+    if (done > perTurn) {
+      done = 0
+      yield
+    }
   }
   for (let i = 0; i < n; i++) diagonal[i] = z[i * n + i] as number
   if (n > 1) offDiagonal[n - 2] = z[(n - 2) * n + n - 1] as number
@@ -71,6 +90,11 @@ function tridiagonalise(z: Float64Array, n: number): { diagonal: Float64Array; o
       for (let i = from; i < n; i++) dot += (z[row * n + i] as number) * (vector[i - from] as number)
       dot *= beta
       for (let i = from; i < n; i++) z[row * n + i] = (z[row * n + i] as number) - dot * (vector[i - from] as number)
+    }
+    done += 2 * (n - from) ** 2
+    if (done > perTurn) {
+      done = 0
+      yield
     }
   }
   return { diagonal, offDiagonal }
@@ -96,7 +120,8 @@ function applyTwoSided(z: Float64Array, n: number, from: number, v: Float64Array
 }
 
 /** Diagonalises the tridiagonal matrix by QL with implicit (Wilkinson) shifts, rotating the rows of `z` along. */
-function implicitQl(d: Float64Array, e: Float64Array, z: Float64Array, n: number): void {
+function* implicitQl(d: Float64Array, e: Float64Array, z: Float64Array, n: number): Generator<void, void, void> {
+  let done = 0
   const at = (values: Float64Array, i: number) => values[i] as number
   // Small against the whole matrix, not against its neighbours: in a null space all neighbours are rounding.
   let negligible = 0
@@ -114,6 +139,11 @@ function implicitQl(d: Float64Array, e: Float64Array, z: Float64Array, n: number
       let c = 1
       let shift = 0
       let split = false
+      done += 4 * n * (m - low)
+      if (done > perTurn) {
+        done = 0
+        yield
+      }
       for (let i = m - 1; i >= low; i--) {
         const f = s * at(e, i)
         const b = c * at(e, i)

@@ -112,8 +112,13 @@ for (const detector of detectors) {
       expect(result.status === 'skipped' && result.reason).toMatch(/class \d+ has/)
     })
 
+    it('has a defined result for one class, or says that it has nothing to compare it with', async () => {
+      const result = await detect(await shared(), detector, planted({ seed: 9, rows: [50], features: 7 }))
+      if (result.status === 'skipped') expect(result.reason).toMatch(/class 0 has no other class/)
+      else expect(scoresOf(result).every(Number.isFinite)).toBe(true)
+    })
+
     it.each([
-      { name: 'one class', rows: [50], features: 7 },
       { name: 'one feature', rows: [40, 40], features: 1 },
       { name: 'more features than rows', rows: [25, 30], features: 120 },
     ])('has a defined result: $name', async ({ rows, features }) => {
@@ -124,10 +129,13 @@ for (const detector of detectors) {
 
     it('has a defined result where rows come twice', async () => {
       const { data, cols } = set.activations
-      const twice = { data: [...data.subarray(0, 60 * cols), ...data.subarray(0, 60 * cols)], rows: 120, cols }
-      const result = await detect(await shared(), detector, { activations: twice, labels: new Int8Array(120) })
-      const scores = scoresOf(result)
-      expectAllClose(scores.subarray(0, 60), Float64Array.from(scores.subarray(60)), { atol: 1e-6, rtol: 1e-5 })
+      const once = [...set.labels.keys()].filter((i) => set.labels[i] !== 1)
+      const rows = once.flatMap((i) => [...data.subarray(i * cols, (i + 1) * cols)])
+      const labels = once.map((i) => set.labels[i] as number)
+      const twice = { data: [...rows, ...rows], rows: 2 * once.length, cols }
+      const scores = scoresOf(await detect(await shared(), detector, { activations: twice, labels: [...labels, ...labels] }))
+      const [first, second] = [scores.subarray(0, once.length), scores.subarray(once.length)]
+      expectAllClose(first, Float64Array.from(second), { atol: 1e-6, rtol: 1e-5 })
     })
   })
 }
