@@ -49,9 +49,9 @@ for (const [id, scores] of detectorScores) {
 }
 console.log(`  ${'chance'.padEnd(22)} about ${Math.round((top * total) / members.length)}`)
 console.log(`
-Told which class to look at, and how much poison to expect, both detectors rank
-it high. In practice nobody tells them. By themselves they cannot tell these two
-sets apart: the verdicts are "${report.verdict}" and "${cleanReport.verdict}", and an
+Told which class to look at, and how much poison to expect, all detectors rank
+it high. In practice nobody tells them. By themselves they do not accuse a class
+of either set: the verdicts are "${report.verdict}" and "${cleanReport.verdict}", and an
 undecided audit is not an all-clear.
 
 What a verdict means, and what to do next: docs/verdicts.md`)

@@ -3,7 +3,7 @@ import type { DeviceSet } from '../core/device-set.js'
 import type { ClassFinding } from '../core/result.js'
 import { inTurns } from '../core/turns.js'
 import { showText } from '../core/untrusted-text.js'
-import { gramBytesPerClass } from '../kernels/gram.js'
+import { canGatherCovariances } from '../linalg/class-covariances.js'
 import { type ClassSplit, fewestRows, splitClass } from '../linalg/class-split.js'
 import { dot } from '../linalg/moments.js'
 import { otherGroups, projections } from '../linalg/separation.js'
@@ -88,14 +88,9 @@ function reasonToRefuse(set: DeviceSet): string | null {
   if (judged.length < 2) {
     return `class ${showText(judged[0]?.label)} has no other class to be compared with: needs at least two classes of ${referenceRows} rows that differ`
   }
-  const largest = Math.min(
-    set.rowsPerBlock,
-    classes.reduce((most, { rows }) => Math.max(most, rows), 0),
-  )
-  const bytes = gramBytesPerClass(largest, cols)
-  const { maxBindingBytes, name } = set.context.backend
-  if (bytes > maxBindingBytes) {
-    return `a class of ${largest} rows of ${cols} features needs a buffer of ${bytes} bytes for its products, the backend (${name}) has ${maxBindingBytes}; pass --backend cpu`
+  if (!canGatherCovariances(set)) {
+    const { name } = set.context.backend
+    return `a class is too large for a buffer of the backend (${name}), and ${classes.length} classes of ${cols} features too many; pass --backend cpu`
   }
   return null
 }

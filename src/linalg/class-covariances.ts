@@ -1,7 +1,9 @@
+import type { ClassRange } from '../core/classed-rows.js'
 import type { DeviceSet } from '../core/device-set.js'
 import { DetectorError } from '../core/errors.js'
 import { classMeans } from '../kernels/class-means.js'
-import { gram } from '../kernels/gram.js'
+import { gram, gramBytesPerClass } from '../kernels/gram.js'
+import { applyWidth, gramApply } from '../kernels/gram-apply.js'
 
 /** A class's within-class covariance over the live columns: `[n, n]`, symmetric, divided by rows − 1. */
 export interface ClassCovariance {
@@ -14,7 +16,8 @@ export interface ClassCovariance {
  * the whole set is at least a thousandth of the largest.
  *
  * Memory: `hostBytes` for the matrices of some classes; where all of them fit they are kept, otherwise every pass asks the backend for them
- * again, a few classes at a time. Only their mean is held throughout.
+ * again, a few classes at a time. Only their mean is held throughout. Where a class's products are more than a buffer of the backend, all
+ * classes' are held (`canGatherCovariances`).
  */
 export class ClassCovariances {
   readonly set: DeviceSet
@@ -46,7 +49,7 @@ export class ClassCovariances {
     const all = set.set.classes.length
     for (let first = 0; first < all; first += perPass) {
       const end = Math.min(first + perPass, all)
-      const matrices = await gram(set, { first, end })
+      const matrices = await scatters(set, { first, end })
       for (let c = first; c < end; c++) {
         const scatter = matrices.subarray((c - first) * sum.length, (c - first + 1) * sum.length)
         const { rows } = set.set.classes[c] as { rows: number }
@@ -86,7 +89,7 @@ export class ClassCovariances {
     const all = set.set.classes.length
     for (let first = 0; first < all; first += perPass) {
       const end = Math.min(first + perPass, all)
-      const matrices = await gram(set, { first, end })
+      const matrices = await scatters(set, { first, end })
       for (let c = first; c < end; c++) {
         if (!wanted.has(c)) continue
         const scatter = matrices.subarray((c - first) * cols * cols, (c - first + 1) * cols * cols)
@@ -98,17 +101,56 @@ export class ClassCovariances {
 
 /** Host memory for the matrices of one pass; more of it only where a pass costs reading the rows again. */
 const hostBytes = 128 * 2 ** 20
+/** The same where a pass gives those of all classes. */
+const hostBytesAtOnce = 512 * 2 ** 20
 
-function classesPerPass({ context, isReadAgain, paddedCols }: DeviceSet): number {
+function classesPerPass(set: DeviceSet): number {
+  const { context, isReadAgain, paddedCols } = set
+  if (!gramFits(set)) return set.set.classes.length
   const bytes = isReadAgain ? Math.max(hostBytes, context.memory / 4) : hostBytes
   return Math.max(1, Math.floor(bytes / (paddedCols * paddedCols * 8)))
+}
+
+/** Whether the products of the largest class fit a buffer of the backend. */
+function gramFits({ set, context, rowsPerBlock, paddedCols }: DeviceSet): boolean {
+  const largest = set.classes.reduce((most, { rows }) => Math.max(most, rows), 0)
+  return gramBytesPerClass(Math.min(largest, rowsPerBlock), paddedCols) <= context.backend.maxBindingBytes
+}
+
+/** Whether `ClassCovariances` can be had: where a class is too large for one buffer, all classes' have to be held at once. */
+export function canGatherCovariances(set: DeviceSet): boolean {
+  return gramFits(set) || set.set.classes.length * set.paddedCols ** 2 * 8 <= hostBytesAtOnce
+}
+
+/** Centred XᵀX of a range of classes, `[classes of the range · d, d]`. */
+async function scatters(set: DeviceSet, range: ClassRange): Promise<Float64Array> {
+  if (gramFits(set)) return gram(set, range)
+  // Xᵀ(X·V) for unit vectors V needs no buffer of d × d: sixteen columns of all classes' products at a time, four times the work.
+  const { paddedCols: cols } = set
+  const classes = set.set.classes.length
+  const all = new Float64Array(classes * cols * cols)
+  for (let first = 0; first < cols; first += applyWidth) {
+    const width = Math.min(applyWidth, cols - first)
+    const units = new Float32Array(classes * applyWidth * cols)
+    for (let c = 0; c < classes; c++) for (let k = 0; k < width; k++) units[(c * applyWidth + k) * cols + first + k] = 1
+    const [columns] = (await gramApply(set, [units])) as [Float64Array]
+    for (let c = 0; c < classes; c++) {
+      const from = c * applyWidth * cols
+      all.set(columns.subarray(from, from + width * cols), (c * cols + first) * cols)
+    }
+  }
+  return all.subarray(range.first * cols * cols, range.end * cols * cols)
 }
 
 function among(a: Float64Array, { live, cols, divisor }: { live: Uint32Array; cols: number; divisor: number }): Float64Array {
   const n = live.length
   const out = new Float64Array(n * n)
   for (let i = 0; i < n; i++) {
-    for (let j = 0; j < n; j++) out[i * n + j] = (a[(live[i] as number) * cols + (live[j] as number)] as number) / divisor
+    for (let j = 0; j < n; j++) {
+      const [row, col] = [live[i] as number, live[j] as number]
+      // Columns that were taken one by one are symmetric but for rounding.
+      out[i * n + j] = ((a[row * cols + col] as number) + (a[col * cols + row] as number)) / (2 * divisor)
+    }
   }
   return out
 }

@@ -34,6 +34,7 @@ test('it counts the poison among the most suspicious rows as numpy does', () => 
   expect(demo.stdout).toContain('63 of the 692 rows labelled 7 are poison')
   expect(demo.stdout).toMatch(/^ {2}spectral-signatures +48 of 63 poisoned rows are in its top 94$/m)
   expect(demo.stdout).toMatch(/^ {2}activation-clustering +4[78] of 63 poisoned rows are in its top 94$/m)
+  expect(demo.stdout).toMatch(/^ {2}whitened-mixture +63 of 63 poisoned rows are in its top 94$/m)
 })
 
 test('it claims no more than the verdicts do', () => {
