@@ -17,7 +17,7 @@ import { version } from './version.js'
 
 export interface ScoredAudit {
   readonly report: Report
-  /** `[n]` in [0, 1], comparable across classes: the largest of the detectors' ranks of the row within its class. */
+  /** `[n]` in [0, 1], comparable across classes; how it is made of the detectors' scores, `combinedScores` says. */
   readonly scores: Float32Array
   /** `[n]` by detector id, for the detectors that ran; higher is more suspicious. */
   readonly detectorScores: ReadonlyMap<string, Float32Array>

@@ -108,6 +108,7 @@ test('the public names are these', () => {
       "renderTerminal",
       "spectralSignatures",
       "version",
+      "whitenedMixture",
     ]
   `)
   const node = namesOf('assay/node', process.execPath)

@@ -28,6 +28,8 @@ export type DetectorResult =
       readonly id: string
       /** `[n]`, one per row in the set's own order, finite; rows of skipped classes hold the lowest score. */
       readonly scores: Float32Array
+      /** Where scores are standard deviations from what counts as clean, they compare across classes; otherwise within a class only. */
+      readonly unit?: 'standard deviations'
       /** Parallel to the set's classes. */
       readonly classes: readonly ClassFinding[]
     }

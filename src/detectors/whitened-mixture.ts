@@ -73,7 +73,8 @@ export const whitenedMixture: Detector<WhitenedMixtureOptions> = {
       else classes.push(await judge(set, c, { coordinates, directions, threshold: separation, scores }))
       context.progress(0.5 + (0.5 * (c + 1)) / set.set.classes.length)
     }
-    return gatherResult(id, set, scores, classes)
+    const result = gatherResult(id, set, scores, classes)
+    return result.status === 'ran' ? { ...result, unit: 'standard deviations' } : result
   },
 }
 

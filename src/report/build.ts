@@ -76,29 +76,47 @@ export function overallVerdict(
 }
 
 /**
- * One suspicion per row, `[n]`, in [0, 1], comparable across classes and detectors: the largest of the detectors' ranks of the row
- * within its class. Rank = (rows with a lower score + half of the other rows with the same score) / (rows − 1). A class of one row,
- * and a class that no detector ran on, gets 0.
+ * One suspicion per row, `[n]`, in [0, 1], comparable across classes. In a class that a detector with scores in standard deviations judged
+ * it is the largest of those scores s, as (1 + s/(1 + |s|))/2: 0.5 is the middle of what counts as clean, 0.9 is four deviations off.
+ *
+ * In other classes it is the largest of the detectors' ranks of the row within its class, halved where the set has classes of the first
+ * kind, since every class has a row of the highest rank. Rank = (rows with a lower score + half of the other rows with the same score) /
+ * (rows − 1). A class of one row, and a class that no detector ran on, gets 0.
  */
 export function combinedScores(set: ActivationSet, results: readonly DetectorResult[]): Float32Array {
+  const ran = results.flatMap((result) => (result.status === 'ran' ? [result] : []))
+  const inDeviations = ran.filter(({ unit }) => unit === 'standard deviations')
+  const isJudged = (c: number) => inDeviations.some(({ classes }) => classes[c]?.status === 'ran')
+  const share = set.classes.some((_, c) => isJudged(c)) ? 0.5 : 1
   const combined = new Float32Array(set.activations.rows)
-  for (const result of results) {
-    if (result.status !== 'ran') continue
-    for (let c = 0; c < set.classes.length; c++) {
-      if (result.classes[c]?.status !== 'ran') continue
-      const members = set.order.subarray(set.starts[c], set.starts[c + 1])
-      if (members.length < 2) continue
-      const sorted = Float32Array.from(members, (row) => result.scores[row] as number).sort()
-      for (const row of members) {
-        const score = result.scores[row] as number
-        const lower = countBelow(sorted, score)
-        const ties = countUpTo(sorted, score) - lower - 1
-        const rank = (lower + ties / 2) / (members.length - 1)
-        if (rank > (combined[row] as number)) combined[row] = rank
-      }
+  for (let c = 0; c < set.classes.length; c++) {
+    const members = set.order.subarray(set.starts[c], set.starts[c + 1])
+    const judged = isJudged(c)
+    for (const { scores, classes } of judged ? inDeviations : ran) {
+      if (classes[c]?.status !== 'ran') continue
+      const of = judged ? deviationOf(scores) : rankOf(scores, members, share)
+      for (const row of members) combined[row] = Math.max(combined[row] as number, of(row))
     }
   }
   return combined
+}
+
+function deviationOf(scores: Float32Array): (row: number) => number {
+  return (row) => {
+    const score = scores[row] as number
+    return (1 + score / (1 + Math.abs(score))) / 2
+  }
+}
+
+function rankOf(scores: Float32Array, members: Uint32Array, share: number): (row: number) => number {
+  if (members.length < 2) return () => 0
+  const sorted = Float32Array.from(members, (row) => scores[row] as number).sort()
+  return (row) => {
+    const score = scores[row] as number
+    const lower = countBelow(sorted, score)
+    const ties = countUpTo(sorted, score) - lower - 1
+    return (share * (lower + ties / 2)) / (members.length - 1)
+  }
 }
 
 function reportClass({ label, name, rows }: ClassInfo, index: number, ran: readonly RanResult[]): ClassReport {

@@ -31,6 +31,17 @@ describe('combinedScores', () => {
     expect([...combinedScores(set, results)]).toEqual([1, 0.5, 1, 0, 1])
   })
 
+  it('takes standard deviations before ranks, and halves the ranks of classes that have none', () => {
+    const set = handMadeSet([0, 0, 0, 1, 1])
+    const deviations = { ...ranResult('a', [-1, 0, 4, 0, 0], [ranFinding(), skippedFinding()]), unit: 'standard deviations' } as const
+    const ranks = ranResult('b', [30, 20, 10, 1, 9], [ranFinding(), ranFinding()])
+    const expected = [0.25, 0.5, 0.9, 0, 0.5].map(Math.fround)
+    expect([...combinedScores(set, [ranks, deviations])]).toEqual(expected)
+    expect([...combinedScores(set, [deviations, ranks])]).toEqual(expected)
+    const skippedAll = { ...ranResult('a', [0, 0, 0, 0, 0], [skippedFinding(), skippedFinding()]), unit: 'standard deviations' } as const
+    expect([...combinedScores(set, [ranks, skippedAll])]).toEqual([1, 0.5, 0, 0, 1])
+  })
+
   it('gives 0 to a class of one row and to a class that no detector ran on', () => {
     const set = handMadeSet([0, 1, 1])
     expect([...combinedScores(set, [ranResult('a', [5, 1, 2], [ranFinding(), skippedFinding()])])]).toEqual([0, 0, 0])
