@@ -1,6 +1,6 @@
 import type { Rng } from '../core/rng.js'
 import { mixtureStarts } from './mixture-starts.js'
-import { moments, type Rows, without } from './moments.js'
+import { type Moments, momentsInTurns, type Rows, without } from './moments.js'
 import { crossFitted, inGroup, inRest, type OtherGroups, projections, type Separation, separation, setAside } from './separation.js'
 import { smallGroups } from './small-groups.js'
 import { symmetricEigen } from './symmetric-eigen.js'
@@ -51,12 +51,18 @@ export function* splitClass(rows: Rows, { others, directions, rng }: SplitOption
     left = side.map((value) => (value === inRest ? inRest : setAside))
     if (left.reduce((count, value) => count + (value === inRest ? 1 : 0), 0) < fewestLeft) break
   }
-  const divisions = sides.map((side) => divide(rows, side, others))
+  const divisions: Division[] = []
+  for (const side of sides) {
+    const group = yield* momentsInTurns(rows, side, inGroup)
+    divisions.push({ side, fitted: separation(group, yield* momentsInTurns(rows, side, inRest), others) })
+  }
+  const whole = yield* momentsInTurns(rows, new Uint8Array(n), 0)
   const small: Division[] = []
   for (const side of yield* smallGroups(rows, 3 * smallCandidates)) {
     yield
     // The far end of a class grows when it is cut halfway; a group of its own stays.
-    small.push(yield* refine(rows, divide(rows, side, others), others))
+    const group = yield* momentsInTurns(rows, side, inGroup)
+    small.push(yield* refine(rows, { side, fitted: separation(group, without(whole, group), others) }, { whole, others }))
   }
   small.sort((a, b) => b.fitted.sigmas - a.fitted.sigmas)
   let best: { division: Division; value: number } | null = null
@@ -66,12 +72,8 @@ export function* splitClass(rows: Rows, { others, directions, rng }: SplitOption
     if (Number.isFinite(value) && (best === null || value > best.value)) best = { division, value }
   }
   if (!best) return null
-  const { side, fitted } = yield* refine(rows, best.division, others)
+  const { side, fitted } = yield* refine(rows, best.division, { whole, others })
   return { crossFitted: best.value, side, separation: fitted }
-}
-
-function divide(rows: Rows, side: Uint8Array, others: OtherGroups): Division {
-  return { side, fitted: separation(moments(rows, side, inGroup), moments(rows, side, inRest), others) }
 }
 
 /** The smaller component of the likeliest mixture of the rows that are left; null where none has two groups of enough rows. */
@@ -112,7 +114,7 @@ function* mixtureSide(rows: Rows, left: Uint8Array, directions: number): Generat
 /** The rows that are left, centred, on the `directions` along which they vary most compared with the other classes. */
 function* widest(rows: Rows, left: Uint8Array, directions: number): Generator<void, Rows, void> {
   const { data, cols } = rows
-  const { count, mean, scatter } = moments(rows, left, inRest)
+  const { count, mean, scatter } = yield* momentsInTurns(rows, left, inRest)
   yield
   const { vectors } = symmetricEigen(scatter, cols)
   yield
@@ -140,15 +142,17 @@ interface Division {
 }
 
 /** Cuts halfway between the means and fits the direction again, up to three times: rows that were set aside come to a side. */
-function* refine(rows: Rows, division: Division, others: OtherGroups): Generator<void, Division, void> {
-  const n = division.side.length
-  const whole = moments(rows, new Uint8Array(n), 0)
+function* refine(
+  rows: Rows,
+  division: Division,
+  { whole, others }: { whole: Moments; others: OtherGroups },
+): Generator<void, Division, void> {
   let current = division
   for (let i = 0; i < refits; i++) {
     yield
     const side = cutHalfway(rows, current.fitted)
-    const group = moments(rows, side, inGroup)
-    if (group.count < fewestRows || group.count > n - fewestRows) break
+    const group = yield* momentsInTurns(rows, side, inGroup)
+    if (group.count < fewestRows || group.count > whole.count - fewestRows) break
     if (side.every((value, at) => value === current.side[at])) break
     current = { side, fitted: separation(group, without(whole, group), others, current.fitted.weights) }
   }

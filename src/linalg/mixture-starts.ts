@@ -1,5 +1,5 @@
 import { choleskyOf, solveLower } from './cholesky.js'
-import { moments, type Rows } from './moments.js'
+import { momentsInTurns, type Rows } from './moments.js'
 import { symmetricEigen } from './symmetric-eigen.js'
 
 const trimmings = 5
@@ -26,7 +26,7 @@ export function* mixtureStarts(rows: Rows): Generator<void, Uint8Array[], void> 
     yield
   }
   const white = yield* trimmedWhitening(rows)
-  const { vectors } = symmetricEigen(moments({ data: white, cols }, new Uint8Array(n), 0).scatter, cols)
+  const { vectors } = symmetricEigen((yield* momentsInTurns({ data: white, cols }, new Uint8Array(n), 0)).scatter, cols)
   yield
   for (let k = 0; k < Math.min(5, cols); k++) {
     const direction = vectors.subarray(k * cols, (k + 1) * cols)
@@ -51,7 +51,7 @@ function* trimmedWhitening(rows: Rows): Generator<void, Float64Array, void> {
   let kept = new Uint8Array(n).fill(1)
   const white = new Float64Array(data.length)
   for (let round = 0; round < trimmings; round++) {
-    const { count, mean, scatter } = moments(rows, kept, 1)
+    const { count, mean, scatter } = yield* momentsInTurns(rows, kept, 1)
     yield
     const covariance = scatter.map((value, at) => (value + (at % (cols + 1) === 0 ? cols : 0)) / (count + cols))
     const factor = choleskyOf(covariance, cols)

@@ -1,3 +1,5 @@
+import { atOnce } from '../core/turns.js'
+
 /** Rows of `cols` numbers each, row-major. */
 export interface Rows {
   readonly data: Float64Array
@@ -12,7 +14,16 @@ export interface Moments {
 }
 
 /** Moments of the rows with `side[i] === value`. */
-export function moments({ data, cols }: Rows, side: ArrayLike<number>, value: number): Moments {
+export function moments(rows: Rows, side: ArrayLike<number>, value: number): Moments {
+  return atOnce(momentsInTurns(rows, side, value))
+}
+
+/** Multiply-adds between two yields: about a millisecond. */
+const perTurn = 2 ** 20
+
+/** The same, yielding now and then. */
+export function* momentsInTurns({ data, cols }: Rows, side: ArrayLike<number>, value: number): Generator<void, Moments, void> {
+  const rowsPerTurn = Math.ceil((2 * perTurn) / (cols * cols))
   const mean = new Float64Array(cols)
   let count = 0
   for (let i = 0; i < side.length; i++) {
@@ -22,17 +33,38 @@ export function moments({ data, cols }: Rows, side: ArrayLike<number>, value: nu
   }
   for (let j = 0; j < cols; j++) mean[j] = (mean[j] as number) / Math.max(count, 1)
   const scatter = new Float64Array(cols * cols)
-  const centred = new Float64Array(cols)
+  // Four rows at a time: four products for each load and store of a sum. Left-over places hold zeros.
+  const centred = new Float64Array(4 * cols)
+  let filled = 0
   for (let i = 0; i < side.length; i++) {
+    if ((i + 1) % rowsPerTurn === 0) yield
     if (side[i] !== value) continue
-    for (let j = 0, at = i * cols; j < cols; j++, at++) centred[j] = (data[at] as number) - (mean[j] as number)
-    for (let j = 0; j < cols; j++) {
-      const factor = centred[j] as number
-      for (let k = 0, at = j * cols; k <= j; k++, at++) scatter[at] = (scatter[at] as number) + factor * (centred[k] as number)
-    }
+    for (let j = 0, at = i * cols, to = filled * cols; j < cols; j++, at++, to++) centred[to] = (data[at] as number) - (mean[j] as number)
+    if (++filled < 4) continue
+    addOuterProducts(centred, cols, scatter)
+    filled = 0
   }
+  if (filled > 0) addOuterProducts(centred.fill(0, filled * cols), cols, scatter)
   mirror(scatter, cols)
   return { count, mean, scatter }
+}
+
+/** scatter += Σ rowᵀ·row over four rows, lower triangle. */
+function addOuterProducts(rows: Float64Array, cols: number, scatter: Float64Array): void {
+  for (let j = 0; j < cols; j++) {
+    const a0 = rows[j] as number
+    const a1 = rows[cols + j] as number
+    const a2 = rows[2 * cols + j] as number
+    const a3 = rows[3 * cols + j] as number
+    for (let k = 0, at = j * cols; k <= j; k++, at++) {
+      scatter[at] =
+        (scatter[at] as number) +
+        a0 * (rows[k] as number) +
+        a1 * (rows[cols + k] as number) +
+        a2 * (rows[2 * cols + k] as number) +
+        a3 * (rows[3 * cols + k] as number)
+    }
+  }
 }
 
 /** The moments of what is left of `all` without `part`. */

@@ -2,7 +2,7 @@ import type { Rng } from '../core/rng.js'
 import { chiSquaredQuantile } from '../stats/chi-squared.js'
 import { medianInPlace } from '../stats/median.js'
 import { type MinimaxDirection, type MinimaxOptions, minimaxDirection } from './minimax-direction.js'
-import { dot, type Moments, moments, quadratic, type Rows, without } from './moments.js'
+import { dot, type Moments, momentsInTurns, quadratic, type Rows, without } from './moments.js'
 
 /** Which rows of a class are in the suspected group, in the other one, and in neither. */
 export const inGroup = 1
@@ -94,9 +94,9 @@ export function* crossFitted(
   const found = new Float64Array(repeats)
   for (let repeat = 0; repeat < repeats; repeat++) {
     const half = dividedInTwo(side, sorted, rng)
-    const firstGroup = moments(rows, half, inGroup)
+    const firstGroup = yield* momentsInTurns(rows, half, inGroup)
     yield
-    const firstRest = moments(rows, half, inRest)
+    const firstRest = yield* momentsInTurns(rows, half, inRest)
     yield
     const halves = [
       { group: firstGroup, rest: firstRest },

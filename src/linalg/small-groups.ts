@@ -1,7 +1,7 @@
 import { chiSquaredQuantile } from '../stats/chi-squared.js'
 import { choleskyOf, solveLower } from './cholesky.js'
 import { squaredNorms } from './mixture-starts.js'
-import { moments, type Rows } from './moments.js'
+import { momentsInTurns, type Rows } from './moments.js'
 
 const maxSeeds = 64
 const maxSteps = 8
@@ -23,7 +23,7 @@ export function* smallGroups(rows: Rows, wanted: number): Generator<void, Uint8A
   const n = data.length / cols
   const most = Math.floor(largestShare * n)
   if (most < fewest) return []
-  const { mean, scatter } = moments(rows, new Uint8Array(n), 0)
+  const { mean, scatter } = yield* momentsInTurns(rows, new Uint8Array(n), 0)
   yield
   const centred = data.map((value, at) => value - (mean[at % cols] as number))
   const distances = squaredNorms(centred, cols)
@@ -93,7 +93,9 @@ function* climb(ascent: Ascent, seed: number): Generator<void, { group: Uint8Arr
 /** The highest rows by `values`, as many as lie apart best: distance of the means over the larger standard deviation. */
 function bestCut(values: Float64Array, most: number, bounds: Float64Array): { rows: Uint32Array; sigmas: number } {
   const n = values.length
-  const sorted = Uint32Array.from({ length: n }, (_, i) => i).sort((a, b) => (values[b] as number) - (values[a] as number) || a - b)
+  const least = values.slice().sort()[n - Math.min(most, n)] as number
+  const highest = [...values.keys()].filter((i) => (values[i] as number) >= least)
+  const sorted = Uint32Array.from(highest).sort((a, b) => (values[b] as number) - (values[a] as number) || a - b)
   let total = 0
   let totalSquares = 0
   for (const value of values) {
