@@ -3,8 +3,8 @@ import { BlockKrylov } from './block-krylov.js'
 import { cholesky, solveLower, solveLowerTransposed } from './cholesky.js'
 import { symmetricEigenInTurns, withFixedSign } from './symmetric-eigen.js'
 
-/** Up to here all eigenpairs at once (100 ms at 256) cost less than an iteration. */
-const denseSize = 256
+/** Up to here all eigenpairs at once, 11·n³, cost less than the 14,000·n² of an iteration that runs its sixteen cycles: bulk eigenvalues lie close. */
+const denseSize = 768
 const multiplyAddsPerTurn = 2 ** 20
 
 /** The mean of some classes' covariances and a ridge, factored: what each of them is compared with. */
@@ -39,15 +39,15 @@ export function* factorReference(
  *
  * With M the mean over all K classes (ridge included), others = (K·M − own)/(K − 1): both share eigenvectors with own under M, and an
  * eigenvalue a there is λ = (K − 1)·a/(K − a) here. So M is factored once for all classes, and a class costs one symmetric problem: 2·n³
- * multiply-adds to whiten and 9·n³ for all pairs up to n = 256, beyond that block Krylov with three products with n × n matrices a vector
+ * multiply-adds to whiten and 9·n³ for all pairs up to n = 768, beyond that block Krylov with three products with n × n matrices a vector
  * and step. Signs are fixed: the largest entry of a whitened vector is positive.
  */
 export function* leaveOneOutDirections(
   own: Float64Array,
   { size, classes, factor }: Reference,
-  { wanted, rng }: { wanted: number; rng: Rng },
+  { wanted, rng, denseUpTo = denseSize }: { wanted: number; rng: Rng; denseUpTo?: number },
 ): Generator<void, OwnDirections, void> {
-  const pairs = size <= denseSize ? yield* allPairs(own, size, factor, wanted) : yield* leadingPairs(own, size, factor, { wanted, rng })
+  const pairs = size <= denseUpTo ? yield* allPairs(own, size, factor, wanted) : yield* leadingPairs(own, size, factor, { wanted, rng })
   const values = pairs.values.map((a) => {
     const value = Math.min(Math.max(a, 0), classes * (1 - 1e-9))
     return ((classes - 1) * value) / (classes - value)
