@@ -3,6 +3,7 @@ import { inTurns } from '../core/turns.js'
 import { classMeans } from '../kernels/class-means.js'
 import { project } from '../kernels/project.js'
 import { ClassCovariances } from '../linalg/class-covariances.js'
+import { HostMoments } from '../linalg/host-moments.js'
 import { factorReference, leaveOneOutDirections, within } from '../linalg/leave-one-out-eigen.js'
 import type { Rows } from '../linalg/moments.js'
 
@@ -11,7 +12,7 @@ export interface OwnCoordinates {
   /** Directions a class has; 0 where no column varies, as far as float32 can tell. */
   readonly width: number
   /** Class c's rows, in class order, about its mean. */
-  rowsOf(c: number): Rows
+  rowsOf(c: number): Promise<Rows>
   /** Covariances of other classes in class c's directions, and how many rows they have. */
   othersOf(c: number): { readonly covariances: readonly Float64Array[]; readonly counts: readonly number[] }
   /** A row as it was given, `[d]`, in class c's directions about its mean. */
@@ -50,7 +51,7 @@ export async function ownCoordinates(set: DeviceSet, options: OwnCoordinatesOpti
   const size = covariances.live.length
   const width = Math.min(options.width, size)
   if (width === 0)
-    return { width, rowsOf: () => ({ data: new Float64Array(0), cols: 0 }), othersOf: () => none, place: () => new Float64Array(0) }
+    return { width, rowsOf: async () => ({ data: new Float64Array(0), cols: 0 }), othersOf: () => none, place: () => new Float64Array(0) }
   const classes = covariances.classes.length
   const reference = await inTurns(factorReference(covariances.mean, { size, classes, ridge }), signal)
   const cols = set.paddedCols
@@ -72,20 +73,16 @@ export async function ownCoordinates(set: DeviceSet, options: OwnCoordinatesOpti
     progress(0.15 + (0.2 * ++done) / wanted.size)
   }
   const others = await otherClasses(set, covariances, { vectors, width })
-  const means = await classMeans(set)
-  const coordinates = await project(set, { centres: means, directions, output: 'coordinates' })
+  const placed = await placedRows(set, directions, width)
   progress(0.5)
-  const { starts } = set.set
   return {
     width,
-    rowsOf: (c) => ({
-      data: Float64Array.from(coordinates.subarray((starts[c] as number) * width, (starts[c + 1] as number) * width)),
-      cols: width,
-    }),
+    rowsOf: async (c) => ({ data: await placed.coordinatesOf(c), cols: width }),
     othersOf: (c) => others.get(c) ?? none,
     place(c, row) {
+      const mean = placed.meanOf(c)
       const centred = Float64Array.from({ length: row.length }, (_, j) => {
-        return (row[j] as number) - (set.shift[j] as number) - (means[c * cols + j] as number)
+        return (row[j] as number) - (set.shift[j] as number) - (mean[j] as number)
       })
       return Float64Array.from({ length: width }, (_, k) => {
         let sum = 0
@@ -94,6 +91,30 @@ export async function ownCoordinates(set: DeviceSet, options: OwnCoordinatesOpti
         return sum
       })
     },
+  }
+}
+
+interface PlacedRows {
+  meanOf(c: number): ArrayLike<number>
+  coordinatesOf(c: number): Promise<Float64Array>
+}
+
+/** Every class's rows along its directions: on the host where it has the rows, otherwise from the backend, all in one pass. */
+async function placedRows(set: DeviceSet, directions: Float32Array, width: number): Promise<PlacedRows> {
+  const host = await HostMoments.of(set)
+  const cols = set.paddedCols
+  if (host) {
+    return {
+      meanOf: (c) => host.meanOf(c),
+      coordinatesOf: (c) => host.coordinates(c, directions.subarray(c * width * cols, (c + 1) * width * cols)),
+    }
+  }
+  const means = await classMeans(set)
+  const coordinates = await project(set, { centres: means, directions, output: 'coordinates' })
+  const { starts } = set.set
+  return {
+    meanOf: (c) => means.subarray(c * cols, (c + 1) * cols),
+    coordinatesOf: async (c) => Float64Array.from(coordinates.subarray((starts[c] as number) * width, (starts[c + 1] as number) * width)),
   }
 }
 

@@ -108,7 +108,7 @@ async function judge(set: DeviceSet, c: number, { coordinates, directions, thres
   const { signal, rng } = set.context
   const { label, rows: count } = set.set.classes[c] as { label: unknown; rows: number }
   const start = set.set.starts[c] as number
-  const rows = coordinates.rowsOf(c)
+  const rows = await coordinates.rowsOf(c)
   const { covariances, counts } = coordinates.othersOf(c)
   const others = otherGroups(covariances, counts, coordinates.width)
   const split = await inTurns(splitClass(rows, { others, directions, rng: rng.fork(`${id} ${label}`) }), signal)

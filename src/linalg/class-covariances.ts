@@ -4,6 +4,7 @@ import { DetectorError } from '../core/errors.js'
 import { classMeans } from '../kernels/class-means.js'
 import { gram, gramBytesPerClass } from '../kernels/gram.js'
 import { applyWidth, gramApply } from '../kernels/gram-apply.js'
+import { HostMoments } from './host-moments.js'
 
 /** A class's within-class covariance over the live columns: `[n, n]`, symmetric, divided by rows − 1. */
 export interface ClassCovariance {
@@ -40,7 +41,8 @@ export class ClassCovariances {
   /** One pass. Throws `DetectorError` `overflow` where float32 does not hold the products. */
   static async gather(set: DeviceSet, minRows: number): Promise<ClassCovariances> {
     const { paddedCols } = set
-    const means = await classMeans(set)
+    const host = await HostMoments.of(set)
+    const means = host ? null : await classMeans(set)
     const classes = [...set.set.classes.keys()].filter((c) => (set.set.classes[c] as { rows: number }).rows >= minRows)
     const squares = new Float64Array(paddedCols)
     const sum = new Float64Array(paddedCols * paddedCols)
@@ -52,9 +54,10 @@ export class ClassCovariances {
       const matrices = await scatters(set, { first, end })
       for (let c = first; c < end; c++) {
         const scatter = matrices.subarray((c - first) * sum.length, (c - first + 1) * sum.length)
+        const mean = host ? host.meanOf(c) : (means as Float32Array).subarray(c * paddedCols, (c + 1) * paddedCols)
         const { rows } = set.set.classes[c] as { rows: number }
         for (let j = 0; j < paddedCols; j++) {
-          const between = rows * (means[c * paddedCols + j] as number) ** 2
+          const between = rows * (mean[j] as number) ** 2
           squares[j] = (squares[j] as number) + (scatter[j * paddedCols + j] as number) + between
         }
         if (rows < minRows) continue
@@ -124,6 +127,8 @@ export function canGatherCovariances(set: DeviceSet): boolean {
 
 /** Centred XᵀX of a range of classes, `[classes of the range · d, d]`. */
 async function scatters(set: DeviceSet, range: ClassRange): Promise<Float64Array> {
+  const host = await HostMoments.of(set)
+  if (host) return host.scatters(range)
   if (gramFits(set)) return gram(set, range)
   // Xᵀ(X·V) for unit vectors V needs no buffer of d × d: sixteen columns of all classes' products at a time, four times the work.
   const { paddedCols: cols } = set

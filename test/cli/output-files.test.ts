@@ -122,11 +122,12 @@ describe('writeOutputFolder', () => {
   it.each(['new', 'empty'])('overwrites nothing that somebody else has put there meanwhile (%s)', async (name) => {
     const out = join(folder, name)
     if (name === 'empty') await mkdir(out)
-    const writing = writeOutputFolder(out, [...files, { name: 'large', bytes: new Uint8Array(5_000_000) }])
+    const writing = writeOutputFolder(out, [...files, { name: 'large', bytes: new Uint8Array(50_000_000) }])
+    const refused = expect(writing).rejects.toThrow('ENOTEMPTY')
     await until(async () => (await readdir(folder, { recursive: true })).some((entry) => entry.endsWith('large')))
     await mkdir(out, { recursive: true })
     await writeFile(join(out, 'a'), 'theirs')
-    await expect(writing).rejects.toThrow('ENOTEMPTY')
+    await refused
     expect(await readdir(out)).toEqual(['a'])
     expect(await readFile(join(out, 'a'), 'utf8')).toBe('theirs')
     expect(await readdir(folder)).toEqual(name === 'new' ? ['new'] : ['empty'])

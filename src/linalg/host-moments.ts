@@ -1,0 +1,100 @@
+import { sortedSet } from '../core/class-order.js'
+import type { ClassRange } from '../core/classed-rows.js'
+import type { DeviceSet } from '../core/device-set.js'
+import { readRows, rowsPerRead } from '../core/read-rows.js'
+import { inTurns } from '../core/turns.js'
+import { momentsInTurns } from './moments.js'
+
+/** Multiply-adds of the host's second moments, n·d², that are worth results without a backend's rounding: some seconds. */
+const mostOperations = 1.6e10
+
+/**
+ * A set's rows on the host in class order, less the set's shift, for second moments and projections in float64. They are the same whatever
+ * the backend and however the rows came, which a search that chooses between nearly equal candidates needs: seven digits of a
+ * covariance can decide between two.
+ */
+export class HostMoments {
+  readonly #set: DeviceSet
+  /** `[n, cols]`, class order. */
+  readonly #rows: Float32Array
+  readonly #means = new Map<number, Float64Array>()
+
+  private constructor(set: DeviceSet, rows: Float32Array) {
+    this.#set = set
+    this.#rows = rows
+  }
+
+  /** One pass, at the first call; null where the rows are not held in memory, or n·d² is more than 1.6e10. */
+  static of(set: DeviceSet): Promise<HostMoments | null> {
+    return set.keep('host moments', async () => {
+      const { rows, cols } = set.set.activations
+      if (set.isReadAgain || rows * cols * cols > mostOperations) return null
+      const sorted = sortedSet(set.set, { rowsPerBlock: rows, paddedCols: cols })
+      const { signal } = set.context
+      for await (const read of readRows(set.set.activations, { rowsPerBlock: rowsPerRead(cols), signal })) sorted.add(read)
+      return new HostMoments(set, (sorted.blocks[0] as { data: Float32Array }).data)
+    })
+  }
+
+  /** Mean of class c less the shift, `[paddedCols]`. */
+  meanOf(c: number): Float64Array {
+    const known = this.#means.get(c)
+    if (known) return known
+    const { data, cols } = this.#rowsOf(c)
+    const mean = new Float64Array(this.#set.paddedCols)
+    for (let at = 0; at < data.length; at++) mean[at % cols] = (mean[at % cols] as number) + (data[at] as number)
+    for (let j = 0; j < cols; j++) mean[j] = (mean[j] as number) / (data.length / cols)
+    this.#means.set(c, mean)
+    return mean
+  }
+
+  /** Centred XᵀX of a range of classes, `[classes of the range · paddedCols, paddedCols]`. */
+  async scatters({ first, end }: ClassRange): Promise<Float64Array> {
+    const { context, paddedCols } = this.#set
+    const all = new Float64Array((end - first) * paddedCols * paddedCols)
+    for (let c = first; c < end; c++) {
+      const rows = this.#rowsOf(c)
+      const { scatter } = await inTurns(momentsInTurns(rows, new Uint8Array(rows.data.length / rows.cols), 0), context.signal)
+      for (let j = 0; j < rows.cols; j++) {
+        all.set(scatter.subarray(j * rows.cols, (j + 1) * rows.cols), ((c - first) * paddedCols + j) * paddedCols)
+      }
+    }
+    return all
+  }
+
+  /** Rows of class c about its mean along `directions: [width, paddedCols]`: `[rows of the class, width]`. */
+  async coordinates(c: number, directions: Float32Array): Promise<Float64Array> {
+    const { context, paddedCols } = this.#set
+    return await inTurns(projected(this.#rowsOf(c), { mean: this.meanOf(c), directions, stride: paddedCols }), context.signal)
+  }
+
+  #rowsOf(c: number): { data: Float64Array; cols: number } {
+    const { starts, activations } = this.#set.set
+    const { cols } = activations
+    const { shift } = this.#set
+    const data = Float64Array.from(this.#rows.subarray((starts[c] as number) * cols, (starts[c + 1] as number) * cols))
+    for (let at = 0; at < data.length; at++) data[at] = (data[at] as number) - (shift[at % cols] as number)
+    return { data, cols }
+  }
+}
+
+function* projected(
+  { data, cols }: { data: Float64Array; cols: number },
+  { mean, directions, stride }: { mean: Float64Array; directions: Float32Array; stride: number },
+): Generator<void, Float64Array, void> {
+  const width = directions.length / stride
+  const rows = data.length / cols
+  const out = new Float64Array(rows * width)
+  const centred = new Float64Array(cols)
+  const rowsPerTurn = Math.ceil(2 ** 21 / (width * cols))
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < cols; j++) centred[j] = (data[i * cols + j] as number) - (mean[j] as number)
+    for (let k = 0; k < width; k++) {
+      let sum = 0
+      for (let j = 0, at = k * stride; j < cols; j++, at++) sum += (centred[j] as number) * (directions[at] as number)
+      out[i * width + k] = sum
+    }
+    if ((i + 1) % rowsPerTurn === 0) yield
+  }
+  return out
+}
