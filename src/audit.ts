@@ -13,6 +13,7 @@ import { detectors as registry } from './detectors/index.js'
 import { type Selected, selectDetectors } from './detectors/select.js'
 import { buildReport, combinedScores } from './report/build.js'
 import type { Report } from './report/schema.js'
+import { concludeClasses } from './verdict/class-verdicts.js'
 import { version } from './version.js'
 
 export interface ScoredAudit {
@@ -47,6 +48,7 @@ export function auditWith(createContext: ContextFactory): { audit: Audit; auditW
     const report = buildReport({
       set,
       results,
+      conclusions: concludeClasses(set, results, parsed),
       choice,
       tool: { name: 'assay', version },
       seed: parsed.seed,

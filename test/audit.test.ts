@@ -13,7 +13,7 @@ import { planted } from './support/planted.js'
 const noGpu = contextFactory(async () => ({ gpu: null, reason: 'there is none in this test' }))
 const { audit, auditWithScores } = auditWith(noGpu)
 
-const poisoned = planted({ seed: 1, rows: [150, 120, 90], features: 12, poison: { target: 1, rate: 0.15, shift: 12, tight: 0.3 } })
+const poisoned = planted({ seed: 1, rows: [150, 120, 90], features: 12, poison: { target: 1, rate: 0.15, shift: 12 } })
 const plantedRows = Array.from(poisoned.poison.keys()).filter((row) => poisoned.poison[row])
 const clean = planted({ seed: 2, rows: 60, classes: 3, features: 8 })
 
@@ -83,7 +83,7 @@ describe('options', () => {
       detectors: {
         'spectral-signatures': { variant: 'paper', k: 2, epsilon: 0.05, minRows: 20 },
         'activation-clustering': expect.objectContaining({ components: 10, restarts: 10, minRows: 20 }),
-        'whitened-mixture': { directions: 30, separation: 6, minRows: 30 },
+        'whitened-mixture': { directions: 30, logOdds: 0, minRows: 30 },
       },
     })
   })
@@ -103,10 +103,10 @@ describeEachBackend('an audit', ({ name }) => {
     return { ...context, progress: onShare ?? (() => undefined) }
   }
 
-  it('finds a small tight cluster, flags its rows and no others', async () => {
+  it('finds a group with a gap between it and the rest, flags its rows and no others', async () => {
     const { report, scores, detectorScores } = await auditWith(open).auditWithScores(poisoned, { seed: 3 })
     expect(report.verdict).toBe('suspicious')
-    expect(report.classes.map(({ verdict }) => verdict)).toEqual(['inconclusive', 'suspicious', 'inconclusive'])
+    expect(report.classes.map(({ verdict }) => verdict)).toEqual(['clean', 'suspicious', 'clean'])
     expect([...report.rows.flagged].sort((a, b) => a - b)).toEqual(plantedRows)
     expect(scores).toHaveLength(360)
     expect(scores.every((score) => score >= 0 && score <= 1)).toBe(true)
@@ -396,7 +396,8 @@ describe('data at the edge', () => {
       labels: Uint8Array.from({ length: 60 }, (_, i) => i % 2),
     })
     expect(report.verdict).toBe('inconclusive')
-    expect(report.detectors.map(({ status }) => status)).toEqual(['failed', 'failed', 'failed'])
+    // The mixture's moments are float64.
+    expect(report.detectors.map(({ status }) => status)).toEqual(['failed', 'failed', 'ran'])
     expect(report.detectors[0]?.reason).toContain('scale all activations down')
   })
 

@@ -14,6 +14,31 @@ export interface RanFinding {
   readonly flagged: Uint32Array
   /** Present where the finding bears on the verdict: the rows accused and why, in words. */
   readonly accusation: { readonly rows: Uint32Array; readonly reason: string } | null
+  /** How the class divides in two, where the detector divides it and the verdict is to weigh it. */
+  readonly split?: SplitFinding | null
+}
+
+/** A class divided in two: which part may be planted, and what speaks for it. */
+export interface SplitFinding {
+  /** Natural logarithm of the odds of planted against natural. */
+  readonly logOdds: number
+  /** The highest that a group of a share ε of this class could reach, cleanly apart and wholly unknown to the trusted rows. */
+  readonly bestLogOdds: (epsilon: number) => number
+  /** What trusted rows say: log10 of a likelihood ratio, −4 … 3; null where the class has none. */
+  readonly trusted: number | null
+  /** The other class whose shape the suspected part fits best: how much for that class alone, 0 … 1, and whether surely enough to name it. */
+  readonly source: { readonly weight: number; readonly classIndex: number; readonly isNamed: boolean } | null
+  /** Distance of the two parts in standard deviations of the noisiest group of the set, in rows held out: the largest of any division. */
+  readonly separation: number
+  /** The suspected part is a blob tighter than what the log odds were fitted to: copies, or frames of one video, or planted. */
+  readonly isTight: boolean
+  /** The two parts are near half, and no trusted rows tell which belongs. */
+  readonly isHalf: boolean
+  /** Rows (indices into the set) of the suspected part, most suspicious first, and the posterior of each. */
+  readonly suspects: Uint32Array
+  readonly posteriors: Float32Array
+  /** Share of the class that the suspected part is, with an interval of 90 %. */
+  readonly share: { readonly estimate: number; readonly low: number; readonly high: number }
 }
 
 export interface SkippedFinding {
@@ -35,3 +60,25 @@ export type DetectorResult =
     }
   | { readonly status: 'skipped'; readonly id: string; readonly reason: string }
   | { readonly status: 'failed'; readonly id: string; readonly reason: string; readonly cause: unknown }
+
+/** What an audit concludes of a class from all detectors. */
+export interface ClassConclusion {
+  readonly verdict: 'clean' | 'multimodal' | 'suspicious' | 'poisoned' | 'inconclusive'
+  /** Probability that a clean class looks like this, before adjusting for the number of classes; null where no calibrated test was made. */
+  readonly pValue: number | null
+  /** Poisoned rows / rows of the class, with an interval of 90 %. */
+  readonly epsilon: { readonly estimate: number; readonly low: number; readonly high: number } | null
+  readonly minDetectableEpsilon: number | null
+  /** The class that the suspected rows seem to be taken from. */
+  readonly sourceClass: number | null
+  /** By whom the class is accused, and of what. */
+  readonly accusations: readonly {
+    readonly detector: string
+    readonly reason: string
+    /** Rows (indices into the set), most suspicious first, and the probability that each is poison, or null where it is not known. */
+    readonly rows: Uint32Array
+    readonly probabilities: Float32Array | null
+  }[]
+  /** The conclusion in words, where it needs some. */
+  readonly says: string | null
+}

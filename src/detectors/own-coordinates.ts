@@ -14,7 +14,9 @@ export interface OwnCoordinates {
   /** Class c's rows, in class order, about its mean. */
   rowsOf(c: number): Promise<Rows>
   /** Covariances of other classes in class c's directions, and how many rows they have. */
-  othersOf(c: number): { readonly covariances: readonly Float64Array[]; readonly counts: readonly number[] }
+  othersOf(c: number): Readonly<Others>
+  /** Class j's mean in class c's directions about class c's mean. */
+  meanOf(c: number, j: number): Float64Array
   /** A row as it was given, `[d]`, in class c's directions about its mean. */
   place(c: number, row: ArrayLike<number>): Float64Array
 }
@@ -51,7 +53,13 @@ export async function ownCoordinates(set: DeviceSet, options: OwnCoordinatesOpti
   const size = covariances.live.length
   const width = Math.min(options.width, size)
   if (width === 0)
-    return { width, rowsOf: async () => ({ data: new Float64Array(0), cols: 0 }), othersOf: () => none, place: () => new Float64Array(0) }
+    return {
+      width,
+      rowsOf: async () => ({ data: new Float64Array(0), cols: 0 }),
+      othersOf: () => none,
+      meanOf: () => new Float64Array(0),
+      place: () => new Float64Array(0),
+    }
   const classes = covariances.classes.length
   const reference = await inTurns(factorReference(covariances.mean, { size, classes, ridge }), signal)
   const cols = set.paddedCols
@@ -75,21 +83,24 @@ export async function ownCoordinates(set: DeviceSet, options: OwnCoordinatesOpti
   const others = await otherClasses(set, covariances, { vectors, width })
   const placed = await placedRows(set, directions, width)
   progress(0.5)
+  const along = (c: number, shifted: ArrayLike<number>) => {
+    const mean = placed.meanOf(c)
+    return Float64Array.from({ length: width }, (_, k) => {
+      let sum = 0
+      for (let j = 0, at = (c * width + k) * cols; j < cols; j++, at++) {
+        sum += ((shifted[j] as number) - (mean[j] as number)) * (directions[at] as number)
+      }
+      return sum
+    })
+  }
   return {
     width,
     rowsOf: async (c) => ({ data: await placed.coordinatesOf(c), cols: width }),
     othersOf: (c) => others.get(c) ?? none,
+    meanOf: (c, j) => along(c, placed.meanOf(j)),
     place(c, row) {
-      const mean = placed.meanOf(c)
-      const centred = Float64Array.from({ length: row.length }, (_, j) => {
-        return (row[j] as number) - (set.shift[j] as number) - (mean[j] as number)
-      })
-      return Float64Array.from({ length: width }, (_, k) => {
-        let sum = 0
-        for (let j = 0, at = (c * width + k) * cols; j < centred.length; j++, at++)
-          sum += (centred[j] as number) * (directions[at] as number)
-        return sum
-      })
+      const shifted = Float64Array.from({ length: cols }, (_, k) => (k < row.length ? (row[k] as number) - (set.shift[k] as number) : 0))
+      return along(c, shifted)
     },
   }
 }
@@ -126,9 +137,14 @@ function forks({ context }: DeviceSet) {
   }
 }
 
-const none: Others = { covariances: [], counts: [] }
+const none: Others = { classes: [], covariances: [], counts: [] }
 
-type Others = { covariances: Float64Array[]; counts: number[] }
+interface Others {
+  /** The classes; the first covariance is that of the reference, the others are theirs, in this order. */
+  readonly classes: number[]
+  readonly covariances: Float64Array[]
+  readonly counts: number[]
+}
 
 /** Covariances of other classes in each class's directions. */
 async function otherClasses(
@@ -147,13 +163,14 @@ async function otherClasses(
   for (const c of vectors.keys()) {
     const others = covariances.classes.filter((j) => j !== c)
     chosen.set(c, new Set(count < others.length ? drawn(others, count, rng.fork(`others of ${set.set.classes[c]?.label}`)) : others))
-    found.set(c, { covariances: [identity(width)], counts: [Number.MAX_SAFE_INTEGER] })
+    found.set(c, { classes: [], covariances: [identity(width)], counts: [Number.MAX_SAFE_INTEGER] })
   }
   let done = 0
   for await (const { classIndex: j, covariance } of covariances.each()) {
     for (const [c, own] of vectors) {
       if (!chosen.get(c)?.has(j)) continue
       const into = found.get(c) as Others
+      into.classes.push(j)
       into.covariances.push(await inTurns(within(covariance, size, own), signal))
       into.counts.push((set.set.classes[j] as { rows: number }).rows)
     }

@@ -1,50 +1,50 @@
 import type { DeviceSet } from '../core/device-set.js'
 import { rowNorms } from '../linalg/row-norms.js'
 import { inGroup } from '../linalg/separation.js'
-import { binomialCdf } from '../stats/binomial.js'
+import type { SplitEvidence } from './split-evidence.js'
+import type { SplitOdds } from './split-log-odds.js'
 
 /** A class that has been cut in two. */
 export interface CutClass {
   readonly classIndex: number
   /** `inGroup` or `inRest` for every row of the class, in class order. */
   readonly side: Uint8Array
-  /** Of the class's trusted rows, how many there are and how many lie on the group's side of the cut. */
-  readonly trusted: { readonly rows: number; readonly inGroup: number } | null
+  readonly evidence: Pick<SplitEvidence, 'trustedRows' | 'trustedBeyond' | 'share'>
+  readonly odds: Pick<SplitOdds, 'trusted' | 'isRest'>
 }
 
 /** Which side is the suspicious one, and why, in words. */
 export interface SuspiciousSide {
   readonly isGroup: boolean
   readonly because: string
+  /** Trusted rows tell. */
+  readonly isKnown: boolean
 }
 
-const trustedLevel = 0.05
+/** log10 of a likelihood ratio from which trusted rows decide. */
+const telling = 0.5
 const nearHalf = 1 / 3
 
 /**
- * The side that is nearly empty of trusted rows, where their number says so (binomial, 5 %); else the smaller side. A cut near half (the
- * smaller side above a third) says nothing by size: there it is the side that the model is surer of, by the mean logit of the class, or
- * by the mean norm of its activations where the set has no logits. Norms are read from the rows once, when first wanted.
+ * The side that is nearly empty of trusted rows, where their number says so; else the smaller side. A cut near half (the smaller side above
+ * a third) says nothing by size: there it is the side that the model is surer of, by the mean logit of the class, or by the mean
+ * norm of its activations where the set has no logits. Norms are read from the rows once, when first wanted.
  */
-export async function suspiciousSide(set: DeviceSet, { classIndex, side, trusted }: CutClass): Promise<SuspiciousSide> {
+export async function suspiciousSide(set: DeviceSet, { classIndex, side, evidence, odds }: CutClass): Promise<SuspiciousSide> {
   const group = side.reduce((count, value) => count + (value === inGroup ? 1 : 0), 0)
   const share = group / side.length
-  if (trusted && trusted.rows > 0) {
-    const fewInGroup = binomialCdf(trusted.inGroup, trusted.rows, share)
-    const fewInRest = binomialCdf(trusted.rows - trusted.inGroup, trusted.rows, 1 - share)
-    if (Math.min(fewInGroup, fewInRest) < trustedLevel) {
-      const isGroup = fewInGroup <= fewInRest
-      const there = isGroup ? trusted.inGroup : trusted.rows - trusted.inGroup
-      return { isGroup, because: `it has ${there} of the ${trusted.rows} trusted rows` }
-    }
+  if (odds.trusted !== null && odds.trusted >= telling) {
+    const { trustedRows, trustedBeyond } = evidence
+    const there = Math.round(odds.isRest ? trustedRows - trustedBeyond : trustedBeyond)
+    return { isGroup: !odds.isRest, because: `it has ${there} of the ${trustedRows} trusted rows`, isKnown: true }
   }
   const smaller = share <= 0.5
-  if (Math.min(share, 1 - share) <= nearHalf) return { isGroup: smaller, because: 'it is the smaller one' }
+  if (Math.min(share, 1 - share) <= nearHalf) return { isGroup: smaller, because: 'it is the smaller one', isKnown: false }
   const logits = ownLogits(set, classIndex)
   const values = logits ?? ownNorms(set, classIndex, await set.keep('row norms', () => rowNorms(set.set.activations, set.context.signal)))
   const [ofGroup, ofRest] = [meanWhere(values, side, true), meanWhere(values, side, false)]
-  if (ofGroup === ofRest) return { isGroup: smaller, because: 'it is the smaller one' }
-  return { isGroup: ofGroup > ofRest, because: logits ? 'the model is surer of it' : 'its activations are larger' }
+  if (ofGroup === ofRest) return { isGroup: smaller, because: 'it is the smaller one', isKnown: false }
+  return { isGroup: ofGroup > ofRest, because: logits ? 'the model is surer of it' : 'its activations are larger', isKnown: false }
 }
 
 /** Logits of a class's rows for their own class; null where the set has none, or it is not clear which column is the class's. */

@@ -1,26 +1,30 @@
 import * as z from 'zod/mini'
 import type { DeviceSet } from '../core/device-set.js'
-import type { ClassFinding } from '../core/result.js'
+import type { ClassFinding, RanFinding } from '../core/result.js'
 import { inTurns } from '../core/turns.js'
 import { showText } from '../core/untrusted-text.js'
 import { canGatherCovariances } from '../linalg/class-covariances.js'
-import { type ClassSplit, fewestRows, splitClass } from '../linalg/class-split.js'
-import { dot } from '../linalg/moments.js'
-import { otherGroups, projections } from '../linalg/separation.js'
+import { fewestRows, splitClass } from '../linalg/class-split.js'
+import { dot, type Moments, quadratic, type Rows } from '../linalg/moments.js'
+import { otherGroups, projections, type Separation } from '../linalg/separation.js'
+import { binomialInterval } from '../stats/binomial-interval.js'
 import { gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
 import type { Detector } from './detector.js'
 import { type OwnCoordinates, ownCoordinates } from './own-coordinates.js'
+import { type OtherClass, type ShapeSource, type SplitEvidence, shapeSource, splitEvidence } from './split-evidence.js'
+import { splitOdds } from './split-log-odds.js'
 import { suspiciousSide } from './suspicious-side.js'
+import { type TrustedDrift, trustedDrifts } from './trusted-drift.js'
 
 export interface WhitenedMixtureOptions {
   readonly directions: number
-  readonly separation: number
+  readonly logOdds: number
   readonly minRows: number
 }
 
 const options: z.ZodMiniType<WhitenedMixtureOptions> = z.strictObject({
   directions: z._default(z.int().check(z.gte(2), z.lte(64)), 30),
-  separation: z._default(z.number().check(z.gt(0)), 6),
+  logOdds: z._default(z.number(), 0),
   minRows: z._default(z.int().check(z.gte(2 * fewestRows)), 30),
 })
 
@@ -59,19 +63,27 @@ export const whitenedMixture: Detector<WhitenedMixtureOptions> = {
     'After Hayase et al.: SPECTRE, ICML 2021 (whitening), and Tang et al.: Demon in the Variant, USENIX Security 2021 (tied mixture)',
   needs: ['activations', 'labels'],
   options,
-  async detect(context, set, { directions, separation, minRows }) {
+  async detect(context, set, { directions, logOdds, minRows }) {
     const skipReason = (c: number, rank: number) => reasonToSkip(set, c, { id, minRows, least: 2 * fewestRows, rank })
     const wanted = [...set.set.classes.keys()].filter((c) => skipReason(c, set.varies[c] as number) === null)
     const refusal = wanted.length > 0 ? reasonToRefuse(set) : null
     if (refusal) return { status: 'skipped', id, reason: refusal }
     const coordinates = wanted.length > 0 ? await ownCoordinates(set, { width: evidenceDirections, referenceRows, wanted }) : null
     const scores = new Float32Array(set.rows)
+    const divided = new Map<number, readonly Divided[]>()
+    const reasons = set.set.classes.map((_, c) => skipReason(c, set.varies[c] ? (coordinates?.width ?? 0) : 0))
+    for (const [c, reason] of reasons.entries()) {
+      if (reason === null && coordinates) divided.set(c, await divide(set, c, { coordinates, directions }))
+      context.progress(0.5 + (0.45 * (c + 1)) / reasons.length)
+    }
+    const drifts = trustedDrifts([...divided.values()].map((splits) => splits.map(({ evidence }) => evidence)))
+    const driftOf = new Map([...divided.keys()].map((c, i) => [c, drifts[i] as TrustedDrift]))
     const classes: ClassFinding[] = []
-    for (const c of set.set.classes.keys()) {
-      const reason = skipReason(c, set.varies[c] ? (coordinates?.width ?? 0) : 0)
-      if (reason !== null || !coordinates) classes.push({ status: 'skipped', reason: reason ?? '' })
-      else classes.push(await judge(set, c, { coordinates, directions, threshold: separation, scores }))
-      context.progress(0.5 + (0.5 * (c + 1)) / set.set.classes.length)
+    for (const [c, reason] of reasons.entries()) {
+      const [splits, drift] = [divided.get(c), driftOf.get(c)]
+      if (!splits || !drift || !coordinates) classes.push({ status: 'skipped', reason: reason ?? '' })
+      else classes.push(await judge(set, c, { coordinates, splits, drift, threshold: logOdds, scores }))
+      context.progress(0.95 + (0.05 * (c + 1)) / reasons.length)
     }
     const result = gatherResult(id, set, scores, classes)
     return result.status === 'ran' ? { ...result, unit: 'standard deviations' } : result
@@ -96,78 +108,185 @@ function reasonToRefuse(set: DeviceSet): string | null {
   return null
 }
 
+/** A division of a class, without the places of its rows. */
+interface Divided {
+  readonly side: Uint8Array
+  readonly separation: Separation
+  readonly evidence: SplitEvidence
+}
+
+async function divide(
+  set: DeviceSet,
+  c: number,
+  { coordinates, directions }: { coordinates: OwnCoordinates; directions: number },
+): Promise<Divided[]> {
+  const { signal, rng } = set.context
+  const { label } = set.set.classes[c] as { label: unknown }
+  const rows = await coordinates.rowsOf(c)
+  const others = otherClasses(coordinates, c)
+  const { covariances, counts } = coordinates.othersOf(c)
+  const groups = otherGroups(covariances, counts, coordinates.width)
+  const trusted = trustedRows(set, c, coordinates)
+  const splits = await inTurns(splitClass(rows, { others: groups, directions, rng: rng.fork(`${id} ${label}`), trusted }), signal)
+  const divided: Divided[] = []
+  for (const split of splits) {
+    const { side, separation } = split
+    divided.push({ side, separation, evidence: await inTurns(splitEvidence(rows, split, others), signal) })
+  }
+  return divided
+}
+
 interface Judging {
   readonly coordinates: OwnCoordinates
-  readonly directions: number
+  readonly splits: readonly Divided[]
+  readonly drift: TrustedDrift
   readonly threshold: number
   /** `[n]`, class order: the class's scores are written here. */
   readonly scores: Float32Array
 }
 
-async function judge(set: DeviceSet, c: number, { coordinates, directions, threshold, scores }: Judging): Promise<ClassFinding> {
-  const { signal, rng } = set.context
-  const { label, rows: count } = set.set.classes[c] as { label: unknown; rows: number }
-  const start = set.set.starts[c] as number
-  const rows = await coordinates.rowsOf(c)
-  const { covariances, counts } = coordinates.othersOf(c)
-  const others = otherGroups(covariances, counts, coordinates.width)
-  const split = await inTurns(splitClass(rows, { others, directions, rng: rng.fork(`${id} ${label}`) }), signal)
-  if (!split) {
-    return {
-      status: 'ran',
-      statistic: 0,
-      threshold,
-      pValue: null,
-      says: `finds no second group of ${fewestRows} rows or more`,
-      flagged: new Uint32Array(0),
-      accusation: null,
-    }
+async function judge(set: DeviceSet, c: number, { coordinates, splits, drift, threshold, scores }: Judging): Promise<ClassFinding> {
+  const weighed = splits.map((split) => ({ split, odds: splitOdds(split.evidence, null, drift).logOdds }))
+  weighed.sort((a, b) => b.odds - a.odds)
+  const [best] = weighed
+  if (!best) {
+    const says = `finds no second group of ${fewestRows} rows or more`
+    return { status: 'ran', statistic: noSplit, threshold, pValue: null, says, flagged: new Uint32Array(0), accusation: null, split: null }
   }
-  const { side, separation, crossFitted } = split
-  const { direction, sd } = separation
-  const along = projections(rows, direction)
-  const { isGroup, because } = await suspiciousSide(set, { classIndex: c, side, trusted: trustedSides(set, c, coordinates, split) })
-  const clean = isGroup ? separation.rest : separation.group
-  const origin = dot(clean.mean, direction)
+  const rows = await coordinates.rowsOf(c)
+  const source = await inTurns(shapeSource(rows, best.split, otherClasses(coordinates, c)), set.context.signal)
+  const furthest = splits.reduce((most, { evidence }) => Math.max(most, evidence.separation), 0)
+  return await describe(set, c, { rows, split: best.split, source, drift, furthest, threshold, scores })
+}
+
+/** The log odds of a class in which nothing can be divided. */
+const noSplit = -20
+
+interface Described {
+  readonly rows: Rows
+  readonly split: Divided
+  readonly source: ShapeSource | null
+  readonly drift: TrustedDrift
+  /** Largest separation of any division. */
+  readonly furthest: number
+  readonly threshold: number
+  readonly scores: Float32Array
+}
+
+async function describe(
+  set: DeviceSet,
+  c: number,
+  { rows, split, source, drift, furthest, threshold, scores }: Described,
+): Promise<RanFinding> {
+  const { side, evidence } = split
+  const { direction, sd, group, rest } = split.separation
+  const odds = splitOdds(evidence, source, drift)
+  const { isGroup, because, isKnown } = await suspiciousSide(set, { classIndex: c, side, odds, evidence })
+  const [suspected, clean] = isGroup ? [group, rest] : [rest, group]
   const sign = isGroup ? 1 : -1
-  along.forEach((at, i) => {
+  const origin = dot(clean.mean, direction)
+  const start = set.set.starts[c] as number
+  projections(rows, direction).forEach((at, i) => {
     scores[start + i] = (sign * (at - origin)) / sd
   })
   const cut = 0.5 / sd
   const beyond = positionsByScore(set, c, scores).filter((i) => (scores[i] as number) > cut)
-  const apart = crossFitted >= threshold
+  const posterior = posteriorAlong({ direction, suspected, clean })
+  const suspects = rowsAt(set, beyond)
+  const n = evidence.rows
+  const [low, high] = isGroup ? [evidence.shareOfLeast, evidence.shareOfMost] : [1 - evidence.shareOfMost, 1 - evidence.shareOfLeast]
+  const sampling = binomialInterval(beyond.length, n, 0.9)
+  const { logOdds, trusted } = odds
   const says =
-    `the two groups that lie furthest apart (${beyond.length} of ${count} rows; suspicious because ${because}) are ${crossFitted.toFixed(1)} standard ` +
-    `deviations of the noisiest group of the set apart, in rows held out; ${apart ? 'flagged' : 'flags rows'} from ${threshold}. It accuses no class yet`
+    `the group that looks most like a planted one is ${beyond.length} of ${n} rows (${because}), ${evidence.separation.toFixed(1)} standard ` +
+    `deviations of the noisiest group of the set from the rest in rows held out, with ${evidence.between.toFixed(0)} rows in between; ` +
+    `${trusted === null ? '' : `${evidence.trustedBeyond.toFixed(0)} of ${evidence.trustedRows} trusted rows lie there; `}log odds that it was planted: ${logOdds.toFixed(1)}`
   return {
     status: 'ran',
-    statistic: crossFitted,
+    statistic: logOdds,
     threshold,
     pValue: null,
     says,
-    flagged: apart ? rowsAt(set, beyond) : new Uint32Array(0),
+    flagged: logOdds >= threshold ? suspects : new Uint32Array(0),
     accusation: null,
+    split: {
+      logOdds,
+      bestLogOdds: (epsilon) => splitOdds(cleanlyPlanted(evidence, epsilon), null, drift).logOdds,
+      trusted,
+      source: source && isGroup ? { weight: odds.source, classIndex: source.classIndex, isNamed: isNamed(source) } : null,
+      separation: furthest,
+      isTight: odds.isTight,
+      isHalf: Math.min(evidence.share, 1 - evidence.share) > halfShare && !isKnown,
+      suspects,
+      posteriors: Float32Array.from(beyond, (position) => posterior((scores[position] as number) * sd)),
+      share: { estimate: beyond.length / n, low: Math.min(low, sampling.low), high: Math.max(high, sampling.high) },
+    },
   }
 }
 
-/** How many of the class's trusted rows lie on the group's side of the cut. */
-function trustedSides(
-  set: DeviceSet,
-  c: number,
-  coordinates: OwnCoordinates,
-  { separation }: ClassSplit,
-): { rows: number; inGroup: number } | null {
+/** Whether a source is sure enough to be named: its shape fits better than any other class's, and a good part of the rows lie towards it. */
+const isNamed = ({ aboveOwn, aboveNext, vote }: ShapeSource) => aboveOwn >= -5 && aboveNext >= 2 && vote >= 0.3
+
+/** Smaller parts above this share of the class are called halves. */
+const halfShare = 0.25
+
+/** The evidence that a group of a share ε would give if nothing blurred it. */
+function cleanlyPlanted(evidence: SplitEvidence, epsilon: number): SplitEvidence {
+  const groupRows = epsilon * evidence.rows
+  return {
+    ...evidence,
+    groupRows,
+    distinct: groupRows,
+    share: epsilon,
+    between: 0,
+    beyond: groupRows,
+    varianceRatio: 1,
+    largestOther: 0,
+    meanOther: 0,
+    trustedBeyond: 0,
+  }
+}
+
+/** Posterior of the suspected part at a place on the line on which the clean one's mean is 0 and its own 1, as two normal distributions; never falling. */
+function posteriorAlong({
+  direction,
+  suspected,
+  clean,
+}: {
+  direction: Float64Array
+  suspected: Moments
+  clean: Moments
+}): (place: number) => number {
+  const variance = ({ scatter, count }: Moments) => Math.max(quadratic(scatter, direction) / Math.max(count - 1, 1), 1e-4)
+  const [own, other] = [variance(suspected), variance(clean)]
+  const odds = Math.log(suspected.count / clean.count) + Math.log(other / own) / 2
+  return (place) => {
+    const at = Math.min(Math.max(place, 0), 1)
+    return 1 / (1 + Math.exp(-(odds + at ** 2 / (2 * other) - (1 - at) ** 2 / (2 * own))))
+  }
+}
+
+/** The class's trusted rows in its coordinates; null where it has none. */
+function trustedRows(set: DeviceSet, c: number, { width, place }: OwnCoordinates): Rows | null {
   const { trusted } = set.set
   if (!trusted) return null
-  const { direction, group, rest } = separation
-  const halfway = (dot(group.mean, direction) + dot(rest.mean, direction)) / 2
   const { data, cols } = trusted.activations
-  let rows = 0
-  let inside = 0
-  trusted.classOf.forEach((own, i) => {
-    if (own !== c) return
-    rows++
-    if (dot(coordinates.place(c, data.subarray(i * cols, (i + 1) * cols)), direction) > halfway) inside++
-  })
-  return { rows, inGroup: inside }
+  const own = [...trusted.classOf.keys()].filter((i) => trusted.classOf[i] === c)
+  if (own.length === 0) return null
+  const placed = new Float64Array(own.length * width)
+  for (const [at, i] of own.entries()) placed.set(place(c, data.subarray(i * cols, (i + 1) * cols)), at * width)
+  return { data: placed, cols: width }
+}
+
+function otherClasses(coordinates: OwnCoordinates, c: number): OtherClass[] {
+  const { classes, counts, covariances } = coordinates.othersOf(c)
+  const { shrunk } = otherGroups(covariances, counts, coordinates.width)
+  // The first covariance is the reference's, which is no class.
+  return classes.map((classIndex, i) => ({
+    classIndex,
+    rows: counts[i + 1] as number,
+    mean: coordinates.meanOf(c, classIndex),
+    covariance: covariances[i + 1] as Float64Array,
+    shrunk: shrunk[i + 1] as Float64Array,
+  }))
 }

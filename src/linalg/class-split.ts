@@ -1,7 +1,17 @@
 import type { Rng } from '../core/rng.js'
 import { mixtureStarts } from './mixture-starts.js'
 import { type Moments, momentsInTurns, type Rows, without } from './moments.js'
-import { crossFitted, inGroup, inRest, type OtherGroups, projections, type Separation, separation, setAside } from './separation.js'
+import {
+  type HeldOut,
+  heldOut,
+  inGroup,
+  inRest,
+  type OtherGroups,
+  projections,
+  type Separation,
+  separation,
+  setAside,
+} from './separation.js'
 import { smallGroups } from './small-groups.js'
 import { symmetricEigen } from './symmetric-eigen.js'
 import { TiedMixtureFit } from './tied-mixture.js'
@@ -18,13 +28,12 @@ export const fewestRows = 5
 /** Rows that a peeled class has at least. */
 const fewestLeft = 30
 
-/** The best division of a class's rows in two. */
+/** A division of a class's rows in two, and what rows that did not take part in it say of it. */
 export interface ClassSplit {
-  /** Cross-fitted separation. */
-  readonly crossFitted: number
   /** `inGroup` or `inRest` for every row, cut halfway between the means along the direction. */
   readonly side: Uint8Array
   readonly separation: Separation
+  readonly held: HeldOut
 }
 
 export interface SplitOptions {
@@ -32,15 +41,17 @@ export interface SplitOptions {
   /** Directions that the mixture is fitted in, of those that `rows` have. */
   readonly directions: number
   readonly rng: Rng
+  /** Rows of the class that are known to be clean, in the same coordinates. */
+  readonly trusted?: Rows | null
 }
 
 /**
  * Divides one class's `rows: [n, r]` (coordinates in which the other classes' mean covariance is the identity, their own variance falling)
- * where two groups lie furthest apart: candidates are two-component mixtures with a common covariance, the smaller side peeled off three
- * times, and very small groups; the one with the largest cross-fitted separation is refined by cutting halfway and fitting again.
- * null where nothing can be divided.
+ * in two, in a few ways: by two-component mixtures with a common covariance, the smaller side peeled off three times, and by very small
+ * groups; each refined by cutting halfway and fitting again. Those that lie furthest apart in rows held out come first; none where nothing
+ * can be divided.
  */
-export function* splitClass(rows: Rows, { others, directions, rng }: SplitOptions): Generator<void, ClassSplit | null, void> {
+export function* splitClass(rows: Rows, { others, directions, rng, trusted }: SplitOptions): Generator<void, ClassSplit[], void> {
   const n = rows.data.length / rows.cols
   const sides: Uint8Array[] = []
   let left = new Uint8Array(n).fill(inRest)
@@ -51,12 +62,13 @@ export function* splitClass(rows: Rows, { others, directions, rng }: SplitOption
     left = side.map((value) => (value === inRest ? inRest : setAside))
     if (left.reduce((count, value) => count + (value === inRest ? 1 : 0), 0) < fewestLeft) break
   }
+  const whole = yield* momentsInTurns(rows, new Uint8Array(n), 0)
   const divisions: Division[] = []
   for (const side of sides) {
     const group = yield* momentsInTurns(rows, side, inGroup)
-    divisions.push({ side, fitted: separation(group, yield* momentsInTurns(rows, side, inRest), others) })
+    const fitted = separation(group, yield* momentsInTurns(rows, side, inRest), others)
+    divisions.push(yield* refine(rows, { side, fitted }, { whole, others }))
   }
-  const whole = yield* momentsInTurns(rows, new Uint8Array(n), 0)
   const small: Division[] = []
   for (const side of yield* smallGroups(rows, 3 * smallCandidates)) {
     yield
@@ -65,15 +77,14 @@ export function* splitClass(rows: Rows, { others, directions, rng }: SplitOption
     small.push(yield* refine(rows, { side, fitted: separation(group, without(whole, group), others) }, { whole, others }))
   }
   small.sort((a, b) => b.fitted.sigmas - a.fitted.sigmas)
-  let best: { division: Division; value: number } | null = null
-  for (const division of [...divisions, ...small.slice(0, smallCandidates)]) {
+  const splits: ClassSplit[] = []
+  for (const { side, fitted } of [...divisions, ...small.slice(0, smallCandidates)]) {
     yield
-    const value = yield* crossFitted(rows, division.side, division.fitted, { others, rng, repeats: crossFits })
-    if (Number.isFinite(value) && (best === null || value > best.value)) best = { division, value }
+    if (splits.some((other) => other.side.every((value, i) => value === side[i]))) continue
+    const held = yield* heldOut(rows, side, fitted, { others, rng, repeats: crossFits, trusted: trusted ?? null })
+    if (Number.isFinite(held.crossFitted)) splits.push({ side, separation: fitted, held })
   }
-  if (!best) return null
-  const { side, fitted } = yield* refine(rows, best.division, { whole, others })
-  return { crossFitted: best.value, side, separation: fitted }
+  return splits.sort((a, b) => b.held.crossFitted - a.held.crossFitted)
 }
 
 /** The smaller component of the likeliest mixture of the rows that are left; null where none has two groups of enough rows. */

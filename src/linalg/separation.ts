@@ -26,7 +26,7 @@ export function otherGroups(covariances: readonly Float64Array[], counts: readon
 }
 
 /** (n·S + cols·I) / (n + cols) */
-function shrunk(covariance: Float64Array, count: number, cols: number): Float64Array {
+export function shrunk(covariance: Float64Array, count: number, cols: number): Float64Array {
   return covariance.map((value, at) => (count * value + (at % (cols + 1) === 0 ? cols : 0)) / (count + cols))
 }
 
@@ -72,18 +72,29 @@ function noisiest(b: Float64Array, own: { group: number; freedom: number }, rest
   return Math.sqrt(Math.max(ofGroup, quadratic(rest.scatter, b) / Math.max(rest.count, 1), largestVariance(b, others)))
 }
 
+/** Rows of a class, and rows that are known to be clean, where a division that was fitted without them puts them. */
+export interface HeldOut {
+  /** Distance of the two sides' means in standard deviations of the noisiest group of the set. */
+  readonly crossFitted: number
+  /** `[repeats, n]` places of the class's rows: 0 is the mean of the rest, 1 that of the group; NaN for rows set aside. */
+  readonly places: Float64Array
+  /** `[2 · repeats, m]` places of the `trusted` rows. */
+  readonly trustedPlaces: Float64Array
+}
+
 /**
- * The same, cross-fitted: the direction comes from one half of both groups, means and standard deviations along it from the other half;
- * both ways round, and the median over `repeats` divisions. Takes off what the direction owes to fitting: zero on average where the groups
- * do not differ. Rows are divided along `direction`, neighbours into different halves by `rng`, so their order in the set does not matter.
+ * The same, cross-fitted: the direction comes from one half of both groups, means, standard deviations and places along it from the other
+ * half; both ways round, over `repeats` divisions (the separation is their median). Takes off what the direction owes to fitting: zero on
+ * average where the groups do not differ. Rows are divided along `direction`, neighbours into different halves by `rng`, so their order in
+ * the set does not matter.
  */
-export function* crossFitted(
+export function* heldOut(
   rows: Rows,
   side: Uint8Array,
   { direction, weights, group, rest }: Separation,
-  options: { others: OtherGroups; rng: Rng; repeats: number },
-): Generator<void, number, void> {
-  const { others, rng, repeats } = options
+  options: { others: OtherGroups; rng: Rng; repeats: number; trusted?: Rows | null },
+): Generator<void, HeldOut, void> {
+  const { others, rng, repeats, trusted } = options
   const sorted = sortedAlong(rows, direction)
   const active = others.shrunk.flatMap((_, g) => ((weights[g] as number) >= leastWeight ? [g] : []))
   const telling = { covariances: others.covariances, shrunk: active.map((g) => others.shrunk[g] as Float64Array) }
@@ -91,7 +102,11 @@ export function* crossFitted(
     steps: nearSteps,
     weights: Float64Array.from([...active, others.shrunk.length, others.shrunk.length + 1], (g) => weights[g] as number),
   }
+  const n = side.length
   const found = new Float64Array(repeats)
+  const places = new Float64Array(repeats * n).fill(Number.NaN)
+  const trustedRows = trusted ? trusted.data.length / trusted.cols : 0
+  const trustedPlaces = new Float64Array(2 * repeats * trustedRows)
   for (let repeat = 0; repeat < repeats; repeat++) {
     const half = dividedInTwo(side, sorted, rng)
     const firstGroup = yield* momentsInTurns(rows, half, inGroup)
@@ -106,19 +121,29 @@ export function* crossFitted(
     let groupSquares = 0
     let restSquares = 0
     let otherVariance = 0
-    for (const [fitted, held] of [halves, [halves[1], halves[0]]] as const) {
+    for (const [which, [fitted, held]] of ([halves, [halves[1], halves[0]]] as const).entries()) {
       const b = directionOf(fitted.group, fitted.rest, telling, near).direction
       distance += dot(apart(held.group, held.rest), b) / 2
       groupSquares += quadratic(held.group.scatter, b)
       restSquares += quadratic(held.rest.scatter, b)
       otherVariance += largestVariance(b, others) / 2
+      const origin = dot(fitted.rest.mean, b)
+      projections(rows, b).forEach((at, i) => {
+        // Rows of the first half are marked; those that were fitted are not placed.
+        const isFitted = (half[i] !== setAside) === (which === 0)
+        if (side[i] !== setAside && !isFitted) places[repeat * n + i] = at - origin
+      })
+      if (trusted)
+        projections(trusted, b).forEach((at, i) => {
+          trustedPlaces[(2 * repeat + which) * trustedRows + i] = at - origin
+        })
       yield
     }
     const ofGroup = groupSquares / chiSquaredQuantile(0.05, Math.max(group.count - 2, 1))
     const sd = Math.sqrt(Math.max(ofGroup, restSquares / Math.max(rest.count, 1), otherVariance))
     found[repeat] = sd > 0 ? distance / sd : 0
   }
-  return medianInPlace(found)
+  return { crossFitted: medianInPlace(found), places, trustedPlaces }
 }
 
 function sortedAlong({ data, cols }: Rows, direction: Float64Array): Uint32Array {

@@ -1,6 +1,6 @@
 import type { ActivationSet, ClassInfo } from '../core/activation-set.js'
 import type { BackendChoice } from '../core/backend.js'
-import type { DetectorResult } from '../core/result.js'
+import type { ClassConclusion, DetectorResult } from '../core/result.js'
 import { showText } from '../core/untrusted-text.js'
 import type { ClassReport, Report, ReportVerdict } from './schema.js'
 
@@ -14,6 +14,8 @@ export interface ReportParts {
   readonly set: ActivationSet
   /** One per detector that was asked for, in order. */
   readonly results: readonly DetectorResult[]
+  /** One per class of the set. */
+  readonly conclusions: readonly ClassConclusion[]
   readonly choice: BackendChoice
   readonly tool: Readonly<Report['tool']>
   readonly seed: number
@@ -26,16 +28,13 @@ export interface ReportParts {
 
 type RanResult = Extract<DetectorResult, { status: 'ran' }>
 
-/**
- * Gathers what the detectors found into a report. Pure: no clock, no randomness, nothing passed in is changed.
- *
- * A class is `suspicious` where a detector accuses it. A class that none accuses is `inconclusive`, never `clean`: the detectors so far
- * can point at a class, but their silence proves nothing.
- */
+/** Gathers what the detectors found, and what was concluded from it, into a report. Pure: no clock, no randomness, nothing passed in is changed. */
 export function buildReport(parts: ReportParts): Report {
-  const { set, results, choice, tool, seed, options, digest, files, timings } = parts
+  const { set, results, conclusions, choice, tool, seed, options, digest, files, timings } = parts
   const ran = results.filter((result) => result.status === 'ran')
-  const classes = set.classes.map((info, index) => reportClass(info, index, ran))
+  const classes = set.classes.map((info, index) =>
+    reportClass(set, { info, index, ran, conclusion: conclusions[index] as ClassConclusion }),
+  )
   const detectors = results.map((result) => reportDetector(result, set.classes))
   return {
     schemaVersion: 1,
@@ -52,7 +51,7 @@ export function buildReport(parts: ReportParts): Report {
     options: { ...options },
     verdict: overallVerdict(classes, detectors),
     classes,
-    rows: reportRows(set, ran),
+    rows: reportRows(set, ran, conclusions),
     detectors,
     timings: { readMs: timings.readMs, computeMs: timings.computeMs, detectors: { ...timings.detectors } },
   }
@@ -119,45 +118,57 @@ function rankOf(scores: Float32Array, members: Uint32Array, share: number): (row
   }
 }
 
-function reportClass({ label, name, rows }: ClassInfo, index: number, ran: readonly RanResult[]): ClassReport {
+interface Concluded {
+  readonly info: ClassInfo
+  readonly index: number
+  readonly ran: readonly RanResult[]
+  readonly conclusion: ClassConclusion
+}
+
+function reportClass(set: ActivationSet, { info, index, ran, conclusion }: Concluded): ClassReport {
+  const { label, name, rows } = info
+  const { verdict, pValue, epsilon, minDetectableEpsilon, sourceClass, says: concluded } = conclusion
   const evidence: ClassReport['evidence'] = []
-  let accused = false
   for (const { id, classes } of ran) {
     const finding = classes[index]
     if (finding?.status !== 'ran') continue
-    const { statistic, pValue, threshold, says, accusation } = finding
-    evidence.push({ detector: id, statistic, pValue, threshold, says })
-    accused ||= accusation !== null
+    const { statistic, threshold, split } = finding
+    // The p-value of a class is that of the division the verdict rests on.
+    const isDivision = split !== undefined
+    const says = isDivision && concluded !== null ? `${finding.says}; ${concluded}` : finding.says
+    evidence.push({ detector: id, statistic, pValue: isDivision ? pValue : finding.pValue, threshold, says })
   }
   return {
     label,
     name,
     rows,
-    verdict: accused ? 'suspicious' : 'inconclusive',
-    pValue: null,
-    epsilon: null,
-    minDetectableEpsilon: null,
-    sourceLabel: null,
+    verdict,
+    pValue,
+    epsilon: epsilon && { ...epsilon },
+    minDetectableEpsilon,
+    sourceLabel: sourceClass === null ? null : (set.classes[sourceClass]?.label ?? null),
     evidence,
   }
 }
 
-function reportRows(set: ActivationSet, ran: readonly RanResult[]): Report['rows'] {
-  const reasonsOf = new Map<number, string[]>()
-  for (const { id, classes } of ran) {
-    for (const finding of classes) {
-      if (finding.status !== 'ran' || finding.accusation === null) continue
-      const sentence = `${id}: ${finding.accusation.reason}`
-      for (const row of new Set(finding.accusation.rows)) {
-        const reasons = reasonsOf.get(row)
-        if (reasons) reasons.push(sentence)
-        else reasonsOf.set(row, [sentence])
-      }
+function reportRows(set: ActivationSet, ran: readonly RanResult[], conclusions: readonly ClassConclusion[]): Report['rows'] {
+  const found = new Map<number, { reasons: string[]; probability: number | null }>()
+  for (const { detector, reason, rows, probabilities } of conclusions.flatMap(({ accusations }) => accusations)) {
+    const sentence = `${detector}: ${reason}`
+    for (const [i, row] of [...rows].entries()) {
+      const known = found.get(row)
+      if (!known) found.set(row, { reasons: [sentence], probability: probabilities ? (probabilities[i] as number) : null })
+      else if (!known.reasons.includes(sentence)) known.reasons.push(sentence)
     }
   }
-  const scores = reasonsOf.size > 0 ? combinedScores(set, ran) : new Float32Array()
-  const flagged = [...reasonsOf.keys()].sort((a, b) => (scores[b] as number) - (scores[a] as number) || a - b)
-  return { flagged, reasons: flagged.map((row) => reasonsOf.get(row) as string[]), probability: null }
+  const scores = found.size > 0 ? combinedScores(set, ran) : new Float32Array()
+  const flagged = [...found.keys()].sort((a, b) => (scores[b] as number) - (scores[a] as number) || a - b)
+  const probability = flagged.map((row) => found.get(row)?.probability ?? null)
+  return {
+    flagged,
+    reasons: flagged.map((row) => found.get(row)?.reasons as string[]),
+    probability: flagged.length > 0 && probability.every((value) => value !== null) ? probability : null,
+  }
 }
 
 /** A detector that ran may still have skipped classes; the reason says so, because an empty evidence list alone would not say why. */

@@ -1,13 +1,28 @@
 import { logGamma } from './log-gamma.js'
 
+/** ln P(X = k) for X binomial: `n` draws of probability `p`; −∞ where it cannot be. */
+export function logBinomial(k: number, n: number, p: number): number {
+  if (k < 0 || k > n) return Number.NEGATIVE_INFINITY
+  const hits = k === 0 ? 0 : k * Math.log(p)
+  const misses = k === n ? 0 : (n - k) * Math.log1p(-p)
+  return logChoose(n, k) + hits + misses
+}
+
+/** ln P(X = k) for X beta-binomial: `n` draws of a probability that is itself drawn from Beta(a, b), a, b > 0. */
+export function logBetaBinomial(k: number, n: number, a: number, b: number): number {
+  if (k < 0 || k > n) return Number.NEGATIVE_INFINITY
+  return logChoose(n, k) + logBeta(k + a, n - k + b) - logBeta(a, b)
+}
+
 /** P(X ≤ k) for X binomial: `n` draws of probability `p`. */
 export function binomialCdf(k: number, n: number, p: number): number {
   if (k < 0) return 0
   if (k >= n || p <= 0) return 1
   if (p >= 1) return 0
   let sum = 0
-  for (let i = 0; i <= k; i++) {
-    sum += Math.exp(logGamma(n + 1) - logGamma(i + 1) - logGamma(n - i + 1) + i * Math.log(p) + (n - i) * Math.log1p(-p))
-  }
+  for (let i = 0; i <= k; i++) sum += Math.exp(logBinomial(i, n, p))
   return Math.min(1, sum)
 }
+
+const logChoose = (n: number, k: number) => logGamma(n + 1) - logGamma(k + 1) - logGamma(n - k + 1)
+const logBeta = (a: number, b: number) => logGamma(a) + logGamma(b) - logGamma(a + b)

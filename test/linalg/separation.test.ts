@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { Rng } from '../../src/core/rng.js'
 import { atOnce } from '../../src/core/turns.js'
 import { moments, type Rows } from '../../src/linalg/moments.js'
-import { crossFitted, inGroup, inRest, otherGroups, separation } from '../../src/linalg/separation.js'
+import { heldOut, inGroup, inRest, otherGroups, separation } from '../../src/linalg/separation.js'
 import { chiSquaredQuantile } from '../../src/stats/chi-squared.js'
 
 const identity = (n: number) => Float64Array.from({ length: n * n }, (_, at) => (at % (n + 1) === 0 ? 1 : 0))
@@ -19,7 +19,7 @@ function normalRows(n: number, cols: number, options: { seed: number; group: num
 function cross(rows: Rows, side: Uint8Array, seed: number) {
   const others = otherGroups([identity(rows.cols)], [1e6], rows.cols)
   const fitted = separation(moments(rows, side, inGroup), moments(rows, side, inRest), others)
-  return { fitted, held: atOnce(crossFitted(rows, side, fitted, { others, rng: new Rng(seed), repeats: 7 })) }
+  return { fitted, held: atOnce(heldOut(rows, side, fitted, { others, rng: new Rng(seed), repeats: 7 })).crossFitted }
 }
 
 describe('the separation of two groups', () => {

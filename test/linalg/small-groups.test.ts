@@ -31,9 +31,9 @@ describe('very small groups', () => {
   it('are whole once the class is cut halfway, and are what the class is split by', () => {
     const identity = Float64Array.from({ length: cols * cols }, (_, at) => (at % (cols + 1) === 0 ? 1 : 0))
     const others = otherGroups([identity], [1e6], cols)
-    const split = atOnce(splitClass(tenInTwoThousand(), { others, directions: 30, rng: new Rng(1) }))
+    const [split] = atOnce(splitClass(tenInTwoThousand(), { others, directions: 30, rng: new Rng(1) }))
     expect(marked(split?.side as Uint8Array)).toEqual(planted)
-    expect(split?.crossFitted).toBeGreaterThan(3)
+    expect(split?.held.crossFitted).toBeGreaterThan(3)
   })
 
   it('are none in too few rows, and none in rows that are all equal', () => {

@@ -2,6 +2,7 @@ import { type ActivationSet, type ActivationSetInput, toActivationSet } from '..
 import type { ClassFinding, DetectorResult, RanFinding } from '../../src/core/result.js'
 import { buildReport, type ReportParts } from '../../src/report/build.js'
 import type { Report } from '../../src/report/schema.js'
+import { concludeClasses } from '../../src/verdict/class-verdicts.js'
 
 /** A set of one feature with the given labels. */
 export function handMadeSet(labels: ActivationSetInput['labels'], classNames?: ActivationSetInput['classNames']): ActivationSet {
@@ -25,6 +26,7 @@ export function handMadeReport(set: ActivationSet, results: readonly DetectorRes
   return buildReport({
     set,
     results,
+    conclusions: concludeClasses(set, results, { falseAccusationRate: 0.01 }),
     choice: { name: 'cpu', adapter: 'plain TypeScript, 1 thread', reason: 'the webgpu package is not installed' },
     tool: { name: 'assay', version: '0.1.0' },
     seed: 7,

@@ -1,0 +1,148 @@
+import type { ClassSplit } from '../linalg/class-split.js'
+import { distinctRows } from '../linalg/distinct-rows.js'
+import { dot, quadratic, type Rows } from '../linalg/moments.js'
+import { inGroup, shrunk } from '../linalg/separation.js'
+import { shapeLikelihood } from '../linalg/shape-likelihood.js'
+import { normalCdf } from '../stats/normal.js'
+
+/**
+ * What a division of a class in two looks like: how rows that did not take part in it fall on a line on which 0 is the mean of the rest and 1
+ * that of the group (counts are means over the divisions in halves), and what the group resembles.
+ */
+export interface SplitEvidence {
+  /** Rows of the class, and of the group. */
+  readonly rows: number
+  readonly groupRows: number
+  /** Distance of the two means in standard deviations of the noisiest group of the set, in rows held out. */
+  readonly separation: number
+  /** Share of the class beyond the middle; beyond a quarter, and beyond three quarters of the way. */
+  readonly share: number
+  readonly shareOfMost: number
+  readonly shareOfLeast: number
+  /** Rows in the valley, from a third of the way to two thirds, and rows past it. */
+  readonly between: number
+  readonly beyond: number
+  /** Rows of the group that are not near-duplicates of each other. */
+  readonly distinct: number
+  /** Variance within the group over that within the rest, in directions other than the one between them. */
+  readonly varianceRatio: number
+  /** Classes that the class was compared with. The largest share that one of them has beyond the middle, and the mean of their shares. */
+  readonly others: number
+  readonly largestOther: number
+  readonly meanOther: number
+  /** Trusted rows of the class, and how many lie beyond the middle. */
+  readonly trustedRows: number
+  readonly trustedBeyond: number
+}
+
+export interface ShapeSource {
+  readonly classIndex: number
+  /** Log likelihood a row of the group's shape under that class's covariance, above that under the covariance of the rest of its own class. */
+  readonly aboveOwn: number
+  /** The same above the next best class; Infinity where there is none. */
+  readonly aboveNext: number
+  /** Share of the group's rows that lie nearest to that class's mean, of all other classes' means: where a linear head would send them. */
+  readonly vote: number
+}
+
+/** Another class in the coordinates of the one that is divided. */
+export interface OtherClass {
+  readonly classIndex: number
+  readonly rows: number
+  readonly mean: Float64Array
+  /** As it is, and shrunk towards the reference. */
+  readonly covariance: Float64Array
+  readonly shrunk: Float64Array
+}
+
+export function* splitEvidence(rows: Rows, split: ClassSplit, others: readonly OtherClass[]): Generator<void, SplitEvidence, void> {
+  const { side, separation, held } = split
+  const { direction, group, rest } = separation
+  const n = side.length
+  const repeats = held.places.length / n
+  let [over, between, beyond, most, least] = [0, 0, 0, 0, 0]
+  for (const place of held.places) {
+    if (place >= 1 / 4) most++
+    if (place >= 3 / 4) least++
+    if (place >= 1 / 2) over++
+    if (place >= 2 / 3) beyond++
+    else if (place >= 1 / 3) between++
+  }
+  const trustedOver = held.trustedPlaces.reduce((count, place) => count + (place >= 1 / 2 ? 1 : 0), 0)
+  const origin = dot(rest.mean, direction)
+  const shares = others.map(({ mean, covariance }) => {
+    const sd = Math.sqrt(quadratic(covariance, direction))
+    return normalCdf((dot(mean, direction) - origin - 1 / 2) / Math.max(sd, 1e-12))
+  })
+  const members = [...side.keys()].filter((i) => side[i] === inGroup)
+  return {
+    rows: n,
+    groupRows: group.count,
+    separation: held.crossFitted,
+    share: over / (n * repeats),
+    shareOfMost: most / (n * repeats),
+    shareOfLeast: least / (n * repeats),
+    between: between / repeats,
+    beyond: beyond / repeats,
+    distinct: yield* distinctRows(rows, members),
+    varianceRatio: varianceAcross(group, direction) / Math.max(varianceAcross(rest, direction), 1e-12),
+    others: others.length,
+    largestOther: shares.reduce((a, b) => Math.max(a, b), 0),
+    meanOther: shares.reduce((a, b) => a + b, 0) / Math.max(shares.length, 1),
+    trustedRows: held.trustedPlaces.length / (2 * repeats),
+    trustedBeyond: trustedOver / (2 * repeats),
+  }
+}
+
+/** Mean variance over the directions orthogonal to `direction`. */
+function varianceAcross({ scatter, count }: { scatter: Float64Array; count: number }, direction: Float64Array): number {
+  const cols = direction.length
+  let trace = 0
+  for (let j = 0; j < cols; j++) trace += scatter[j * cols + j] as number
+  const along = quadratic(scatter, direction) / dot(direction, direction)
+  return (trace - along) / Math.max(count - 1, 1) / Math.max(cols - 1, 1)
+}
+
+/**
+ * The class, other than its own, whose covariance fits the shape of the group best: rows that a trigger has moved keep the shape of the class
+ * they were taken from. null where there is none to compare with. Costs 7/6·r³ multiply-adds for every other class.
+ */
+export function* shapeSource(
+  rows: Rows,
+  { side, separation: { group, rest } }: Pick<ClassSplit, 'side' | 'separation'>,
+  others: readonly OtherClass[],
+): Generator<void, ShapeSource | null, void> {
+  if (others.length === 0) return null
+  const cols = group.mean.length
+  const ofRest = rest.scatter.map((value) => value / Math.max(rest.count, 1))
+  const own = shapeLikelihood(group, shrunk(ofRest, rest.count, cols))
+  const likelihoods: { classIndex: number; value: number }[] = []
+  for (const other of others) {
+    likelihoods.push({ classIndex: other.classIndex, value: shapeLikelihood(group, other.shrunk) })
+    yield
+  }
+  likelihoods.sort((a, b) => b.value - a.value || a.classIndex - b.classIndex)
+  const [best, next] = likelihoods as [(typeof likelihoods)[0], (typeof likelihoods)[0] | undefined]
+  return {
+    classIndex: best.classIndex,
+    aboveOwn: best.value - own,
+    aboveNext: next ? best.value - next.value : Number.POSITIVE_INFINITY,
+    vote: voteFor(best.classIndex, rows, side, others),
+  }
+}
+
+function voteFor(classIndex: number, { data, cols }: Rows, side: Uint8Array, others: readonly OtherClass[]): number {
+  let [votes, members] = [0, 0]
+  for (let i = 0; i < side.length; i++) {
+    if (side[i] !== inGroup) continue
+    const row = data.subarray(i * cols, (i + 1) * cols)
+    let nearest = { classIndex: -1, distance: Number.POSITIVE_INFINITY }
+    for (const other of others) {
+      const distance = dot(other.mean, other.mean) - 2 * dot(row, other.mean)
+      if (distance < nearest.distance) nearest = { classIndex: other.classIndex, distance }
+    }
+    members++
+    if (nearest.classIndex === classIndex) votes++
+  }
+  return votes / Math.max(members, 1)
+}

@@ -1,0 +1,118 @@
+import { logBetaBinomial, logBinomial } from '../stats/binomial.js'
+import type { ShapeSource, SplitEvidence } from './split-evidence.js'
+import type { TrustedDrift } from './trusted-drift.js'
+
+/** How the log odds come about: what each kind of evidence adds. */
+export interface SplitOdds {
+  /** Natural logarithm of the odds of planted against natural; their sum. */
+  readonly logOdds: number
+  /** Trusted rows: log10 of the likelihood ratio of a group that is no part of the clean class, −4 … 3; null where the class has none. */
+  readonly trusted: number | null
+  /** How much the group has the shape of one other class, 0 … 1. */
+  readonly source: number
+  /** The group is a tighter blob than the weights were fitted to. */
+  readonly isTight: boolean
+  /** The side that trusted rows speak against is the rest, not the group. */
+  readonly isRest: boolean
+}
+
+interface Weights {
+  readonly constant: number
+  readonly valley: number
+  readonly otherClass: number
+  readonly variance: number
+  readonly distinct: number
+  readonly trusted: number
+  readonly source: number
+}
+
+/** Logistic weights, fitted with the signs held to divisions of clean and of poisoned classes: see docs/verdicts.md. */
+const withoutTrusted: Weights = {
+  constant: -5.9,
+  valley: -2.45,
+  otherClass: -1.9,
+  variance: 2.4,
+  distinct: 0.7,
+  trusted: 0,
+  source: 2.5,
+}
+const withTrusted: Weights = {
+  constant: -5.6,
+  valley: -1.45,
+  otherClass: -1.9,
+  variance: 1.6,
+  distinct: 1.05,
+  trusted: 2.65,
+  source: 1.9,
+}
+
+/** A share above which either side may be the planted one; above a lower one, where trusted rows tell. */
+const large = 1 / 3
+const notSmall = 0.1
+/** ln of a variance ratio below which a blob is not held to be tighter: no natural group that the weights come from was. */
+const tightest = -1.2
+/** The same for the share of a group's rows that are no near-duplicates. */
+const fewestDistinct = 0.2
+
+/**
+ * Log odds that one side of a division was planted, from evidence of five kinds:
+ *
+ * - valley: natural groups have rows between them. Held-out rows between the two sides against those beyond;
+ * - other classes: rows that lie where another class lies are hard, not planted;
+ * - near-duplicates count once, and a tight blob (a video's frames) is less telling than a group as wide as the class;
+ * - trusted rows: a natural group has its share of them, a planted one has none;
+ * - source: rows that a trigger has moved keep the shape of the class they were taken from.
+ */
+export function splitOdds(evidence: SplitEvidence, source: ShapeSource | null, drift: TrustedDrift): SplitOdds {
+  const distinct = clamp(evidence.distinct / Math.max(evidence.groupRows, 1), fewestDistinct, 1)
+  const valley = Math.log((evidence.between * distinct + 0.5) / (evidence.beyond * distinct + 0.5))
+  const { ratio, isRest } = trustedRatio(evidence, drift)
+  const besideRest = evidence.others * (1 - evidence.meanOther)
+  const besideEither = evidence.share > large ? Math.min(evidence.largestOther, besideRest) : evidence.largestOther
+  const otherClass = isRest ? Math.min(besideRest, 1) : besideEither
+  const variance = clamp(Math.log(Math.max(evidence.varianceRatio, 1e-6)), tightest, 0)
+  const shape = source ? clamp(Math.min(source.aboveOwn + 5, source.aboveNext) / 10, 0, 1) : 0
+  const w = evidence.trustedRows > 0 ? withTrusted : withoutTrusted
+  const logOdds =
+    w.constant +
+    w.valley * valley +
+    w.otherClass * otherClass +
+    w.variance * variance +
+    w.distinct * Math.log(distinct) +
+    w.trusted * (ratio ?? 0) +
+    w.source * shape
+  return { logOdds, trusted: ratio, source: shape, isTight: variance === tightest || distinct === fewestDistinct, isRest }
+}
+
+/**
+ * log10 of the likelihood of so few trusted rows beyond the middle where the group is no part of the clean class, Beta(½, 50), over that where
+ * it is a natural one whose share strays as `drift` says, and no closer than the rows of the group that are not near-duplicates allow.
+ * Where the group is large, both sides are looked at.
+ */
+function trustedRatio(
+  { trustedRows, trustedBeyond, share, distinct }: SplitEvidence,
+  drift: TrustedDrift,
+): { ratio: number | null; isRest: boolean } {
+  if (trustedRows === 0) return { ratio: null, isRest: false }
+  const natural = clamp(share, 1e-4, 1 - 1e-4)
+  const inGroup = Math.round(trustedBeyond)
+  const ofGroup = ratioOf(inGroup, trustedRows, { share: natural, drift, most: Math.max(distinct, 0.5) })
+  const ofRest =
+    natural > notSmall
+      ? ratioOf(trustedRows - inGroup, trustedRows, { share: 1 - natural, drift, most: Number.POSITIVE_INFINITY })
+      : Number.NEGATIVE_INFINITY
+  return { ratio: clamp(Math.max(ofGroup, ofRest), -4, 3), isRest: ofRest > ofGroup }
+}
+
+function ratioOf(k: number, n: number, { share, drift, most }: { share: number; drift: TrustedDrift; most: number }): number {
+  const planted = logBetaBinomial(k, n, 0.5, 50)
+  // No fewer than a natural group has: at best no evidence, however its share may have strayed.
+  if (k / n >= share * 0.999) return Math.min(0, planted - logBinomial(k, n, k / n)) / Math.LN10
+  const natural = drift.strengths.reduce((sum, strength, i) => {
+    const a = Math.min(strength, most)
+    return sum + (drift.weights[i] as number) * Math.exp(logBetaBinomial(k, n, a, (a * (1 - share)) / share))
+  }, 0)
+  return (planted - Math.log(natural)) / Math.LN10
+}
+
+const clamp = (value: number, low: number, high: number) => Math.min(Math.max(value, low), high)

@@ -1,0 +1,135 @@
+import type { ActivationSet } from '../core/activation-set.js'
+import type { ClassConclusion, DetectorResult, RanFinding, SplitFinding } from '../core/result.js'
+import { showText } from '../core/untrusted-text.js'
+import { classPValue, logOddsAt } from './class-p-value.js'
+import { holm } from './holm.js'
+
+/** Log10 likelihood ratio of the trusted rows, and weight of the source's shape, from which they are evidence of their own. */
+const trustedAgrees = 0.5
+const sourceAgrees = 0.5
+/** Two natural groups that lie this many standard deviations apart are called so: three on either side. */
+const apart = 6
+/** A tight group that lies as far as this is not called natural without trusted rows that say so. */
+const farApart = 10
+/** Classes whose adjusted p-value is at most so many times the rate are not cleared either, nor those whose own is at most twice the rate, or 2 %. */
+const nearRate = 10
+const nearOwn = 0.02
+
+type RanResult = Extract<DetectorResult, { status: 'ran' }>
+
+/**
+ * A verdict for every class. Decided by the log odds that a part of the class was planted (`splitOdds`): their p-values, given the other
+ * classes of the set, adjusted by Holm's method to a family-wise `falseAccusationRate`.
+ *
+ * - accused, p ≤ rate: `poisoned` where a kind of evidence that is independent of the split agrees (trusted rows are missing from the part,
+ *   or it has the shape of one other class), else `suspicious`;
+ * - not accused, but near it (p ≤ ten times the rate, or ≤ 2 % before adjusting), or two halves, or a tight
+ *   group far from the rest, that nothing tells from a natural one: `inconclusive`;
+ * - a second natural group: `multimodal`; otherwise `clean`.
+ *
+ * Where no detector divides classes, a detector's own accusation makes a class `suspicious`, at no stated rate, and its silence proves nothing.
+ */
+export function concludeClasses(
+  set: ActivationSet,
+  results: readonly DetectorResult[],
+  { falseAccusationRate }: { falseAccusationRate: number },
+): ClassConclusion[] {
+  const ran = results.filter((result) => result.status === 'ran')
+  const divides = ran.find(({ classes }) => classes.some((finding) => finding.status === 'ran' && finding.split !== undefined))
+  if (!divides) return set.classes.map((_, c) => byAccusation(ran, c))
+  const judged = divides.classes.flatMap((finding, c) => (finding.status === 'ran' && finding.split !== undefined ? [{ c, finding }] : []))
+  const logOdds = judged.map(({ finding }) => finding.statistic)
+  const hasTrusted = (i: number) => typeof judged[i]?.finding.split?.trusted === 'number'
+  const pValues = logOdds.map((own, i) => classPValue({ logOdds: own, hasTrusted: hasTrusted(i) }, without(logOdds, i)))
+  const adjusted = holm(pValues)
+  const conclusions = set.classes.map(() => undecided)
+  for (const [i, { c, finding }] of judged.entries()) {
+    conclusions[c] = conclude(set, {
+      c,
+      id: divides.id,
+      finding,
+      pValue: pValues[i] as number,
+      adjusted: adjusted[i] as number,
+      rate: falseAccusationRate,
+      least: logOddsAt(falseAccusationRate / judged.length, hasTrusted(i), without(logOdds, i)),
+    })
+  }
+  return conclusions
+}
+
+interface Judged {
+  readonly c: number
+  readonly id: string
+  readonly finding: RanFinding
+  readonly pValue: number
+  readonly adjusted: number
+  readonly rate: number
+  /** Log odds from which the class would be accused. */
+  readonly least: number
+}
+
+function conclude(set: ActivationSet, { c, id, finding, pValue, adjusted, rate, least }: Judged): ClassConclusion {
+  const split = finding.split ?? null
+  const minDetectableEpsilon = split ? detectable(split, set.classes[c]?.rows ?? 0, least) : null
+  const base = { pValue, minDetectableEpsilon, sourceClass: null, accusations: [], says: null }
+  const none = { ...base, epsilon: { estimate: 0, low: 0, high: minDetectableEpsilon ?? 1 } }
+  if (!split) return { ...none, verdict: 'clean' }
+  const open = { ...base, verdict: 'inconclusive', epsilon: { estimate: 0, low: 0, high: split.share.high } } as const
+  const isUnknown = split.isTight && split.separation >= farApart && !(split.trusted !== null && split.trusted <= -trustedAgrees)
+  if (adjusted > rate && isUnknown)
+    return { ...open, says: 'a tight group far from the rest: near-duplicates, or planted copies; look at it' }
+  const isNear = adjusted <= nearRate * rate || pValue <= Math.min(2 * rate, nearOwn)
+  if (!isNear) return { ...none, verdict: split.separation >= apart ? 'multimodal' : 'clean' }
+  if (adjusted > rate) return { ...open, says: 'not accused, but too near to it to be cleared' }
+  if (split.isHalf && !agreesOnSource(split)) return { ...open, says: 'two halves: poison or a merged label; trusted rows would tell' }
+  const trusted = split.trusted !== null && split.trusted >= trustedAgrees
+  const sourceClass = split.source?.isNamed ? split.source.classIndex : null
+  const sourceName = sourceClass === null ? undefined : set.classes[sourceClass]
+  const reason = [
+    `${split.suspects.length} rows of class ${showText(set.classes[c]?.label, 60)} form a group of their own, with a gap between it and the rest`,
+    ...(trusted ? ['none or too few of the trusted rows lie there'] : []),
+    ...(sourceName ? [`they have the shape of class ${showText(sourceName.label, 60)}, where they seem to be taken from`] : []),
+  ].join('; ')
+  const planted = 1 / (1 + Math.exp(-split.logOdds))
+  return {
+    ...base,
+    verdict: trusted || agreesOnSource(split) ? 'poisoned' : 'suspicious',
+    epsilon: split.share,
+    sourceClass,
+    accusations: [{ detector: id, reason, rows: split.suspects, probabilities: split.posteriors.map((posterior) => planted * posterior) }],
+  }
+}
+
+const agreesOnSource = ({ source }: SplitFinding) => source !== null && source.weight >= sourceAgrees
+
+const undecided: ClassConclusion = {
+  verdict: 'inconclusive',
+  pValue: null,
+  epsilon: null,
+  minDetectableEpsilon: null,
+  sourceClass: null,
+  accusations: [],
+  says: null,
+}
+
+function byAccusation(ran: readonly RanResult[], c: number): ClassConclusion {
+  const accusations = ran.flatMap(({ id, classes }) => {
+    const finding = classes[c]
+    return finding?.status === 'ran' && finding.accusation ? [{ detector: id, ...finding.accusation, probabilities: null }] : []
+  })
+  return accusations.length > 0 ? { ...undecided, verdict: 'suspicious', accusations } : undecided
+}
+
+/** The smallest share that would be accused if it lay cleanly apart: bisection over whole rows. */
+function detectable(split: SplitFinding, rows: number, least: number): number | null {
+  let [low, high] = [0, Math.floor(rows / 2)]
+  if (rows === 0 || split.bestLogOdds(high / rows) < least) return null
+  while (high - low > 1) {
+    const middle = (low + high) >> 1
+    if (split.bestLogOdds(middle / rows) >= least) high = middle
+    else low = middle
+  }
+  return high / rows
+}
+
+const without = (values: readonly number[], index: number) => values.filter((_, i) => i !== index)
