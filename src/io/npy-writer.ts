@@ -1,8 +1,9 @@
 import { InputError } from '../core/errors.js'
 import { hostIsLittleEndian, swapWords } from './file-array.js'
+import type { NpyHeader } from './npy-header.js'
 
-/** What can be written: float32, int32 and uint8. */
-export type WritableArray = Float32Array | Int32Array | Uint8Array
+/** What can be written: float32, int32, uint32 and uint8. */
+export type WritableArray = Float32Array | Int32Array | Uint32Array | Uint8Array
 
 /**
  * An array as a `.npy` file, byte for byte as `numpy.save` writes it: version 1.0, little-endian, C order, payload aligned to 64 bytes.
@@ -22,19 +23,27 @@ export function npyParts(data: WritableArray, shape: readonly number[]): { reado
   if (count !== data.length || !shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
     throw new InputError('bad-shape', `npy: got ${data.length} values for shape [${shape.join(', ')}], expected ${count}`)
   }
+  const header = npyHeader({ descr: descrOf(data), fortranOrder: false, shape })
   const payload = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-  if (hostIsLittleEndian || data.BYTES_PER_ELEMENT === 1) return { header: headerOf(data, shape), payload }
+  if (hostIsLittleEndian || data.BYTES_PER_ELEMENT === 1) return { header, payload }
   const swapped = new Uint8Array(payload)
   swapWords(swapped, data.BYTES_PER_ELEMENT)
-  return { header: headerOf(data, shape), payload: swapped }
+  return { header, payload: swapped }
 }
 
-function headerOf(data: WritableArray, shape: readonly number[]): Uint8Array {
-  const descr = data instanceof Float32Array ? '<f4' : data instanceof Int32Array ? '<i4' : '|u1'
+function descrOf(data: WritableArray): string {
+  if (data instanceof Float32Array) return '<f4'
+  if (data instanceof Int32Array) return '<i4'
+  return data instanceof Uint32Array ? '<u4' : '|u1'
+}
+
+/** What stands in front of the payload of a `.npy` file of version 1.0: a multiple of 64 bytes. `descr` is one that numpy writes. */
+export function npyHeader({ descr, fortranOrder, shape }: Omit<NpyHeader, 'dataStart'>): Uint8Array<ArrayBuffer> {
   const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(', ')})`
-  let text = `{'descr': '${descr}', 'fortran_order': False, 'shape': ${tuple}, }`
-  // numpy leaves room for the first dimension to grow to 21 digits, so that rows can be appended in place
-  if (shape.length > 0) text = text.padEnd(text.length + 21 - String(shape[0]).length)
+  let text = `{'descr': '${descr}', 'fortran_order': ${fortranOrder ? 'True' : 'False'}, 'shape': ${tuple}, }`
+  // numpy leaves room for the dimension that can grow to get 21 digits, so that rows can be appended in place
+  const growing = fortranOrder ? shape.at(-1) : shape[0]
+  if (growing !== undefined) text = text.padEnd(text.length + 21 - String(growing).length)
   // as numpy has it, at least one space of padding: a header that ends on the boundary gets 64 more
   const dataStart = (Math.floor((10 + text.length + 1) / 64) + 1) * 64
   text = `${text.padEnd(dataStart - 11)}\n`

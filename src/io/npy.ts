@@ -4,7 +4,7 @@ import type { Images } from './array-source.js'
 import { type ByteSource, readBytes } from './byte-source.js'
 import { type ArrayData, type Dtype, decodeArray, type FileArray, numericDtypes } from './file-array.js'
 import { matrixShape } from './matrix-shape.js'
-import { readNpyHeader } from './npy-header.js'
+import { type NpyHeader, readNpyHeader } from './npy-header.js'
 import { decodeBytesStrings, decodeUnicodeStrings } from './npy-strings.js'
 import { writeNpy } from './npy-writer.js'
 import { pixelImages } from './pixel-images.js'
@@ -58,17 +58,15 @@ export async function readNpyShape(source: ByteSource, where: string): Promise<r
   return (await openNpy(source, where)).shape
 }
 
-interface NpyLayout {
+/** An array in a `.npy` file. */
+export interface NpyLayout extends NpyHeader {
   readonly dtype: Dtype
   readonly littleEndian: boolean
-  readonly fortranOrder: boolean
-  readonly shape: readonly number[]
   readonly count: number
-  readonly dataStart: number
 }
 
-/** What the header says, found to be what the file has room for, to the byte. */
-async function openNpy(source: ByteSource, where: string): Promise<NpyLayout> {
+/** What the header says, found to be what the file has room for, to the byte. Throws all that `readNpy` throws for a header and a file's size. */
+export async function openNpy(source: ByteSource, where: string): Promise<NpyLayout> {
   const { descr, fortranOrder, shape, dataStart } = await readNpyHeader(source, where)
   const { dtype, littleEndian } = parseDescr(descr, where)
   const count = countElements(shape, dtype, where)
@@ -81,7 +79,7 @@ async function openNpy(source: ByteSource, where: string): Promise<NpyLayout> {
       { got, expected },
     )
   }
-  return { dtype, littleEndian, fortranOrder, shape, count, dataStart }
+  return { descr, dtype, littleEndian, fortranOrder, shape, count, dataStart }
 }
 
 async function readPayload(source: ByteSource, layout: NpyLayout, where: string): Promise<ArrayData> {

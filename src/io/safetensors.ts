@@ -56,7 +56,10 @@ export async function openSafetensors(source: ByteSource): Promise<Map<string, A
 }
 
 /** The header with its tensors sorted by their bytes, and found to fill the rest of the file exactly. Throws what `openSafetensors` does. */
-async function readSafetensorsHeader(source: ByteSource, where: string): Promise<SafetensorsHeader & { readonly dataStart: number }> {
+export async function readSafetensorsHeader(
+  source: ByteSource,
+  where: string,
+): Promise<SafetensorsHeader & { readonly dataStart: number }> {
   if (source.byteLength < 8) {
     throw new InputError('truncated', `${where}: has ${source.byteLength} bytes, expected at least the 8 of a length; copy it again`)
   }
