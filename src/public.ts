@@ -20,6 +20,10 @@ export type { WhitenedMixtureOptions } from './detectors/whitened-mixture.js'
 export { renderJson } from './report/json.js'
 export type { Report } from './report/schema.js'
 export { renderTerminal } from './report/terminal.js'
+export type { Relabelled } from './sanitize/decide-rows.js'
+export type { SanitizeOptions } from './sanitize/options.js'
+export type { SanitizeRecord } from './sanitize/record-schema.js'
+export { type Sanitized, sanitize } from './sanitize/sanitize.js'
 export { version } from './version.js'
 
 /** Spectral signatures (Tran, Li & Madry 2018) over a set, outside an audit. */

@@ -42,7 +42,7 @@ const table: Record<string, { ours: readonly string[]; packages: readonly string
   model: { ours: parts, packages: anything },
   serialization: { ours: parts, packages: anything },
   redteam: { ours: parts, packages: anything },
-  sanitize: { ours: parts, packages: anything },
+  sanitize: { ours: [...parts, 'version.ts'], packages: anything },
   guard: { ours: parts, packages: anything },
   privacy: { ours: parts, packages: anything },
   scaleout: { ours: parts, packages: anything },
