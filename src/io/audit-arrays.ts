@@ -39,7 +39,7 @@ export interface AuditColumns {
 }
 
 /** The columns or keys to look for in a text with labels, the first that is there. */
-function labelKeys(name: 'labels' | 'preds' | 'trusted_labels', asked: string | undefined): readonly string[] {
+export function labelKeys(name: 'labels' | 'preds' | 'trusted_labels', asked: string | undefined): readonly string[] {
   const own = asked === undefined ? [] : [asked]
   if (name === 'preds') return ['preds', 'pred', 'predictions', 'prediction', ...own]
   if (name === 'labels') return asked === undefined ? ['labels', 'label'] : own

@@ -1,13 +1,19 @@
 import { InputError } from '../core/errors.js'
 
+export interface CsvRecord {
+  readonly fields: readonly string[]
+  /** Where the next record begins in the text. */
+  readonly end: number
+}
+
 /**
  * One record of a CSV file (RFC 4180: commas, double quotes doubled within quotes, CRLF or LF) after another, in one pass. An empty
  * last line is no record. Throws `InputError` `bad-csv` for quotes that stand anywhere but around a whole field.
  */
-export function* csvRecords(text: string, where: string): Generator<string[], void, undefined> {
+export function* csvRecords(text: string, where: string): Generator<CsvRecord, void, undefined> {
   let row = 0
   for (let at = 0; at < text.length; row++) {
-    const record: string[] = []
+    const fields: string[] = []
     for (let more = true; more; ) {
       let field = ''
       if (text[at] === '"') {
@@ -26,7 +32,7 @@ export function* csvRecords(text: string, where: string): Generator<string[], vo
         while (at < text.length && text[at] !== ',' && text[at] !== '\n' && text[at] !== '\r' && text[at] !== '"') at++
         field = text.slice(start, at)
       }
-      record.push(field)
+      fields.push(field)
       more = text[at] === ','
       if (more || text[at] === '\n') at++
       else if (text[at] === '\r' && text[at + 1] === '\n') at += 2
@@ -39,6 +45,11 @@ export function* csvRecords(text: string, where: string): Generator<string[], vo
         )
       }
     }
-    yield record
+    yield { fields, end: at }
   }
+}
+
+/** Fields as a record without a line end, quoted where they have to be. */
+export function csvText(fields: readonly string[]): string {
+  return fields.map((field) => (/[",\r\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field)).join(',')
 }

@@ -20,6 +20,19 @@ const maxTextBytes = 256 * 2 ** 20
  * `bad-label` with the row, counted from 0 without the header.
  */
 export async function readTextLabels(source: ByteSource, where: string, wanted: readonly string[]): Promise<LabelsInput> {
+  const text = await readLabelText(source, where)
+  switch (labelTextForm(text, source.name)) {
+    case 'json':
+      return jsonList(text, where) as LabelsInput
+    case 'json-lines':
+      return jsonLineLabels(text, where, wanted) as LabelsInput
+    case 'csv':
+      return csvLabels(text, where, wanted) as LabelsInput
+  }
+}
+
+/** The whole text. Throws `InputError` `too-large`, `unsupported-format` for what is no UTF-8. */
+export async function readLabelText(source: ByteSource, where: string): Promise<string> {
   if (source.byteLength > maxTextBytes) {
     throw new InputError('too-large', `${where}: has ${source.byteLength} bytes of text, expected at most ${maxTextBytes}; save it as .npy`)
   }
@@ -31,10 +44,13 @@ export async function readTextLabels(source: ByteSource, where: string, wanted: 
     throw notText(where, cause)
   }
   if (text.includes('\0')) throw notText(where)
+  return text
+}
+
+export function labelTextForm(text: string, fileName: string): 'json' | 'json-lines' | 'csv' {
   const first = /[^ \t\r\n]/.exec(text)?.[0]
-  if (first === '[') return jsonList(text, where) as LabelsInput
-  if (first === '{' || /\.(?:jsonl|ndjson)$/i.test(source.name)) return jsonLineLabels(text, where, wanted) as LabelsInput
-  return csvLabels(text, where, wanted) as LabelsInput
+  if (first === '[') return 'json'
+  return first === '{' || /\.(?:jsonl|ndjson)$/i.test(fileName) ? 'json-lines' : 'csv'
 }
 
 function notText(where: string, cause?: unknown): InputError {
@@ -42,7 +58,7 @@ function notText(where: string, cause?: unknown): InputError {
   return new InputError('unsupported-format', message, {}, cause)
 }
 
-function jsonList(text: string, where: string): readonly unknown[] {
+export function jsonList(text: string, where: string): readonly unknown[] {
   try {
     return JSON.parse(text) as unknown[]
   } catch (cause) {
@@ -64,37 +80,19 @@ function jsonLineLabels(text: string, where: string, wanted: readonly string[]):
 }
 
 function ofObject(value: object, wanted: readonly string[], where: string): unknown {
+  return (value as Record<string, unknown>)[labelKey(value, wanted, where)]
+}
+
+/** The first of the `wanted` keys that an object has. Throws `InputError` `no-column`. */
+export function labelKey(value: object, wanted: readonly string[], where: string): string {
   const key = wanted.find((name) => Object.hasOwn(value, name))
-  if (key !== undefined) return (value as Record<string, unknown>)[key]
+  if (key !== undefined) return key
   const shown = wanted.map((name) => `'${showText(name)}'`).join(', ')
   throw new InputError('no-column', `${where} has no key ${shown}; name the key that holds the labels (--label-column)`)
 }
 
 function csvLabels(text: string, where: string, wanted: readonly string[]): readonly Label[] {
-  const records = csvRecords(text, where)
-  const first = records.next()
-  if (first.done) return []
-  const names = first.value.map((name) => name.trim())
-  const index = columnIndex(names, where, wanted)
-  const cells: string[] = []
-  for (const record of records) {
-    if (record.length !== names.length) {
-      const row = cells.length
-      throw new InputError(
-        'bad-csv',
-        `${where}: row ${row} has ${record.length} fields, expected ${names.length} as in the first line; mend it`,
-        {
-          row,
-        },
-      )
-    }
-    cells.push(record[index] as string)
-  }
-  // a single column has a header where its name is one that labels go by, or where it is a word and the rest are numbers
-  const name = names[index] as string
-  const known = wanted.includes(name) || wanted.includes(name.toLowerCase())
-  const header = names.length > 1 || known || (cells.length > 0 && /\p{L}/u.test(name) && cells.every(isWhole))
-  if (!header) cells.unshift(first.value[index] as string)
+  const { cells } = csvLabelCells(text, where, wanted)
   const empty = cells.indexOf('')
   if (empty >= 0) {
     throw new InputError('bad-label', `${where}: row ${empty} is empty, expected a label; fill it in or drop that row everywhere`, {
@@ -102,6 +100,48 @@ function csvLabels(text: string, where: string, wanted: readonly string[]): read
     })
   }
   return cells.every(isWhole) ? cells.map(toWhole) : cells
+}
+
+/** The labels of a table, and where its rows are: row i is `text.slice(starts[i], starts[i + 1])`, what lies before them the header. */
+export interface CsvLabelCells {
+  readonly cells: readonly string[]
+  readonly starts: readonly number[]
+  /** The column of the labels. */
+  readonly column: number
+}
+
+/** Throws `InputError` `bad-csv`, `no-column`. */
+export function csvLabelCells(text: string, where: string, wanted: readonly string[]): CsvLabelCells {
+  const records = csvRecords(text, where)
+  const first = records.next()
+  if (first.done) return { cells: [], starts: [0], column: 0 }
+  const names = first.value.fields.map((name) => name.trim())
+  const column = columnIndex(names, where, wanted)
+  const cells: string[] = []
+  const starts = [first.value.end]
+  for (const { fields, end } of records) {
+    if (fields.length !== names.length) {
+      const row = cells.length
+      throw new InputError(
+        'bad-csv',
+        `${where}: row ${row} has ${fields.length} fields, expected ${names.length} as in the first line; mend it`,
+        {
+          row,
+        },
+      )
+    }
+    cells.push(fields[column] as string)
+    starts.push(end)
+  }
+  // a single column has a header where its name is one that labels go by, or where it is a word and the rest are numbers
+  const name = names[column] as string
+  const known = wanted.includes(name) || wanted.includes(name.toLowerCase())
+  const header = names.length > 1 || known || (cells.length > 0 && /\p{L}/u.test(name) && cells.every(isWhole))
+  if (!header) {
+    cells.unshift(first.value.fields[column] as string)
+    starts.unshift(0)
+  }
+  return { cells, starts, column }
 }
 
 /** The one column, or the wanted one of several. */

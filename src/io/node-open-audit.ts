@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { basename, isAbsolute, join, relative, sep } from 'node:path'
 import type { Origin } from '../core/activation-set.js'
@@ -19,6 +18,7 @@ import { listNames } from './list-names.js'
 import { loadAudit } from './load.js'
 import { fileError } from './node-file-source.js'
 import { reopenedSource } from './node-reopened-source.js'
+import { rootOf } from './node-root-digest.js'
 import { type VerifiedSource, verifiedSource } from './node-verified-source.js'
 import type { RowBlocks } from './row-blocks.js'
 
@@ -189,7 +189,8 @@ function columnsOf({ labelColumn, activationsColumn }: AuditFiles): AuditColumns
   return { labels: labelColumn, activations: activationsColumn }
 }
 
-function namedArrays(files: AuditFiles): Map<AuditArrayName, string> {
+/** The paths that were given, by what they hold. */
+export function namedArrays(files: AuditFiles): Map<AuditArrayName, string> {
   const named = new Map<AuditArrayName, string>()
   for (const [key, array] of Object.entries(arrayOf)) {
     const path = files[key as keyof typeof arrayOf]
@@ -232,7 +233,7 @@ async function openVerified(
 }
 
 /** The name in the report: relative to the folder where the file lies in it, else its base name. */
-async function nameOf(path: string, root: string | null): Promise<string> {
+export async function nameOf(path: string, root: string | null): Promise<string> {
   if (root === null) return basename(path)
   let real: string
   try {
@@ -250,12 +251,5 @@ function relativeInside(root: string, path: string): string | null {
 }
 
 async function digestFiles(opened: readonly OpenedFile[]): Promise<Omit<Origin, 'readMs'>> {
-  const hashed = await Promise.all(opened.map(async ({ name, source }) => ({ name, digest: await source.digest() })))
-  const order = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
-  const files = hashed
-    .map(({ name, digest }) => ({ name, digest, sha256: Buffer.from(digest).toString('hex') }))
-    .sort((a, b) => order(a.name, b.name) || order(a.sha256, b.sha256))
-  const root = createHash('sha256')
-  for (const { digest } of files) root.update(digest)
-  return { digest: root.digest('hex'), files: files.map(({ name, sha256 }) => ({ name, sha256 })) }
+  return rootOf(await Promise.all(opened.map(async ({ name, source }) => ({ name, digest: await source.digest() }))))
 }
