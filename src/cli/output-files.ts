@@ -52,12 +52,19 @@ export async function writeOutputFiles(files: readonly OutputFile[]): Promise<vo
   }
 }
 
+/** A file of a folder that is written in one go; its bytes may be made while they are written. */
+export interface FolderFile {
+  readonly name: string
+  readonly bytes: OutputFile['bytes'] | AsyncIterable<Uint8Array>
+}
+
 /**
- * Writes a folder of files that was found to be `checkNewFolder`: all into a temporary one beside it (or inside it, where it is there and
- * empty), which takes its place, or gives it its entries, in one go when every file is written. Names may have folders in them. Throws the
- * file system's error, and one with the code ENOTEMPTY where somebody else has written there meanwhile; nothing is left behind then.
+ * Writes a folder of files that was found to be `checkNewFolder`, one file after another: all into a temporary one beside it (or inside it,
+ * where it is there and empty), which takes its place, or gives it its entries, in one go when every file is written. Names may have
+ * folders in them. Throws what making the bytes throws, the file system's error, and one with the code ENOTEMPTY where somebody else has
+ * written there meanwhile; nothing is left behind then.
  */
-export async function writeOutputFolder(folder: string, files: readonly { readonly name: string; readonly bytes: OutputFile['bytes'] }[]) {
+export async function writeOutputFolder(folder: string, files: readonly FolderFile[]): Promise<void> {
   const existing = await statOrNull(folder)
   const target = existing ? await realpath(folder) : resolve(folder)
   const name = `.assay-${randomUUID()}.tmp`

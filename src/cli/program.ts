@@ -9,6 +9,7 @@ import { type ExitCode, errorExitCode, exitCode } from './exit-codes.js'
 import type { Io } from './io.js'
 import { nearest } from './nearest.js'
 import { addPoisonCommand } from './poison.js'
+import { addSanitizeCommand } from './sanitize.js'
 
 const LISTED_LINES = 50
 /** Commander leaves by these errors when it has printed what was asked for. */
@@ -64,6 +65,7 @@ function createProgram(io: Io, help: string[], finish: (code: ExitCode) => void)
     })
     .addHelpText('after', '\nExample:\n  $ assay audit ./my-audit-folder')
   addAuditCommand(program, io, finish)
+  addSanitizeCommand(program, io, finish)
   addDoctorCommand(program, io, finish)
   addBenchCommand(program, io, finish)
   addPoisonCommand(program, io, finish)

@@ -1,7 +1,7 @@
 import type { ActivationSet } from '../core/activation-set.js'
 import type { Label } from '../core/labels.js'
 import type { ClassReport, Report } from '../report/schema.js'
-import { isAccused, type RowDecision } from './decide-rows.js'
+import { accusedWithoutRows, isAccused, isUndecided, type RowDecision } from './decide-rows.js'
 import type { ParsedSanitizeOptions } from './options.js'
 import type { SanitizeRecord } from './record-schema.js'
 
@@ -28,6 +28,7 @@ export function buildRecord({ set, report, options, decision, tool }: RecordPart
   const left = countBy(relabelled.map(({ from }) => from))
   const gained = countBy(relabelled.map(({ to }) => to))
   const flagged = countBy(report.rows.flagged.map((row) => classAt(row).label))
+  const notTold = options.remove === 'flagged' ? accusedWithoutRows(set, report) : []
   const changed = drop.length > 0 || relabelled.length > 0
   return {
     schemaVersion: 1,
@@ -40,7 +41,7 @@ export function buildRecord({ set, report, options, decision, tool }: RecordPart
     },
     report: { tool: { ...report.tool }, seed: report.seed, verdict: report.verdict },
     options: { remove: options.remove, relabel: options.relabel },
-    outcome: report.verdict === 'inconclusive' ? 'undecided' : changed ? 'cleaned' : 'unchanged',
+    outcome: isUndecided(set, report, options) ? 'undecided' : changed ? 'cleaned' : 'unchanged',
     output: { rows: keep.length, digest: null, files: [], leftOut: [] },
     classes: report.classes.map(({ label, name, verdict, rows }) => ({
       label,
@@ -55,8 +56,8 @@ export function buildRecord({ set, report, options, decision, tool }: RecordPart
     removed: Array.from(drop, (row) => ({ row, label: classAt(row).label, reasons: reasonsOf(row) })),
     relabelled: relabelled.map(({ row, from, to }) => ({ row, from, to, reasons: reasonsOf(row) })),
     undecided: report.classes
-      .filter(({ verdict }) => verdict === 'inconclusive')
-      .map(({ label, name, rows }) => ({ label, name, rows, flagged: flagged(label) })),
+      .filter((entry) => entry.verdict === 'inconclusive' || notTold.includes(entry))
+      .map(({ label, name, verdict, rows }) => ({ label, name, verdict, rows, flagged: flagged(label) })),
   }
 }
 

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { classVerdicts, reportVerdicts } from '../report/schema.js'
 
-/** `cleaned`: rows were removed or relabelled. `unchanged`: there was nothing to do. `undecided`: the report is inconclusive. */
+/** `cleaned`: rows were removed or relabelled. `unchanged`: there was nothing to do. `undecided`: the report does not tell what to remove. */
 export const sanitizeOutcomes = ['cleaned', 'unchanged', 'undecided'] as const
 
 const text = (says: string) => z.string().check(z.describe(says))
@@ -39,7 +39,11 @@ export const sanitizeRecordSchema = z
     }),
     outcome: z
       .enum(sanitizeOutcomes)
-      .check(z.describe('`undecided` is not `unchanged`: the audit could not clear the set, so no row was removed and nothing written.')),
+      .check(
+        z.describe(
+          '`undecided` is not `unchanged`: the audit could not clear the set, or accuses a class and flags none of its rows, so no row was removed and no file written.',
+        ),
+      ),
     output: z
       .strictObject({
         rows: count('Rows after.'),
@@ -77,11 +81,16 @@ export const sanitizeRecordSchema = z
         z.strictObject({
           label: label("The class's label."),
           name: text('Its name for people.'),
+          verdict: z.enum(classVerdicts).check(z.describe("The report's verdict.")),
           rows: count('Its rows: all of them were kept.'),
           flagged: count('Of these, flagged by the report.'),
         }),
       )
-      .check(z.describe('Classes that the audit could not decide. They were kept as they are, which does not prove them clean.')),
+      .check(
+        z.describe(
+          'Classes that the audit could not decide, and accused ones of which it flags no row. They were kept as they are, which does not prove them clean.',
+        ),
+      ),
   })
   .check(z.meta({ title: 'Assay sanitize record', description: 'What was removed from a data set, what was relabelled, and why.' }))
 

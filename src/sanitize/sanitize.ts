@@ -22,8 +22,8 @@ export interface Sanitized extends RowDecision {
 
 /**
  * Takes out of a set what a report of it accuses: the flagged rows, or all rows of accused classes; or gives flagged rows the label of the
- * class that they came from. Undecided classes are kept as they are and listed in the record; a report that is `inconclusive` as a
- * whole changes nothing (`record.outcome` is `undecided`, which is not `clean`).
+ * class that they came from. Undecided classes are kept as they are and listed in the record. A report that is `inconclusive` as a whole, or
+ * that accuses a class without flagging a row of it where flagged rows are to go, changes nothing: `record.outcome` is `undecided`.
  *
  * The set has to be the very one that was audited: its digest is taken, which reads it once. Nothing that was passed in is changed.
  * Throws `InputError` (`bad-report`, `wrong-report`, `nothing-left`, and what is wrong with the set), `OptionError`, and when aborted, the

@@ -39,7 +39,7 @@ describe('which rows go', () => {
       labels: [0, 0, 0, 1, 1, 2, 2, 2],
     })
     expect(record).toMatchObject({ outcome: 'cleaned', options: { remove: 'flagged', relabel: false }, output: { rows: 8 } })
-    expect(record.undecided).toEqual([{ label: 2, name: '2', rows: 3, flagged: 1 }])
+    expect(record.undecided).toEqual([{ label: 2, name: '2', verdict: 'inconclusive', rows: 3, flagged: 1 }])
     expect(record.removed).toEqual([
       { row: 4, label: 1, reasons: ['by-hand: row 4 stands apart'] },
       { row: 6, label: 1, reasons: ['by-hand: row 6 stands apart'] },
@@ -99,6 +99,22 @@ describe('which rows go', () => {
       expect(record).toMatchObject({ outcome: 'undecided', undecided: [{ label: 1, rows: 4, flagged: 1 }] })
     },
   )
+
+  it('changes nothing where a class is accused and none of its rows flagged, but by class', async () => {
+    const input = small()
+    const report = await reportOn(input, [
+      { label: 0, rows: [1] },
+      { label: 1, verdict: 'suspicious' },
+    ])
+    for (const options of [{}, { relabel: true }]) {
+      const { set, record } = await sanitize(input, report, options)
+      expect(set).toBe(input)
+      expect(record).toMatchObject({ outcome: 'undecided', undecided: [{ label: 1, verdict: 'suspicious', rows: 4, flagged: 0 }] })
+    }
+    const { drop, record } = await sanitize(input, report, { remove: 'class' })
+    expect([...drop]).toEqual([0, 1, 2, 3, 4, 5, 6])
+    expect(record).toMatchObject({ outcome: 'cleaned', undecided: [] })
+  })
 
   it('returns the input itself where the report is clean', async () => {
     const input = small()

@@ -1,0 +1,137 @@
+import { readdir, realpath, stat } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { InputError } from '../core/errors.js'
+import { showText } from '../core/untrusted-text.js'
+import { type AuditArrayName, auditArrayNames, imageFileNames, textFileNames } from '../io/audit-arrays.js'
+import { sniffFormat } from '../io/format.js'
+import { fileError } from '../io/node-file-source.js'
+import { type AuditFiles, namedArrays, nameOf } from '../io/node-open-audit.js'
+import { reopenedSource } from '../io/node-reopened-source.js'
+import { type LeftOut, leftOutReasons } from './clean-bundle.js'
+
+/** What a file holds: an array of an audit, several, something a row that no audit reads (`rows`), or something else (`copy`). */
+export type FileRole = AuditArrayName | 'images' | 'texts' | 'rows' | 'bundle' | 'copy'
+
+export interface InputFile {
+  readonly roles: readonly FileRole[]
+  readonly path: string
+  /** Its name in the output: relative to the folder where it lies in it, else its base name. */
+  readonly name: string
+  /** Whether an audit reads and hashes it. */
+  readonly audited: boolean
+}
+
+export interface InputFiles {
+  readonly files: readonly InputFile[]
+  readonly leftOut: readonly LeftOut[]
+  /** What lies elsewhere, by its name in an audit folder. */
+  readonly replaced: ReadonlySet<string>
+}
+
+/** Files of an audit folder that are no arrays of rows. */
+const carried = /^(?:vocab\.json|meta\.json|model\.onnx|trusted_\w+\.npy)$/
+
+/** Names that the output has for itself. */
+const own = ['keep.npy', 'drop.npy', 'audit-report.json', 'sanitize-record.json']
+
+/**
+ * The files of the audit that `openAudit` opens with the same arguments, and those that go with them; and what does not. No more is read
+ * of them than their first bytes. Throws `InputError`: `unsupported-format` for Parquet, which is not written, `name-clash` where two files would have one name in the
+ * output, and what the file system says.
+ */
+export async function listInputFiles(path: string, files: AuditFiles): Promise<InputFiles> {
+  const isFolder = await isDirectory(path)
+  const root = isFolder ? await realpath(path) : null
+  const elsewhere = [...namedArrays(files)].map(([role, at]) => ({ role: role as FileRole, path: at, audited: true }))
+  for (const role of ['images', 'texts'] as const) {
+    const at = files[role]
+    if (at !== undefined) elsewhere.push({ role, path: at, audited: false })
+  }
+  const replaced = new Set<string>(elsewhere.map(({ role }) => role))
+  const named: { role: FileRole; path: string; name: string; audited: boolean }[] = []
+  for (const file of elsewhere) named.push({ ...file, name: await nameOf(file.path, root) })
+  if (root === null) {
+    const role = await roleOfFile(path)
+    named.unshift({ role, path, name: basename(path), audited: true })
+    return { files: merge(await withRealPaths(named)), leftOut: [], replaced }
+  }
+  const leftOut: LeftOut[] = []
+  const inPlace = new Set(named.map(({ name }) => name))
+  const listed = (await readdir(root)).sort()
+  const shown: readonly unknown[] = [imageFileNames, textFileNames].map((names) => names.find((name) => listed.includes(name)))
+  for (const name of listed) {
+    const role = roleInFolder(name)
+    if (inPlace.has(name)) continue
+    if ((role === 'images' || role === 'texts') && !replaced.has(role) && !shown.includes(name)) {
+      leftOut.push({ name, reason: 'an audit reads another file in its place' })
+    } else if (role === null) leftOut.push({ name, reason: reasonToLeave(name) })
+    else if (replaced.has(role)) leftOut.push({ name, reason: leftOutReasons.replaced })
+    else named.push({ role, path: join(root, name), name, audited: auditArrayNames.some((array) => array === role) })
+  }
+  return { files: merge(await withRealPaths(named)), leftOut, replaced }
+}
+
+async function roleOfFile(path: string): Promise<FileRole> {
+  const format = await sniffFormat(await reopenedSource(path))
+  if (format === 'npy') return 'activations'
+  if (format !== 'parquet') return 'bundle'
+  const mend = 'save the arrays as .npz or .safetensors, or take the rows to keep from sanitize() of the library'
+  throw new InputError('unsupported-format', `${showText(path, 300)}: is a Parquet file, which is read but cannot be written; ${mend}`, {
+    format,
+  })
+}
+
+function roleInFolder(name: string): FileRole | null {
+  const array = auditArrayNames.find((candidate) => name === (candidate === 'class_names' ? 'class_names.json' : `${candidate}.npy`))
+  if (array) return array
+  if (imageFileNames.some((candidate) => candidate === name)) return 'images'
+  if (textFileNames.some((candidate) => candidate === name)) return 'texts'
+  if (name === 'token_ids.npy') return 'rows'
+  return carried.test(name) ? 'copy' : null
+}
+
+function reasonToLeave(name: string): string {
+  if (name === 'truth') return 'the truth of the data as it was'
+  return own.includes(name) ? 'of an earlier cleaning' : leftOutReasons.unknown
+}
+
+type NamedFile = Omit<InputFile, 'roles'> & { readonly role: FileRole; readonly real: string }
+
+async function withRealPaths(files: readonly Omit<NamedFile, 'real'>[]): Promise<NamedFile[]> {
+  return Promise.all(files.map(async (file) => ({ ...file, real: await realpathOf(file.path) })))
+}
+
+/** One entry a file: labels and predictions may be columns of one table. */
+function merge(files: readonly NamedFile[]): InputFile[] {
+  const byName = new Map<string, NamedFile & { roles: FileRole[] }>()
+  for (const file of files) {
+    const { role, name } = file
+    const other = byName.get(name)
+    const isTable = (given: FileRole) => given === 'labels' || given === 'preds'
+    if (!other && !own.includes(name)) byName.set(name, { ...file, roles: [role] })
+    else if (other && other.real === file.real && isTable(role) && other.roles.every(isTable)) other.roles.push(role)
+    else {
+      const clash = other ? 'another input' : 'a file that is written beside the data'
+      throw new InputError('name-clash', `${showText(file.path, 300)}: is called as ${clash} is, expected a name of its own; rename it`, {
+        name,
+      })
+    }
+  }
+  return [...byName.values()].map(({ roles, path, name, audited }) => ({ roles, path, name, audited }))
+}
+
+async function realpathOf(path: string): Promise<string> {
+  try {
+    return await realpath(path)
+  } catch (error) {
+    throw fileError(error, path)
+  }
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory()
+  } catch (error) {
+    throw fileError(error, path)
+  }
+}
