@@ -1,14 +1,16 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { memorySource } from '../../src/io/byte-source.js'
+import { inMemory } from '../../src/io/chunks.js'
 import { readNpy, writeNpyFloat32 } from '../../src/io/npy.js'
-import { type WritableArray, writeNpy } from '../../src/io/npy-writer.js'
+import { npyHeader, type WritableArray, writeNpy } from '../../src/io/npy-writer.js'
 import { openNpz } from '../../src/io/npz.js'
-import { writeNpz } from '../../src/io/npz-writer.js'
+import { npzChunks, writeNpz } from '../../src/io/npz-writer.js'
 import { readZipDirectory } from '../../src/io/zip-directory.js'
+import { readChunks } from '../support/read-chunks.js'
 
 const hasNumpy = spawnSync('python3', ['-c', 'import numpy']).status === 0
 
@@ -16,6 +18,7 @@ const arrays: { key: string; dtype: string; data: WritableArray; shape: number[]
   { key: 'images', dtype: 'uint8', data: Uint8Array.from({ length: 24 }, (_, i) => (i * 37) & 255), shape: [2, 2, 2, 3] },
   { key: 'labels', dtype: 'int32', data: Int32Array.of(-(2 ** 31), -1, 0, 2 ** 31 - 1), shape: [4] },
   { key: 'scores', dtype: 'float32', data: Float32Array.of(0.5, -1e30, 3), shape: [3, 1] },
+  { key: 'rows', dtype: 'uint32', data: Uint32Array.of(0, 2 ** 32 - 1), shape: [2] },
   { key: 'scalar', dtype: 'int32', data: Int32Array.of(7), shape: [] },
   { key: 'empty', dtype: 'uint8', data: new Uint8Array(0), shape: [0, 28, 28] },
 ]
@@ -50,6 +53,51 @@ describe('writeNpy', () => {
       const theirs = execFileSync('cat', [path])
       expect(Buffer.compare(theirs, writeNpy(data, shape)), key).toBe(0)
     }
+  })
+})
+
+describe('npyHeader', () => {
+  it.skipIf(!hasNumpy)('is that of numpy.save for other types and Fortran order (skipped where python3 has no numpy)', async () => {
+    for (const [descr, fortranOrder, shape] of [
+      ['<f2', false, [3, 5]],
+      ['>i8', false, [3]],
+      ['<f8', true, [12345, 2]],
+      ['<U7', false, [2]],
+      ['<i2', true, [2, 3, 4]],
+    ] as const) {
+      const path = join(folder, 'header.npy')
+      const order = fortranOrder ? 'F' : 'C'
+      const script = `import numpy, sys; numpy.save(sys.argv[1], numpy.zeros(${JSON.stringify(shape)}, '${descr}', order='${order}'))`
+      execFileSync('python3', ['-c', script, path])
+      const theirs = await readFile(path)
+      const header = npyHeader({ descr, fortranOrder, shape })
+      expect(theirs.subarray(0, header.length).toString('latin1'), descr).toBe(Buffer.from(header).toString('latin1'))
+      expect(theirs.subarray(header.length).every((byte) => byte === 0)).toBe(true)
+    }
+  })
+})
+
+describe('npzChunks', () => {
+  it('has the bytes of writeNpz, and the length that it says', async () => {
+    const chunks = npzChunks(arrays.map(({ key, data, shape }) => ({ key, npy: inMemory(writeNpy(data, shape)) })))
+    expect(Buffer.compare(await readChunks(chunks), writeNpz(arrays))).toBe(0)
+    expect(chunks.byteLength).toBe(writeNpz(arrays).length)
+  })
+
+  it('refuses a key twice, and an archive that would need zip64, before anything is read', () => {
+    const npy = { byteLength: 3 * 2 ** 30, read: () => expect.unreachable() }
+    expect(() =>
+      npzChunks([
+        { key: 'a', npy },
+        { key: 'b', npy },
+      ]),
+    ).toThrow('4 GiB')
+    expect(() =>
+      npzChunks([
+        { key: 'a', npy: inMemory(new Uint8Array(1)) },
+        { key: 'a', npy },
+      ]),
+    ).toThrow('a twice')
   })
 })
 
