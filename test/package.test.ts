@@ -106,6 +106,7 @@ test('the public names are these', () => {
       "openAudit",
       "renderJson",
       "renderTerminal",
+      "sanitize",
       "spectralSignatures",
       "version",
       "whitenedMixture",

@@ -147,7 +147,7 @@ async function write(out: string, { set, inputs, files, sanitized, report }: Par
   const digests = new Map<string, Uint8Array>()
   const recordOf = (): SanitizeRecord => {
     const digestsOf = (names: Iterable<string>) => rootOf([...names].map((name) => ({ name, digest: digests.get(name) as Uint8Array })))
-    const { digest } = digestsOf(cleaned.files.filter(({ audited }) => audited).map(({ name }) => name))
+    const { digest } = digestsOf(cleaned.files.flatMap(({ name, audited }) => new Array<string>(audited).fill(name)))
     const output = { ...sanitized.record.output, digest, files: [...digestsOf(digests.keys()).files], leftOut: [...cleaned.leftOut] }
     return { ...sanitized.record, output }
   }

@@ -6,7 +6,7 @@ import { type Chunks, inMemory, wholeSource } from '../io/chunks.js'
 import { sniffFormat } from '../io/format.js'
 import type { AuditFiles } from '../io/node-open-audit.js'
 import { rootOf } from '../io/node-root-digest.js'
-import { verifiedSource } from '../io/node-verified-source.js'
+import { type VerifiedSource, verifiedSource } from '../io/node-verified-source.js'
 import { cleanNpy } from './clean-array.js'
 import { type Cleaned, cleanBundle, cleanPictureFile, type LeftOut, leftOutReasons } from './clean-bundle.js'
 import { cleanLabelText } from './clean-label-text.js'
@@ -18,8 +18,8 @@ import type { RowChoice } from './row-choice.js'
 export interface CleanedFile {
   readonly name: string
   readonly chunks: Chunks
-  /** Whether an audit of the output reads and hashes it. */
-  readonly audited: boolean
+  /** How many arrays an audit of the output takes from it: as often its digest counts for the audit's. */
+  readonly audited: number
 }
 
 export interface CleanFilesOptions {
@@ -40,25 +40,33 @@ export async function cleanFiles(
   options: CleanFilesOptions,
 ): Promise<{ readonly files: readonly CleanedFile[]; readonly leftOut: readonly LeftOut[] }> {
   const opened = await Promise.all(inputs.files.map(async (file) => ({ file, source: await verifiedSource(file.path) })))
-  const audited = opened.filter(({ file }) => file.audited)
-  const { files: got } = rootOf(
-    await Promise.all(audited.map(async ({ file, source }) => ({ name: file.name, digest: await source.digest() }))),
-  )
-  const { expected } = options
-  if (
-    got.length !== expected.length ||
-    got.some(({ name, sha256 }, at) => name !== expected[at]?.name || sha256 !== expected[at]?.sha256)
-  ) {
-    throw new InputError('changed', 'the files are no longer those that were audited; expected no change while they are cleaned; try again')
-  }
+  await checkUnchanged(opened, options.expected)
   const files: CleanedFile[] = []
   const leftOut = [...inputs.leftOut]
   for (const { file, source } of opened) {
     const cleaned = await cleanFile(file, source, { ...options, replaced: inputs.replaced })
     leftOut.push(...cleaned.leftOut)
-    if (cleaned.chunks) files.push({ name: file.name, chunks: cleaned.chunks, audited: file.audited })
+    if (cleaned.chunks) files.push({ name: file.name, chunks: cleaned.chunks, audited: file.audited ? file.roles.length : 0 })
   }
   return { files, leftOut: leftOut.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)) }
+}
+
+interface OpenedFile {
+  readonly file: InputFile
+  readonly source: VerifiedSource
+}
+
+/** What an audit reads has to be what was audited; a file is counted once for each array in it. */
+async function checkUnchanged(opened: readonly OpenedFile[], expected: CleanFilesOptions['expected']): Promise<void> {
+  const hashed: { name: string; digest: Uint8Array }[] = []
+  for (const { file, source } of opened) {
+    if (file.audited) for (const _ of file.roles) hashed.push({ name: file.name, digest: await source.digest() })
+  }
+  const { files: got } = rootOf(hashed)
+  const isSame =
+    got.length === expected.length && got.every(({ name, sha256 }, at) => name === expected[at]?.name && sha256 === expected[at]?.sha256)
+  if (isSame) return
+  throw new InputError('changed', 'the files are no longer those that were audited; expected no change while they are cleaned; try again')
 }
 
 async function cleanFile(

@@ -9,16 +9,22 @@ describe('help and version', () => {
     expect(await runFake(['--version'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/), stderr: '' })
   })
 
-  it.each([[['audit', '--help']], [['doctor', '--help']], [['poison', '--help']], [['help', 'audit']], [['--help']], [['help']], [['-h']]])(
-    '%j prints help with an example',
-    async (argv) => {
-      const { code, stdout, stderr } = await runFake(argv)
-      expect(code).toBe(0)
-      expect(stdout).toContain('Usage: assay')
-      expect(stdout).toMatch(/Example:\n {2}\$ assay /)
-      expect(stderr).toBe('')
-    },
-  )
+  it.each([
+    [['audit', '--help']],
+    [['doctor', '--help']],
+    [['poison', '--help']],
+    [['sanitize', '--help']],
+    [['help', 'audit']],
+    [['--help']],
+    [['help']],
+    [['-h']],
+  ])('%j prints help with an example', async (argv) => {
+    const { code, stdout, stderr } = await runFake(argv)
+    expect(code).toBe(0)
+    expect(stdout).toContain('Usage: assay')
+    expect(stdout).toMatch(/Example:\n {2}\$ assay /)
+    expect(stderr).toBe('')
+  })
 
   it('does not take a missing command for nothing found', async () => {
     const { code, stdout } = await runFake([])
