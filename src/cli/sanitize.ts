@@ -27,8 +27,8 @@ interface Flags extends AuditFlags, FileFlags {
   readonly quiet?: true
 }
 
-/** Flags of an audit, which say nothing where a report is given. */
-const auditFlagNames = ['detectors', 'set', 'backend', 'softwareAdapters', 'threads', 'memory', 'seed', 'falseAccusationRate']
+/** Flags that decide what an audit accuses, which a report has decided already. */
+const decidingFlags = { detectors: '--detectors', set: '--set', falseAccusationRate: '--false-accusation-rate' } as const
 
 /** Adds `assay sanitize` to the program. `finish` gets the exit code. */
 export function addSanitizeCommand(program: Command, io: Io, finish: (code: ExitCode) => void): void {
@@ -51,7 +51,8 @@ export function addSanitizeCommand(program: Command, io: Io, finish: (code: Exit
       'after',
       `
 Beside the cleaned files DIR gets sanitize-record.json, audit-report.json, and keep.npy and drop.npy: the rows of PATH that are in it, and
-those that are not. Classes that the audit could not decide are kept, and named.
+those that are not. Classes that the audit could not decide are kept, and named. With --report nothing is computed: --backend, --seed and
+the like have no effect then.
 
 Exit codes: 0 written, 2 the audit is inconclusive, and nothing was written, 64 usage, 65 bad input data, or a report of other data,
 69 the backend asked for is not to be had, 70 internal fault, 130 interrupted (nothing half-written is left).
@@ -60,22 +61,20 @@ Example:
   $ assay audit ./data --json report.json
   $ assay sanitize ./data --report report.json --out ./cleaned`,
     )
-    .action(async (path: string, flags: Flags) => {
-      const given = auditFlagNames.filter((name) => command.getOptionValueSource(name) === 'cli')
-      finish(await runSanitize(path, { ...flags, given }, io))
-    })
+    .action(async (path: string, flags: Flags) => finish(await runSanitize(path, flags, io)))
 }
 
-async function runSanitize(path: string, flags: Flags & { readonly given: readonly string[] }, io: Io): Promise<ExitCode> {
+async function runSanitize(path: string, flags: Flags, io: Io): Promise<ExitCode> {
   const { out, json, remove, relabel, report: reportPath } = flags
   if (out === undefined)
     throw new OptionError('missing-option', 'sanitize: got no --out, expected the folder to write; see assay sanitize --help')
   if (out === '-') throw new OptionError('bad-output-path', '--out: got -, expected a folder; only --json writes to stdout')
   const options = { remove, relabel, signal: io.signal }
   parseSanitizeOptions(options)
-  if (reportPath !== undefined && flags.given.length > 0) {
-    const names = flags.given.map((name) => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`)
-    throw new OptionError('bad-option', `--report: got ${names.join(', ')} too, which say how to audit; expected only one of the two`)
+  const deciding = Object.entries(decidingFlags).flatMap(([name, flag]) => (flags[name as keyof typeof decidingFlags] ? [flag] : []))
+  if (reportPath !== undefined && deciding.length > 0) {
+    const message = `--report: got ${deciding.join(', ')} too, but what to accuse is decided in the report; leave one of them out`
+    throw new OptionError('bad-option', message)
   }
   await checkNewFolder(out, '--out')
   if (json !== undefined && json !== '-') {

@@ -12,8 +12,16 @@ const mend = 'give the report of an audit of this very data, or audit it anew'
 export function parseReport(value: unknown, where = 'report'): Report {
   const parsed = reportSchema.safeParse(value)
   if (!parsed.success) {
-    const shown = describeOptionProblems(where, parsed.error.issues.slice(0, LISTED_PROBLEMS), value)
-    throw new InputError('bad-report', `${where}: is no report that this version reads; ${mend}\n${shown}`, { issues: parsed.error.issues })
+    const shown = parsed.error.issues
+      .slice(0, LISTED_PROBLEMS)
+      .map((issue) =>
+        issue.code === 'unrecognized_keys'
+          ? `${where}: has the field ${issue.keys.map((key) => showText(key)).join(', ')}, which this version does not know`
+          : describeOptionProblems(where, [issue], value),
+      )
+    throw new InputError('bad-report', `${where}: is no report that this version reads; ${mend}\n${shown.join('\n')}`, {
+      issues: parsed.error.issues,
+    })
   }
   const report = parsed.data
   const worst = (['poisoned', 'suspicious'] as const).find((verdict) => report.classes.some((entry) => entry.verdict === verdict))

@@ -31,9 +31,9 @@ export interface CleanFilesOptions {
 }
 
 /**
- * Every file with the kept rows alone, in its own format and under its own name; what is no array of rows as it is. The bytes are read as they
- * are written, and are those that were audited. Throws `InputError` `changed` where the files are not those of the report, and what the readers of the
- * formats throw.
+ * Every file with the kept rows alone, in its own format and under its own name; what is no array of rows as it is. The bytes are read as
+ * they are written, and are those that were audited. Throws `InputError` `changed` where the files are not those that were audited, and
+ * what the readers of the formats throw.
  */
 export async function cleanFiles(
   inputs: InputFiles,

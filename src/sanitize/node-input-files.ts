@@ -36,39 +36,42 @@ const own = ['keep.npy', 'drop.npy', 'audit-report.json', 'sanitize-record.json'
 
 /**
  * The files of the audit that `openAudit` opens with the same arguments, and those that go with them; and what does not. No more is read
- * of them than their first bytes. Throws `InputError`: `unsupported-format` for Parquet, which is not written, `name-clash` where two files would have one name in the
- * output, and what the file system says.
+ * of them than their first bytes. Throws `InputError`: `unsupported-format` for Parquet, which is not written, `name-clash` where two
+ * files would have one name in the output, and what the file system says.
  */
 export async function listInputFiles(path: string, files: AuditFiles): Promise<InputFiles> {
-  const isFolder = await isDirectory(path)
-  const root = isFolder ? await realpath(path) : null
-  const elsewhere = [...namedArrays(files)].map(([role, at]) => ({ role: role as FileRole, path: at, audited: true }))
+  const root = (await isDirectory(path)) ? await fromSystem(path, (at) => realpath(at)) : null
+  const elsewhere: Omit<NamedFile, 'name' | 'real'>[] = [...namedArrays(files)].map(([role, at]) => ({ role, path: at, audited: true }))
   for (const role of ['images', 'texts'] as const) {
     const at = files[role]
     if (at !== undefined) elsewhere.push({ role, path: at, audited: false })
   }
   const replaced = new Set<string>(elsewhere.map(({ role }) => role))
-  const named: { role: FileRole; path: string; name: string; audited: boolean }[] = []
-  for (const file of elsewhere) named.push({ ...file, name: await nameOf(file.path, root) })
-  if (root === null) {
-    const role = await roleOfFile(path)
-    named.unshift({ role, path, name: basename(path), audited: true })
-    return { files: merge(await withRealPaths(named)), leftOut: [], replaced }
-  }
+  const named = await Promise.all(elsewhere.map(async (file) => ({ ...file, name: await nameOf(file.path, root) })))
+  const inFolder = root === null ? null : await listFolder(root, replaced)
+  const inPath = inFolder?.files ?? [{ role: await roleOfFile(path), path, name: basename(path), audited: true }]
+  const isNamed = (name: string) => named.some((file) => file.name === name || file.name.startsWith(`${name}/`))
+  const leftOut = (inFolder?.leftOut ?? []).filter(({ name }) => !isNamed(name))
+  const all = [...inPath, ...named].map(async (file) => ({ ...file, real: await fromSystem(file.path, (at) => realpath(at)) }))
+  return { files: merge(await Promise.all(all)), leftOut, replaced }
+}
+
+/** What a folder holds at its top. */
+async function listFolder(root: string, replaced: ReadonlySet<string>) {
+  const files: Omit<NamedFile, 'real'>[] = []
   const leftOut: LeftOut[] = []
-  const inPlace = new Set(named.map(({ name }) => name))
-  const listed = (await readdir(root)).sort()
-  const shown: readonly unknown[] = [imageFileNames, textFileNames].map((names) => names.find((name) => listed.includes(name)))
+  const listed = (await fromSystem(root, (at) => readdir(at))).sort()
   for (const name of listed) {
     const role = roleInFolder(name)
-    if (inPlace.has(name)) continue
-    if ((role === 'images' || role === 'texts') && !replaced.has(role) && !shown.includes(name)) {
-      leftOut.push({ name, reason: 'an audit reads another file in its place' })
-    } else if (role === null) leftOut.push({ name, reason: reasonToLeave(name) })
+    const first = [imageFileNames, textFileNames]
+      .find((names) => names.some((other) => other === name))
+      ?.find((other) => listed.includes(other))
+    if (role === null) leftOut.push({ name, reason: reasonToLeave(name) })
     else if (replaced.has(role)) leftOut.push({ name, reason: leftOutReasons.replaced })
-    else named.push({ role, path: join(root, name), name, audited: auditArrayNames.some((array) => array === role) })
+    else if (first !== undefined && first !== name) leftOut.push({ name, reason: `an audit reads ${first} in its place` })
+    else files.push({ role, path: join(root, name), name, audited: auditArrayNames.some((array) => array === role) })
   }
-  return { files: merge(await withRealPaths(named)), leftOut, replaced }
+  return { files, leftOut }
 }
 
 async function roleOfFile(path: string): Promise<FileRole> {
@@ -97,10 +100,6 @@ function reasonToLeave(name: string): string {
 
 type NamedFile = Omit<InputFile, 'roles'> & { readonly role: FileRole; readonly real: string }
 
-async function withRealPaths(files: readonly Omit<NamedFile, 'real'>[]): Promise<NamedFile[]> {
-  return Promise.all(files.map(async (file) => ({ ...file, real: await realpathOf(file.path) })))
-}
-
 /** One entry a file: labels and predictions may be columns of one table. */
 function merge(files: readonly NamedFile[]): InputFile[] {
   const byName = new Map<string, NamedFile & { roles: FileRole[] }>()
@@ -120,17 +119,14 @@ function merge(files: readonly NamedFile[]): InputFile[] {
   return [...byName.values()].map(({ roles, path, name, audited }) => ({ roles, path, name, audited }))
 }
 
-async function realpathOf(path: string): Promise<string> {
-  try {
-    return await realpath(path)
-  } catch (error) {
-    throw fileError(error, path)
-  }
+async function isDirectory(path: string): Promise<boolean> {
+  return (await fromSystem(path, (at) => stat(at))).isDirectory()
 }
 
-async function isDirectory(path: string): Promise<boolean> {
+/** What the file system says of a path, or an `InputError` that names it. */
+async function fromSystem<T>(path: string, ask: (path: string) => Promise<T>): Promise<T> {
   try {
-    return (await stat(path)).isDirectory()
+    return await ask(path)
   } catch (error) {
     throw fileError(error, path)
   }

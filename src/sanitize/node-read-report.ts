@@ -8,7 +8,10 @@ import { parseReport } from './check-report.js'
 /** A reason of 40 characters for each of ten million rows. */
 const maxReportBytes = 480 * 2 ** 20
 
-/** A report that `assay audit --json` wrote, and its bytes. Throws `InputError` `too-large`, `bad-json`, `bad-report`, and where there is no such file. */
+/**
+ * A report that `assay audit --json` wrote, and its bytes. Throws `InputError` `too-large`, `bad-json`, `bad-report`, and where there is no
+ * such file.
+ */
 export async function readReport(path: string): Promise<{ readonly report: Report; readonly bytes: Uint8Array }> {
   const where = showText(path, 300)
   const file = await openFile(path)

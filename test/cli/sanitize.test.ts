@@ -308,7 +308,7 @@ describe('an audit folder', () => {
     expect((await recordIn()).output.leftOut).toEqual(
       expect.arrayContaining([
         { name: 'token_ids.npy', reason: 'not readable as an array of one entry a row (row-count)' },
-        { name: 'texts.jsonl', reason: 'an audit reads another file in its place' },
+        { name: 'texts.jsonl', reason: 'an audit reads texts.jsonl.gz in its place' },
       ]),
     )
   })
@@ -485,6 +485,27 @@ describe('labels in other forms', () => {
       { name: 'labels.npy', reason: 'another file was named in its place' },
       { name: 'preds.npy', reason: 'another file was named in its place' },
     ])
+  })
+})
+
+describe('files in the folder that are named', () => {
+  it('are written where they lie, and read once where the folder has them too', async () => {
+    const preds = labels.map((label) => (label + 1) % 3)
+    await put({
+      'activations.npy': float16,
+      'preds.npy': writeNpy(Int32Array.from(labels), [rows]),
+      'labels.npy': writeNpy(new Int32Array(rows), [rows]),
+      'sub/logits.npy': makeNpy({ descr: '<f4', shape: `(${rows}, 1)` }, Float32Array.from(preds)),
+      'other/x': '',
+    })
+    const files = { labels: join(data, 'preds.npy'), logits: join(data, 'sub', 'logits.npy') }
+    await report(data, files)
+    expect(await withReport(data, '--labels', files.labels, '--logits', files.logits)).toMatchObject(ok)
+    const inOut = { labels: join(out, 'preds.npy'), logits: join(out, 'sub', 'logits.npy') }
+    const { after, labels: own } = await expectRows(out, { files: inOut, fromFiles: files })
+    expect(own).toEqual(pick(labels, kept))
+    expect([...(after.logits?.data ?? [])]).toEqual(pick(preds, kept))
+    expect((await recordIn()).output.leftOut.map(({ name }) => name)).toEqual(['labels.npy', 'other'])
   })
 })
 
@@ -772,8 +793,7 @@ describe('what it refuses, writing nothing', () => {
   it.each([
     [['--relabel', '--remove', 'flagged'], 'got both remove and relabel'],
     [['--remove', 'all'], 'expected one of flagged, class'],
-    [['--seed', '3'], '--report: got --seed too'],
-    [['--backend', 'cpu', '--false-accusation-rate', '0.1'], '--report: got --backend, --false-accusation-rate too'],
+    [['--backend', 'cpu', '--set', 'a.b=1', '--false-accusation-rate', '0.1'], '--report: got --set, --false-accusation-rate too'],
     [['--json', 'OUT/x.json'], '--json'],
     [['--relable'], 'unknown option --relable; the nearest is --relabel'],
     [['--fail-on', 'poisoned'], 'unknown option --fail-on'],
@@ -782,6 +802,13 @@ describe('what it refuses, writing nothing', () => {
     expect({ code, stdout }).toEqual({ code: 64, stdout: '' })
     expect(stderr).toContain(message)
     await untouched()
+  })
+
+  it('names a field of a report that it does not know', async () => {
+    await writeFile(reportPath, JSON.stringify({ ...JSON.parse(await readFile(reportPath, 'utf8')), later: 1 }))
+    const { code, stderr } = await withReport(data)
+    expect(code).toBe(65)
+    expect(stderr).toContain('has the field later, which this version does not know')
   })
 
   it('a missing --out', async () => {
