@@ -28,22 +28,22 @@ interface Weights {
 
 /** Logistic weights, fitted with the signs held to divisions of clean and of poisoned classes: see docs/verdicts.md. */
 const withoutTrusted: Weights = {
-  constant: -5.9,
-  valley: -2.45,
+  constant: -6,
+  valley: -2.65,
   otherClass: -1.9,
-  variance: 2.4,
-  distinct: 0.7,
+  variance: 2.5,
+  distinct: 1.35,
   trusted: 0,
-  source: 2.5,
+  source: 2.3,
 }
 const withTrusted: Weights = {
-  constant: -5.6,
-  valley: -1.45,
+  constant: -6.35,
+  valley: -1.65,
   otherClass: -1.9,
-  variance: 1.6,
-  distinct: 1.05,
-  trusted: 2.65,
-  source: 1.9,
+  variance: 1.65,
+  distinct: 1.6,
+  trusted: 3.4,
+  source: 1.7,
 }
 
 /** A share above which either side may be the planted one; above a lower one, where trusted rows tell. */
