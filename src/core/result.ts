@@ -22,7 +22,7 @@ export interface RanFinding {
 export interface SplitFinding {
   /** Natural logarithm of the odds of planted against natural. */
   readonly logOdds: number
-  /** The highest that a group of a share ε of this class could reach, cleanly apart and wholly unknown to the trusted rows. */
+  /** What a group of a share ε of this class would reach that lies well apart and is unknown to the trusted rows. */
   readonly bestLogOdds: (epsilon: number) => number
   /** What trusted rows say: log10 of a likelihood ratio, −4 … 3; null where the class has none. */
   readonly trusted: number | null

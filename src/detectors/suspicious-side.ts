@@ -1,7 +1,6 @@
 import type { DeviceSet } from '../core/device-set.js'
 import { rowNorms } from '../linalg/row-norms.js'
 import { inGroup } from '../linalg/separation.js'
-import type { SplitEvidence } from './split-evidence.js'
 import type { SplitOdds } from './split-log-odds.js'
 
 /** A class that has been cut in two. */
@@ -9,7 +8,6 @@ export interface CutClass {
   readonly classIndex: number
   /** `inGroup` or `inRest` for every row of the class, in class order. */
   readonly side: Uint8Array
-  readonly evidence: Pick<SplitEvidence, 'trustedRows' | 'trustedBeyond' | 'share'>
   readonly odds: Pick<SplitOdds, 'trusted' | 'isRest'>
 }
 
@@ -30,13 +28,11 @@ const nearHalf = 1 / 3
  * a third) says nothing by size: there it is the side that the model is surer of, by the mean logit of the class, or by the mean
  * norm of its activations where the set has no logits. Norms are read from the rows once, when first wanted.
  */
-export async function suspiciousSide(set: DeviceSet, { classIndex, side, evidence, odds }: CutClass): Promise<SuspiciousSide> {
+export async function suspiciousSide(set: DeviceSet, { classIndex, side, odds }: CutClass): Promise<SuspiciousSide> {
   const group = side.reduce((count, value) => count + (value === inGroup ? 1 : 0), 0)
   const share = group / side.length
   if (odds.trusted !== null && odds.trusted >= telling) {
-    const { trustedRows, trustedBeyond } = evidence
-    const there = Math.round(odds.isRest ? trustedRows - trustedBeyond : trustedBeyond)
-    return { isGroup: !odds.isRest, because: `it has ${there} of the ${trustedRows} trusted rows`, isKnown: true }
+    return { isGroup: !odds.isRest, because: 'trusted rows are missing from it', isKnown: true }
   }
   const smaller = share <= 0.5
   if (Math.min(share, 1 - share) <= nearHalf) return { isGroup: smaller, because: 'it is the smaller one', isKnown: false }

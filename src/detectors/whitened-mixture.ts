@@ -37,24 +37,24 @@ const evidenceDirections = 64
 const mostColumns = 4096
 
 /**
- * What varies in one class and in no other, split in two. Per class c:
+ * What varies in one class and in no other, split in two, and the odds that one part was planted. Per class c:
  *
  * 1. Directions: the leading solutions of S_c·v = λ·S·v, S_c being the class's covariance and S the mean of the other classes' (a ridge of
  *    1e-3 added). Natural variation is mostly shared by classes; what a trigger adds to one class is not. It is the whitening that SPECTRE
  *    (Hayase et al., ICML 2021) takes from a class's own robust covariance, with the other classes in its place.
- * 2. Candidates for two groups: mixtures of two normal distributions with one covariance (the two-component model of SCAn, Tang et al.,
- *    USENIX Security 2021) in the first `directions` of them, from many starts, the smaller side peeled off three times; and very small groups.
- * 3. Separation: the distance of the two means along the direction b that is best for the noisiest group of the whole set, in that group's
- *    standard deviations; cross-fitted. The candidate that has most of it is the class's statistic.
- * 4. A row's score is its distance from the clean side's mean along b in those standard deviations, so scores of classes compare. The
- *    suspicious side is the smaller one, but see `suspiciousSide` for cuts near half and for trusted rows.
+ * 2. Divisions in two: mixtures of two normal distributions with one covariance (the two-component model of SCAn, Tang et al., USENIX
+ *    Security 2021) in the first `directions` of them, from many starts, the smaller side peeled off three times; and very small groups.
+ * 3. Evidence, in rows held out, along the direction b that separates best for the noisiest group of the whole set: `splitEvidence`,
+ *    `shapeSource`; added up by `splitOdds`. The division with the highest log odds is the class's, and they are its statistic.
+ * 4. A row's score is its distance from the clean side's mean along b in standard deviations of the noisiest group, so scores of classes
+ *    compare. The suspicious side is the one without trusted rows, else the smaller one, but see `suspiciousSide` for cuts near half.
  *
- * Flagged are the rows beyond the middle between the groups, in classes whose statistic is at least `separation` (6: three standard
- * deviations on both sides). Natural groups can lie that far apart: the statistic is not calibrated, and no class is accused.
+ * Flagged are the rows beyond the middle between the groups, in classes whose log odds are at least `logOdds` (0). It accuses no class by
+ * itself: the verdict takes the log odds of all classes (`concludeClasses`).
  *
- * Options: `directions` 2 … 64, `separation` > 0, `minRows` ≥ 10. Needs two classes of ten rows. Of trusted rows and logits it takes what
- * there is. Cost: two passes (more where the covariances of all classes take more than 128 MiB), then on the host the work that
- * `ownCoordinates` counts and about 2,000·n·directions multiply-adds for the mixtures.
+ * Options: `directions` 2 … 64, `logOdds`, `minRows` ≥ 10. Needs two classes of ten rows. Of trusted rows and logits it takes what there is.
+ * Cost: two passes (more where the covariances of all classes take more than 128 MiB), then on the host the work that `ownCoordinates`
+ * counts and about 2,000·n·directions multiply-adds for the mixtures.
  */
 export const whitenedMixture: Detector<WhitenedMixtureOptions> = {
   id,
@@ -181,7 +181,7 @@ async function describe(
   const { side, evidence } = split
   const { direction, sd, group, rest } = split.separation
   const odds = splitOdds(evidence, source, drift)
-  const { isGroup, because, isKnown } = await suspiciousSide(set, { classIndex: c, side, odds, evidence })
+  const { isGroup, because, isKnown } = await suspiciousSide(set, { classIndex: c, side, odds })
   const [suspected, clean] = isGroup ? [group, rest] : [rest, group]
   const sign = isGroup ? 1 : -1
   const origin = dot(clean.mean, direction)
@@ -197,10 +197,10 @@ async function describe(
   const [low, high] = isGroup ? [evidence.shareOfLeast, evidence.shareOfMost] : [1 - evidence.shareOfMost, 1 - evidence.shareOfLeast]
   const sampling = binomialInterval(beyond.length, n, 0.9)
   const { logOdds, trusted } = odds
+  const trustedThere = Math.round(isGroup ? evidence.trustedBeyond : evidence.trustedRows - evidence.trustedBeyond)
   const says =
-    `the group that looks most like a planted one is ${beyond.length} of ${n} rows (${because}), ${evidence.separation.toFixed(1)} standard ` +
-    `deviations of the noisiest group of the set from the rest in rows held out, with ${evidence.between.toFixed(0)} rows in between; ` +
-    `${trusted === null ? '' : `${evidence.trustedBeyond.toFixed(0)} of ${evidence.trustedRows} trusted rows lie there; `}log odds that it was planted: ${logOdds.toFixed(1)}`
+    `what looks most like a planted group is ${beyond.length} of ${n} rows (suspicious because ${because}), with ${evidence.between.toFixed(0)} rows ` +
+    `between it and the rest${trusted === null ? '' : ` and ${trustedThere} of ${evidence.trustedRows} trusted rows in it`}: log odds of planted against natural ${logOdds.toFixed(1)}`
   return {
     status: 'ran',
     statistic: logOdds,
@@ -211,7 +211,7 @@ async function describe(
     accusation: null,
     split: {
       logOdds,
-      bestLogOdds: (epsilon) => splitOdds(cleanlyPlanted(evidence, epsilon), null, drift).logOdds,
+      bestLogOdds: (epsilon) => splitOdds(wellApart(evidence, epsilon), null, drift).logOdds,
       trusted,
       source: source && isGroup ? { weight: odds.source, classIndex: source.classIndex, isNamed: isNamed(source) } : null,
       separation: furthest,
@@ -230,16 +230,19 @@ const isNamed = ({ aboveOwn, aboveNext, vote }: ShapeSource) => aboveOwn >= -5 &
 /** Smaller parts above this share of the class are called halves. */
 const halfShare = 0.25
 
-/** The evidence that a group of a share ε would give if nothing blurred it. */
-function cleanlyPlanted(evidence: SplitEvidence, epsilon: number): SplitEvidence {
+/**
+ * The evidence of a group of a share ε that lies well apart: 95 % of it past the valley and 3 % in it, beside one in two thousand of the
+ * class's other rows; unlike any other class, and unknown to the trusted rows.
+ */
+function wellApart(evidence: SplitEvidence, epsilon: number): SplitEvidence {
   const groupRows = epsilon * evidence.rows
   return {
     ...evidence,
     groupRows,
     distinct: groupRows,
     share: epsilon,
-    between: 0,
-    beyond: groupRows,
+    between: 0.03 * groupRows + 0.0005 * evidence.rows,
+    beyond: 0.95 * groupRows,
     varianceRatio: 1,
     largestOther: 0,
     meanOther: 0,

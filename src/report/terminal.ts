@@ -107,7 +107,8 @@ interface AccusedLayout {
 }
 
 /** Only what speaks for the accusation: a detector that accused no row anywhere is left to the JSON report. */
-function accusedClasses({ rows: { reasons } }: Report, { accused, width, paint }: AccusedLayout): string[] {
+function accusedClasses(report: Report, { accused, width, paint }: AccusedLayout): string[] {
+  const { reasons } = report.rows
   const lines: string[] = []
   const sentences = [...new Set(reasons.flat())]
   const accuses = (id: string) => sentences.some((sentence) => sentence.startsWith(`${id}: `))
@@ -118,6 +119,8 @@ function accusedClasses({ rows: { reasons } }: Report, { accused, width, paint }
   for (const [index, entry] of shown.entries()) {
     const rows = amount(entry.rows, 'row').padStart(rowsWidth)
     lines.push(paint('red', `  ${fitText(titles[index] ?? '', titleWidth)}  ${rows}  ${entry.verdict}`))
+    const suspected = suspectedShare(report, entry)
+    if (suspected !== '') lines.push(...wrapText(suspected, width - 4).map((line) => `    ${line}`))
     const telling = entry.evidence.filter(({ detector }) => accuses(detector))
     for (const { detector, says, pValue } of telling.length > 0 ? telling : entry.evidence) {
       const p = pValue === null ? '' : ` (p = ${short(pValue)})`
@@ -127,6 +130,14 @@ function accusedClasses({ rows: { reasons } }: Report, { accused, width, paint }
   }
   if (accused.length > shown.length) lines.push(`  … and ${number(accused.length - shown.length)} more; --json FILE lists them all`)
   return lines
+}
+
+/** ε with its interval, and the source class; empty where neither is known. */
+function suspectedShare({ classes }: Report, { epsilon, sourceLabel }: ClassReport): string {
+  if (epsilon === null) return ''
+  const source = sourceLabel === null ? undefined : classes.find((entry) => entry.label === sourceLabel)
+  const from = source ? `; they seem to be taken from class ${title(source)}` : ''
+  return `suspected: ${percent(epsilon.estimate)} of its rows (90 % interval ${percent(epsilon.low)} to ${percent(epsilon.high)})${from}`
 }
 
 function flaggedRows({ rows }: Report, accused: number, width: number): string[] {
@@ -166,5 +177,6 @@ function field(name: string, text: string, indent: number, width: number): strin
 const examined = (entry: ClassReport) => entry.evidence.length > 0
 const sumRows = (group: readonly ClassReport[]) => group.reduce((sum, { rows }) => sum + rows, 0)
 const number = (value: number) => value.toLocaleString('en-US')
+const percent = (share: number) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`
 const short = (value: number) => String(Number(value.toPrecision(3)))
 const amount = (value: number, noun: string) => `${number(value)} ${value === 1 ? noun : noun === 'class' ? 'classes' : `${noun}s`}`

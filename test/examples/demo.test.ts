@@ -25,20 +25,17 @@ function run(...args: string[]) {
 
 test('it runs, and prints both reports', () => {
   expect(demo.status, demo.stderr).toBe(0)
-  expect(demo.stdout.match(/^INCONCLUSIVE: this is not an all-clear/gm)).toHaveLength(2)
-  expect(demo.stdout).toMatch(/^Input +5,998 rows/m)
-  expect(demo.stdout).toMatch(/^Input +5,001 rows/m)
+  expect(demo.stdout).toMatch(/^POISONED: class 3 \(60 km\/h\) holds poisoned training rows/m)
+  expect(demo.stdout).toMatch(/^CLEAN: no sign of poisoning was found/m)
+  expect(demo.stdout.match(/^Input +4,980 rows/gm)).toHaveLength(2)
+  expect(demo.stdout.replace(/\s+/g, ' ')).toContain('they seem to be taken from class 14 (stop)')
 })
 
-test('it counts the poison among the most suspicious rows as numpy does', () => {
-  expect(demo.stdout).toContain('63 of the 692 rows labelled 7 are poison')
-  expect(demo.stdout).toMatch(/^ {2}spectral-signatures +48 of 63 poisoned rows are in its top 94$/m)
-  expect(demo.stdout).toMatch(/^ {2}activation-clustering +4[78] of 63 poisoned rows are in its top 94$/m)
-  expect(demo.stdout).toMatch(/^ {2}whitened-mixture +63 of 63 poisoned rows are in its top 94$/m)
-})
-
-test('it claims no more than the verdicts do', () => {
-  expect(demo.stdout).toMatch(/the verdicts are "inconclusive" and "inconclusive"/)
+test('it holds the verdict against the truth', () => {
+  expect(demo.stdout).toContain('42 of the 642 rows labelled 3 are poison')
+  expect(demo.stdout).toMatch(/Of the 4[234] rows that were flagged, 42 are poison\. The verdicts are "poisoned" and "clean"/)
+  expect(demo.stdout).toMatch(/would remove 4[234] rows and leave 0 poisoned ones in/)
+  expect(demo.stdout).toMatch(/^ {2}whitened-mixture +42 of 42 poisoned rows$/m)
   expect(demo.stdout.trimEnd()).toMatch(/docs\/verdicts\.md$/)
 })
 
