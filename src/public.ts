@@ -1,7 +1,11 @@
 // The names that the browser's and Node's entry points share.
 import { activationClustering as activationClusteringDetector } from './detectors/activation-clustering.js'
+import { beatrix as beatrixDetector } from './detectors/beatrix.js'
 import { alone } from './detectors/detector.js'
+import { knnAgreement as knnAgreementDetector } from './detectors/knn-agreement.js'
+import { scan as scanDetector } from './detectors/scan.js'
 import { spectralSignatures as spectralSignaturesDetector } from './detectors/spectral-signatures.js'
+import { spectre as spectreDetector } from './detectors/spectre.js'
 import { whitenedMixture as whitenedMixtureDetector } from './detectors/whitened-mixture.js'
 
 export type { Audit, AuditWithScores, ScoredAudit } from './audit.js'
@@ -15,7 +19,11 @@ export type { Label, LabelsInput } from './core/labels.js'
 export type { DenseInput, MatrixInput, StridedInput } from './core/matrix.js'
 export type { ClassFinding, DetectorResult, RanFinding, SkippedFinding } from './core/result.js'
 export type { ActivationClusteringOptions } from './detectors/activation-clustering.js'
+export type { BeatrixOptions } from './detectors/beatrix.js'
+export type { KnnAgreementOptions } from './detectors/knn-agreement.js'
+export type { ScanOptions } from './detectors/scan.js'
 export type { SpectralSignaturesOptions } from './detectors/spectral-signatures.js'
+export type { SpectreOptions } from './detectors/spectre.js'
 export type { WhitenedMixtureOptions } from './detectors/whitened-mixture.js'
 export { renderJson } from './report/json.js'
 export type { Report } from './report/schema.js'
@@ -34,3 +42,15 @@ export const activationClustering = alone(activationClusteringDetector)
 
 /** Whitened mixture: what varies in one class and in no other, split in two, over a set, outside an audit. */
 export const whitenedMixture = alone(whitenedMixtureDetector)
+
+/** SPECTRE (Hayase et al. 2021): QUE scores after robust whitening, over a set, outside an audit. */
+export const spectre = alone(spectreDetector)
+
+/** SCAn (Tang et al. 2021): one group or two in each class, held against the other classes, over a set, outside an audit. */
+export const scan = alone(scanDetector)
+
+/** kNN label agreement (Peri et al. 2020): the share of a row's neighbours with another label, over a set, outside an audit. */
+export const knnAgreement = alone(knnAgreementDetector)
+
+/** Beatrix (Ma et al. 2023): Gram features that leave the bands of clean rows, over a set, outside an audit. */
+export const beatrix = alone(beatrixDetector)

@@ -1,14 +1,25 @@
 import type { DeviceSet } from '../core/device-set.js'
 import { rowNorms } from '../linalg/row-norms.js'
 import { inGroup } from '../linalg/separation.js'
-import type { SplitOdds } from './split-log-odds.js'
+import { binomialCdf } from '../stats/binomial.js'
 
 /** A class that has been cut in two. */
 export interface CutClass {
   readonly classIndex: number
   /** `inGroup` or `inRest` for every row of the class, in class order. */
   readonly side: Uint8Array
-  readonly odds: Pick<SplitOdds, 'trusted' | 'isRest'>
+  /** The side from which trusted rows are missing, as far as their number tells. */
+  readonly missingFrom: 'group' | 'rest' | null
+}
+
+const trustedLevel = 0.05
+
+/** The side from which trusted rows are missing by a binomial test at 5 %: `inGroup` of `rows` lie in a group of a `share` of the class. */
+export function missingFrom({ rows, inGroup, share }: { rows: number; inGroup: number; share: number }): 'group' | 'rest' | null {
+  const fewInGroup = binomialCdf(inGroup, rows, share)
+  const fewInRest = binomialCdf(rows - inGroup, rows, 1 - share)
+  if (rows === 0 || Math.min(fewInGroup, fewInRest) >= trustedLevel) return null
+  return fewInGroup <= fewInRest ? 'group' : 'rest'
 }
 
 /** Which side is the suspicious one, and why, in words. */
@@ -19,8 +30,6 @@ export interface SuspiciousSide {
   readonly isKnown: boolean
 }
 
-/** log10 of a likelihood ratio from which trusted rows decide. */
-const telling = 0.5
 const nearHalf = 1 / 3
 
 /**
@@ -28,12 +37,10 @@ const nearHalf = 1 / 3
  * a third) says nothing by size: there it is the side that the model is surer of, by the mean logit of the class, or by the mean
  * norm of its activations where the set has no logits. Norms are read from the rows once, when first wanted.
  */
-export async function suspiciousSide(set: DeviceSet, { classIndex, side, odds }: CutClass): Promise<SuspiciousSide> {
+export async function suspiciousSide(set: DeviceSet, { classIndex, side, missingFrom }: CutClass): Promise<SuspiciousSide> {
   const group = side.reduce((count, value) => count + (value === inGroup ? 1 : 0), 0)
   const share = group / side.length
-  if (odds.trusted !== null && odds.trusted >= telling) {
-    return { isGroup: !odds.isRest, because: 'trusted rows are missing from it', isKnown: true }
-  }
+  if (missingFrom) return { isGroup: missingFrom === 'group', because: 'trusted rows are missing from it', isKnown: true }
   const smaller = share <= 0.5
   if (Math.min(share, 1 - share) <= nearHalf) return { isGroup: smaller, because: 'it is the smaller one', isKnown: false }
   const logits = ownLogits(set, classIndex)

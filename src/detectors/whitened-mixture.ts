@@ -181,7 +181,8 @@ async function describe(
   const { side, evidence } = split
   const { direction, sd, group, rest } = split.separation
   const odds = splitOdds(evidence, source, drift)
-  const { isGroup, because, isKnown } = await suspiciousSide(set, { classIndex: c, side, odds })
+  const missingFrom = odds.trusted !== null && odds.trusted >= telling ? (odds.isRest ? 'rest' : 'group') : null
+  const { isGroup, because, isKnown } = await suspiciousSide(set, { classIndex: c, side, missingFrom })
   const [suspected, clean] = isGroup ? [group, rest] : [rest, group]
   const sign = isGroup ? 1 : -1
   const origin = dot(clean.mean, direction)
@@ -224,6 +225,8 @@ async function describe(
   }
 }
 
+/** log10 of a likelihood ratio from which trusted rows decide on the side. */
+const telling = 0.5
 /** Whether a source is sure enough to be named: its shape fits better than any other class's, and a good part of the rows lie towards it. */
 const isNamed = ({ aboveOwn, aboveNext, vote }: ShapeSource) => aboveOwn >= -5 && aboveNext >= 2 && vote >= 0.3
 

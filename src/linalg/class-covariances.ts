@@ -1,6 +1,7 @@
 import type { ClassRange } from '../core/classed-rows.js'
 import type { DeviceSet } from '../core/device-set.js'
 import { DetectorError } from '../core/errors.js'
+import { pause } from '../core/pause.js'
 import { classMeans } from '../kernels/class-means.js'
 import { gram, gramBytesPerClass } from '../kernels/gram.js'
 import { applyWidth, gramApply } from '../kernels/gram-apply.js'
@@ -49,6 +50,7 @@ export class ClassCovariances {
     const kept: { c: number; scatter: Float64Array }[] = []
     const perPass = classesPerPass(set)
     const all = set.set.classes.length
+    const turn = turns(set.context.signal)
     for (let first = 0; first < all; first += perPass) {
       const end = Math.min(first + perPass, all)
       const matrices = await scatters(set, { first, end })
@@ -64,6 +66,7 @@ export class ClassCovariances {
         const weight = 1 / ((rows - 1) * classes.length)
         for (let at = 0; at < sum.length; at++) sum[at] = (sum[at] as number) + weight * (scatter[at] as number)
         if (perPass >= all) kept.push({ c, scatter })
+        await turn.after(sum.length)
       }
     }
     if (!squares.every(Number.isFinite)) {
@@ -75,10 +78,12 @@ export class ClassCovariances {
     const largest = squares.reduce((a, v) => Math.max(a, v), 0)
     const live = Uint32Array.from([...squares.keys()].filter((j) => largest > 0 && (squares[j] as number) >= 1e-6 * largest))
     const mean = among(sum, { live, cols: paddedCols, divisor: 1 })
-    const ready = kept.map(({ c, scatter }) => ({
-      classIndex: c,
-      covariance: among(scatter, { live, cols: paddedCols, divisor: (set.set.classes[c] as { rows: number }).rows - 1 }),
-    }))
+    const ready: ClassCovariance[] = []
+    for (const { c, scatter } of kept) {
+      const divisor = (set.set.classes[c] as { rows: number }).rows - 1
+      ready.push({ classIndex: c, covariance: among(scatter, { live, cols: paddedCols, divisor }) })
+      await turn.after(live.length ** 2)
+    }
     return new ClassCovariances({ set, live, classes, mean }, perPass >= all ? ready : null)
   }
 
@@ -99,6 +104,23 @@ export class ClassCovariances {
         yield { classIndex: c, covariance: among(scatter, { live, cols, divisor: (set.set.classes[c] as { rows: number }).rows - 1 }) }
       }
     }
+  }
+}
+
+/** Values dealt with between two pauses: a few milliseconds. */
+const valuesPerTurn = 2 ** 21
+
+/** Lets other work in, and an abort, once enough values were dealt with since it last did. */
+function turns(signal: AbortSignal | undefined): { after(values: number): Promise<void> } {
+  let done = 0
+  return {
+    async after(values) {
+      done += values
+      if (done < valuesPerTurn) return
+      done = 0
+      await pause()
+      signal?.throwIfAborted()
+    },
   }
 }
 

@@ -40,14 +40,15 @@ export function* factorReference(
  * With M the mean over all K classes (ridge included), others = (K·M − own)/(K − 1): both share eigenvectors with own under M, and an
  * eigenvalue a there is λ = (K − 1)·a/(K − a) here. So M is factored once for all classes, and a class costs one symmetric problem: 2·n³
  * multiply-adds to whiten and 9·n³ for all pairs up to n = 768, beyond that block Krylov with three products with n × n matrices a vector
- * and step. Signs are fixed: the largest entry of a whitened vector is positive.
+ * and step, until residuals are `tolerance` of the largest eigenvalue. Signs are fixed: the largest entry of a whitened vector is positive.
  */
 export function* leaveOneOutDirections(
   own: Float64Array,
   { size, classes, factor }: Reference,
-  { wanted, rng, denseUpTo = denseSize }: { wanted: number; rng: Rng; denseUpTo?: number },
+  { wanted, rng, denseUpTo = denseSize, tolerance = 1e-5 }: { wanted: number; rng: Rng; denseUpTo?: number; tolerance?: number },
 ): Generator<void, OwnDirections, void> {
-  const pairs = size <= denseUpTo ? yield* allPairs(own, size, factor, wanted) : yield* leadingPairs(own, size, factor, { wanted, rng })
+  const pairs =
+    size <= denseUpTo ? yield* allPairs(own, size, factor, wanted) : yield* leadingPairs(own, size, factor, { wanted, rng, tolerance })
   const values = pairs.values.map((a) => {
     const value = Math.min(Math.max(a, 0), classes * (1 - 1e-9))
     return ((classes - 1) * value) / (classes - value)
@@ -97,11 +98,11 @@ function* leadingPairs(
   own: Float64Array,
   n: number,
   factor: Float64Array,
-  { wanted, rng }: { wanted: number; rng: Rng },
+  { wanted, rng, tolerance }: { wanted: number; rng: Rng; tolerance: number },
 ): Generator<void, Pairs, void> {
   const width = Math.min(wanted + 8, n)
   const start = Float64Array.from({ length: width * n }, () => rng.normal())
-  const solver = new BlockKrylov(start, { size: n, width, wanted: Math.min(wanted, n), tolerance: 1e-5 })
+  const solver = new BlockKrylov(start, { size: n, width, wanted: Math.min(wanted, n), tolerance })
   const applied = new Float64Array(width * n)
   const image = new Float64Array(n)
   while (!solver.done) {

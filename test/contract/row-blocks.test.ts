@@ -56,7 +56,7 @@ describe.each(backends)('on $name', ({ name: backend }) => {
     for (const { of } of blockings) results.push(await auditWith(holding(of, manyClasses)).auditWithScores(manyClasses, options))
     const [expected, ...others] = results as [ScoredAudit, ...ScoredAudit[]]
     expect(expected.report.classes[137]?.verdict).toBe('suspicious')
-    expect(expected.report.detectors.map(({ status }) => status)).toEqual(['ran', 'ran', 'ran'])
+    for (const { status, reason } of expected.report.detectors) expect(status, reason).toBe('ran')
     for (const other of others) expectAlike(other, expected)
   }, 240_000)
 

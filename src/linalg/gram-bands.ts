@@ -1,0 +1,113 @@
+import { medianInPlace } from '../stats/median.js'
+
+/** Orders of Gram features: powers 1 … 8 (Ma et al. 2023; Sastry & Oore 2020). */
+const orders = 8
+
+/**
+ * Gram features of one row x of `cols` values, `[8 · cols]`, an order after the other: row sums of the p-th order Gram matrix
+ * (xᵖ·(xᵖ)ᵀ), brought back by the p-th root: sign · |xᵢ|·|Σⱼ xⱼᵖ|^(1/p). The values are divided by the largest before they are raised, so that
+ * none overflows.
+ */
+export function gramFeatures(x: ArrayLike<number>, from: number, cols: number, output: Float64Array): void {
+  let largest = 0
+  for (let j = 0; j < cols; j++) largest = Math.max(largest, Math.abs(x[from + j] as number))
+  if (largest === 0) {
+    output.fill(0)
+    return
+  }
+  for (let p = 1, at = 0; p <= orders; p++) {
+    let sum = 0
+    for (let j = 0; j < cols; j++) sum += raised((x[from + j] as number) / largest, p)
+    const root = Math.sign(sum) * Math.abs(sum) ** (1 / p) * largest
+    const even = p % 2 === 0
+    for (let j = 0; j < cols; j++, at++) {
+      const value = x[from + j] as number
+      output[at] = (even ? Math.abs(value) : value) * root
+    }
+  }
+}
+
+/** valueᵖ by multiplication: much faster than `**`, which this is most of the work of. */
+function raised(value: number, p: number): number {
+  const square = value * value
+  const fourth = square * square
+  const byTwo = p & 2 ? square : 1
+  const byFour = p & 4 ? fourth : 1
+  return (p & 1 ? value : 1) * byTwo * byFour * (p & 8 ? fourth * fourth : 1)
+}
+
+/** Where clean rows' Gram features lie. */
+export interface GramBands {
+  /** `[8 · cols]` */
+  readonly median: Float64Array
+  /** `[8 · cols]` half the width of a band: 10 median absolute deviations. */
+  readonly half: Float64Array
+  /** `[8]` mean size of an order's features. */
+  readonly size: Float64Array
+}
+
+const deviationsWide = 10
+
+/** Bands of `rows: [n, cols]`, n ≥ 1: about 50·n·cols operations; yields after every few columns. */
+export function* gramBands(rows: ArrayLike<number>, cols: number): Generator<void, GramBands, void> {
+  const n = rows.length / cols
+  const width = orders * cols
+  const features = new Float64Array(n * width)
+  for (let i = 0; i < n; i++) {
+    gramFeatures(rows, i * cols, cols, features.subarray(i * width, (i + 1) * width))
+    if (i % 256 === 255) yield
+  }
+  const bands = { median: new Float64Array(width), half: new Float64Array(width), size: new Float64Array(orders) }
+  const column = new Float64Array(n)
+  for (let at = 0; at < width; at++) {
+    let sum = 0
+    for (let i = 0; i < n; i++) {
+      column[i] = features[i * width + at] as number
+      sum += Math.abs(column[i] as number)
+    }
+    const order = Math.floor(at / cols)
+    bands.size[order] = (bands.size[order] as number) + sum / (n * cols)
+    const median = medianInPlace(column)
+    for (let i = 0; i < n; i++) column[i] = Math.abs((column[i] as number) - median)
+    bands.median[at] = median
+    bands.half[at] = deviationsWide * medianInPlace(column)
+    if (at % 64 === 63) yield
+  }
+  return bands
+}
+
+/** How far features leave their bands, and how much of them they fill. */
+export interface GramDeviation {
+  /** Mean over features of the distance beyond the band's end over (the end's own size + the mean size of its order). 0: none leaves. */
+  readonly beyond: number
+  /** Mean square of the distance from the median, over (the median absolute deviation + a tenth of the mean size of the order). */
+  readonly within: number
+}
+
+/** Deviation of one row's features. Finite. */
+export function gramDeviation(features: Float64Array, { median, half, size }: GramBands): GramDeviation {
+  const cols = features.length / orders
+  let beyond = 0
+  let within = 0
+  for (let order = 0, at = 0; order < orders; order++) {
+    const mean = size[order] as number
+    for (let j = 0; j < cols; j++, at++) {
+      const middle = median[at] as number
+      const reach = half[at] as number
+      const off = (features[at] as number) - middle
+      const distance = Math.abs(off)
+      const spread = reach / deviationsWide + mean / 10
+      if (spread > 0) within += Math.min(distance / spread, mostDeviations) ** 2
+      if (distance > reach) {
+        const end = Math.abs(off > 0 ? middle + reach : middle - reach) + mean
+        beyond += end > 0 ? (distance - reach) / end : 1
+      }
+    }
+  }
+  return { beyond: Math.min(beyond / features.length, largestDeviation), within: within / features.length }
+}
+
+/** A feature counts as so many deviations off at most. */
+const mostDeviations = 20
+/** Within float32, where scores end up. */
+const largestDeviation = 1e30
