@@ -34,31 +34,32 @@ describe('on examples/data', () => {
   test('finds both folders, and their target by label', () => {
     expect(report.scenarios.map(({ name, target }) => [name, target])).toEqual([
       ['clean', null],
-      ['poisoned', { label: 7, rows: 692, poisonedRows: 63, epsilon: 0.09104 }],
+      ['poisoned', { label: 3, rows: 642, poisonedRows: 42, epsilon: 0.065421 }],
     ])
   })
 
   test('gives the figures that numpy gives for spectral signatures', () => {
     expect(scoreOf(report, 'poisoned', 'spectral-signatures')).toMatchObject({
-      ...{ flaggedRows: 94, poisonedLeft: 15, tpr: 48 / 63, fpr: 46 / 629, accused: [], targetAccused: false, reference: null },
-      auroc: expect.closeTo(0.934, 3),
-      options: { epsilon: 0.09104, k: 1, variant: 'paper' },
+      ...{ flaggedRows: 63, poisonedLeft: 42, tpr: 0, fpr: 63 / 600, accused: [], targetAccused: false, reference: null },
+      auroc: expect.closeTo(0.32544, 4),
+      options: { epsilon: 0.065421, k: 1, variant: 'paper' },
     })
     expect(scoreOf(report, 'clean', 'spectral-signatures')).toMatchObject({ fpr: expect.closeTo(0.075, 3), options: { epsilon: 0.05 } })
   })
 
   test('takes the smaller cluster for the cut of activation clustering, and its accusation from the silhouette rule', () => {
     const score = scoreOf(report, 'poisoned', 'activation-clustering')
-    expect(score).toMatchObject({ options: { analysis: 'smaller' }, accused: [] })
-    expect(score.tpr).toBeCloseTo(62 / 63, 5)
-    expect(score.statistic).toBeCloseTo(0.258, 2)
+    expect(score).toMatchObject({ options: { analysis: 'smaller' }, accused: [8] })
+    expect(score.tpr).toBe(0)
+    expect(score.flaggedShare).toBeCloseTo(297 / 642, 5)
+    expect(score.statistic).toBeCloseTo(0.244, 2)
   })
 
   test('runs the detectors that were asked for, with the options that were given', async () => {
     const settings = { 'spectral-signatures': { epsilon: 0.05 } }
     const { scenarios, means } = await bench(join(examples, 'poisoned'), { detectors: ['spectral-signatures'], settings })
-    expect(scenarios).toMatchObject([{ name: 'poisoned', detectors: [{ id: 'spectral-signatures', flaggedRows: 52, poisonedLeft: 35 }] }])
-    expect(means).toMatchObject([{ id: 'spectral-signatures', scenarios: 1, poisonedLeft: 35, poisonedRows: 63 }])
+    expect(scenarios).toMatchObject([{ name: 'poisoned', detectors: [{ id: 'spectral-signatures', flaggedRows: 48, poisonedLeft: 42 }] }])
+    expect(means).toMatchObject([{ id: 'spectral-signatures', scenarios: 1, poisonedLeft: 42, poisonedRows: 42 }])
   })
 
   test('gives the same figures again', async () => {
@@ -78,7 +79,7 @@ describe('on examples/data', () => {
       const told = await bench(path)
       const nothing = { auroc: null, tpr: null, fpr: null, poisonedLeft: null, flaggedShare: null, statistic: null }
       const spectral = scoreOf(told, 'poisoned', 'spectral-signatures')
-      expect(spectral).toMatchObject({ flaggedRows: 52, options: { epsilon: 0.05 } })
+      expect(spectral).toMatchObject({ flaggedRows: 48, options: { epsilon: 0.05 } })
       expect(spectral.reference).toEqual({ ...nothing, auroc: 0.9, tpr: 0.4, fpr: 0.1, poisonedLeft: 35 })
       expect(scoreOf(told, 'poisoned', 'activation-clustering').reference).toEqual({
         ...nothing,
@@ -128,7 +129,7 @@ describe('assay bench', () => {
   test('prints tables, or nothing but JSON with --json -', async () => {
     const { code, stdout, stderr } = await runFake(['bench', path, '--backend', 'cpu'])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-    expect(stdout).toMatch(/^poisoned +7 +9\.1 +0\.934 .* 15\/63 +no$/m)
+    expect(stdout).toMatch(/^poisoned +3 +6\.5 +0\.325 .* 42\/42 +no$/m)
     const asJson = await runFake(['bench', path, '--backend', 'cpu', '--json', '-', '--quiet', '--seed', '3'])
     expect(JSON.parse(asJson.stdout)).toMatchObject({ schemaVersion: 1, tool: { name: 'assay' }, seed: 3, backend: { name: 'cpu' } })
   })
