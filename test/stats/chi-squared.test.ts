@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { binomialCdf } from '../../src/stats/binomial.js'
 import { chiSquaredCdf, chiSquaredQuantile } from '../../src/stats/chi-squared.js'
 import { logGamma } from '../../src/stats/log-gamma.js'
 
@@ -28,13 +27,5 @@ describe('the chi-squared distribution', () => {
     [2000, 1897.1196987673022],
   ])('has SciPy’s 5 %% quantile at %d degrees of freedom', (freedom, quantile) => {
     expect(chiSquaredQuantile(0.05, freedom) / quantile).toBeCloseTo(1, 9)
-  })
-})
-
-describe('the binomial distribution', () => {
-  it('adds up to what can be counted', () => {
-    expect(binomialCdf(1, 3, 0.5)).toBeCloseTo(0.5, 14)
-    expect(binomialCdf(0, 10, 0.1)).toBeCloseTo(0.9 ** 10, 14)
-    expect([binomialCdf(-1, 5, 0.5), binomialCdf(5, 5, 0.5), binomialCdf(2, 5, 0), binomialCdf(2, 5, 1)]).toEqual([0, 1, 1, 0])
   })
 })
