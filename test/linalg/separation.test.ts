@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { Rng } from '../../src/core/rng.js'
 import { atOnce } from '../../src/core/turns.js'
 import { moments, type Rows } from '../../src/linalg/moments.js'
-import { heldOut, inGroup, inRest, otherGroups, separation } from '../../src/linalg/separation.js'
+import { heldOut, inGroup, inRest, otherGroups, separation, setAside } from '../../src/linalg/separation.js'
 import { chiSquaredQuantile } from '../../src/stats/chi-squared.js'
 
 const identity = (n: number) => Float64Array.from({ length: n * n }, (_, at) => (at % (n + 1) === 0 ? 1 : 0))
@@ -64,5 +64,64 @@ describe('the separation of two groups', () => {
     for (let i = 0; i < 200; i++) reversed.set(rows.data.subarray(i * 5, (i + 1) * 5), (199 - i) * 5)
     const turned = cross({ data: reversed, cols: 5 }, side.slice().reverse(), 9).held
     expect(turned).toBeCloseTo(cross(rows, side, 9).held, 8)
+  })
+})
+
+describe('places of rows held out', () => {
+  const repeats = 7
+  const [n, cols, inAll] = [400, 6, 80]
+  const { rows, side } = normalRows(n, cols, { seed: 5, group: inAll, shift: 8 })
+  const others = otherGroups([identity(cols)], [1e6], cols)
+
+  function placesOf(division: Uint8Array, trusted: Rows | null = null) {
+    const fitted = separation(moments(rows, division, inGroup), moments(rows, division, inRest), others)
+    return atOnce(heldOut(rows, division, fitted, { others, rng: new Rng(1), repeats, trusted }))
+  }
+  const mean = (values: ArrayLike<number>) => Array.from(values).reduce((sum, value) => sum + value, 0) / values.length
+  const where = (places: Float64Array, value: number) => places.filter((_, at) => side[at % n] === value)
+
+  it('are 0 for the mean of the rest and 1 for that of the group, each row once for every division', () => {
+    const { places, trustedPlaces } = placesOf(side)
+    expect(places).toHaveLength(repeats * n)
+    expect(places.every(Number.isFinite)).toBe(true)
+    expect(trustedPlaces).toHaveLength(0)
+    expect(mean(where(places, inRest))).toBeCloseTo(0, 2)
+    expect(mean(where(places, inGroup))).toBeCloseTo(1, 1)
+    // The same row lies elsewhere in another division: the direction comes from other rows.
+    expect(places[0]).not.toBe(places[n])
+  })
+
+  it('follow the distance: a row of the rest that is moved half the way lies in the middle', () => {
+    const moved = { data: rows.data.slice(), cols }
+    const row = n - 1
+    moved.data[row * cols] = (moved.data[row * cols] as number) + 4
+    const fitted = separation(moments(rows, side, inGroup), moments(rows, side, inRest), others)
+    const placed = (of: Rows) =>
+      mean(atOnce(heldOut(of, side, fitted, { others, rng: new Rng(1), repeats })).places.filter((_, at) => at % n === row))
+    expect(placed(moved) - placed(rows)).toBeCloseTo(0.5, 1)
+  })
+
+  it('are NaN for rows set aside, and only for those', () => {
+    const aside = side.map((value, i) => (i % 10 === 3 ? setAside : value))
+    const { places } = placesOf(aside)
+    expect([...places].map(Number.isNaN)).toEqual(Array.from(places, (_, at) => (at % n) % 10 === 3))
+  })
+
+  it('of a trusted row are two for every division, one from either half', () => {
+    const trusted = { data: Float64Array.from({ length: 3 * cols }, (_, at) => (at === cols ? 8 : at === 2 * cols ? 4 : 0)), cols }
+    const { trustedPlaces } = placesOf(side, trusted)
+    expect(trustedPlaces).toHaveLength(2 * repeats * 3)
+    for (const [row, place] of [0, 1, 0.5].entries()) {
+      const own = trustedPlaces.filter((_, at) => at % 3 === row)
+      expect(mean(own)).toBeCloseTo(place, 1)
+      expect(new Set(own).size).toBe(2 * repeats)
+    }
+  })
+
+  it('lie together where the groups do not differ: on rows that were fitted their means would lie 1 apart', () => {
+    const noise = normalRows(n, cols, { seed: 6, group: inAll, shift: 0 })
+    const fitted = separation(moments(noise.rows, noise.side, inGroup), moments(noise.rows, noise.side, inRest), others)
+    const { places } = atOnce(heldOut(noise.rows, noise.side, fitted, { others, rng: new Rng(1), repeats }))
+    expect(Math.abs(mean(where(places, inGroup)))).toBeLessThan(0.5)
   })
 })
