@@ -1,0 +1,138 @@
+import { describe, expect, it } from 'vitest'
+import type { ShapeSource, SplitEvidence } from '../../src/detectors/split-evidence.js'
+import { splitOdds } from '../../src/detectors/split-log-odds.js'
+import { logBetaBinomial } from '../../src/stats/binomial.js'
+
+/** A group of forty among five hundred, hardly a row in between. */
+const evidence: SplitEvidence = {
+  rows: 500,
+  groupRows: 40,
+  separation: 8,
+  share: 0.08,
+  shareOfMost: 0.09,
+  shareOfLeast: 0.07,
+  between: 2,
+  beyond: 38,
+  distinct: 40,
+  varianceRatio: 0.8,
+  others: 9,
+  largestOther: 0.02,
+  meanOther: 0.005,
+  trustedRows: 0,
+  trustedBeyond: 0,
+}
+const drift = { strengths: [2, 8], weights: [0.4, 0.6] }
+const odds = (change: Partial<SplitEvidence> = {}, source: ShapeSource | null = null) =>
+  splitOdds({ ...evidence, ...change }, source, drift)
+const logOdds = (...args: Parameters<typeof odds>) => odds(...args).logOdds
+
+function expectFalling(values: readonly number[]): void {
+  for (const [i, value] of values.entries()) if (i > 0) expect(value).toBeLessThan(values[i - 1] as number)
+}
+
+/** With and without trusted rows there are different weights. */
+describe.each([{ trustedRows: 0 }, { trustedRows: 50 }])('the log odds of a split with $trustedRows trusted rows', ({ trustedRows }) => {
+  it('fall with every row between the two parts', () => {
+    expectFalling([0, 1, 5, 20, 100].map((between) => logOdds({ trustedRows, between })))
+  })
+
+  it('rise with the rows beyond', () => {
+    expectFalling([100, 38, 10, 2].map((beyond) => logOdds({ trustedRows, beyond })))
+  })
+
+  it('fall where another class lies beyond the middle too', () => {
+    expectFalling([0, 0.02, 0.5, 1].map((largestOther) => logOdds({ trustedRows, largestOther })))
+  })
+
+  it('fall as near-duplicates and tighter groups do, down to what the weights were fitted to', () => {
+    expectFalling([40, 30, 20, 8].map((distinct) => logOdds({ trustedRows, distinct, between: 0 })))
+    expectFalling([1, 0.8, 0.5, Math.exp(-1.2)].map((varianceRatio) => logOdds({ trustedRows, varianceRatio })))
+    const [wide, tightest] = [odds({ trustedRows, varianceRatio: 5 }), odds({ trustedRows, varianceRatio: 1e-30 })]
+    expect(wide).toEqual(odds({ trustedRows, varianceRatio: 1 }))
+    expect(tightest).toEqual({ ...odds({ trustedRows, varianceRatio: 1e-9 }), isTight: true })
+    expect([wide.isTight, odds({ trustedRows, distinct: 8 }).isTight, odds({ trustedRows, distinct: 8.1 }).isTight]).toEqual([
+      false,
+      true,
+      false,
+    ])
+  })
+
+  it('rise with a source whose shape fits, and not without end', () => {
+    const source = (aboveOwn: number, aboveNext: number) => odds({ trustedRows }, { classIndex: 3, aboveOwn, aboveNext, vote: 0.5 })
+    expectFalling([source(20, 8), source(20, 4), source(-4, 4), odds({ trustedRows })].map((of) => of.logOdds))
+    expect(source(1e9, Number.POSITIVE_INFINITY)).toEqual(source(5, 10))
+    expect([source(-4, 4), source(-99, 50), source(9, 9)].map((of) => of.source)).toEqual([0.1, 0, 0.9].map((x) => expect.closeTo(x, 12)))
+  })
+
+  it('look at both sides where both may be the planted one', () => {
+    // Ten other classes; one of them lies on the group's side, or all of them but one do.
+    const large = { trustedRows, share: 0.45, largestOther: 0.9 }
+    expect(logOdds({ ...large, meanOther: 1 })).toBeGreaterThan(logOdds({ ...large, meanOther: 0.1 }))
+    expect(logOdds({ ...large, share: 0.3, meanOther: 1 })).toBe(logOdds({ ...large, share: 0.3, meanOther: 0.1 }))
+  })
+})
+
+describe('trusted rows', () => {
+  const trusted = (trustedBeyond: number, trustedRows = 50, change: Partial<SplitEvidence> = {}) =>
+    odds({ share: 0.3, trustedRows, trustedBeyond, ...change })
+
+  it('say nothing where there are none', () => {
+    expect(odds()).toMatchObject({ trusted: null, isRest: false })
+  })
+
+  it('raise the odds where the group has none of them, the more the more there are, and lower them as it has its share', () => {
+    // Small enough for the group that only it is suspected.
+    const share = { share: 0.09, trustedRows: 100 }
+    expectFalling([0, 1, 2, 4, 8].map((trustedBeyond) => logOdds({ ...share, trustedBeyond })))
+    expectFalling([400, 100, 20, 3].map((trustedRows) => logOdds({ share: 0.09, trustedRows, trustedBeyond: 0 })))
+    expect(odds({ ...share, trustedBeyond: 0 }).trusted).toBeGreaterThan(0.3)
+    expect(odds({ ...share, trustedBeyond: 9 }).trusted).toBeLessThan(-1)
+  })
+
+  it('weigh a planted group, Beta(½, 50), against a natural one that strays as far as the drift says', () => {
+    const natural = drift.strengths.reduce(
+      (sum, a, i) => sum + (drift.weights[i] as number) * Math.exp(logBetaBinomial(2, 50, a, (a * 0.7) / 0.3)),
+      0,
+    )
+    const expected = (logBetaBinomial(2, 50, 0.5, 50) - Math.log(natural)) / Math.LN10
+    expect(expected).toBeGreaterThan(0.1)
+    expect(trusted(2)).toMatchObject({ trusted: expect.closeTo(expected, 10), isRest: false })
+    // Rows that are all copies of two allow no closer share than two rows do.
+    const bunched = trusted(2, 50, { distinct: 2 }).trusted as number
+    expect(bunched).toBeLessThan(expected)
+    expect(bunched).toBe(
+      splitOdds({ ...evidence, share: 0.3, trustedRows: 50, trustedBeyond: 2 }, null, { strengths: [2, 2], weights: [0.4, 0.6] }).trusted,
+    )
+  })
+
+  it('are no evidence for poison where the group has its share of them or more, however that may stray', () => {
+    const strays = { strengths: [0.01], weights: [1] }
+    for (const trustedBeyond of [15, 16, 20]) {
+      expect(splitOdds({ ...evidence, share: 0.3, trustedRows: 50, trustedBeyond }, null, strays).trusted).toBeLessThanOrEqual(0)
+    }
+  })
+
+  it('say −4 at least and 3 at most', () => {
+    const close = { strengths: [1e4], weights: [1] }
+    const of = (change: Partial<SplitEvidence>) =>
+      splitOdds({ ...evidence, distinct: 1e4, trustedRows: 2000, ...change }, null, close).trusted
+    expect(of({ share: 0.09, trustedBeyond: 0 })).toBe(3)
+    expect(of({ share: 0.09, trustedBeyond: 2000 })).toBe(-4)
+  })
+
+  it('tell of the rest where they all lie in a smaller part, unless that is too small to be the clean one', () => {
+    expect(trusted(50)).toMatchObject({ isRest: true })
+    expect(trusted(50).trusted).toBeGreaterThan(1)
+    expect(trusted(0)).toMatchObject({ isRest: false })
+    expect(trusted(50, 50, { share: 0.09 })).toMatchObject({ isRest: false, trusted: -4 })
+    // Then it is other classes beside the rest that count.
+    const beside = (meanOther: number, largestOther: number) => trusted(50, 50, { share: 0.2, meanOther, largestOther }).logOdds
+    expect(beside(0.99, 1)).toBeGreaterThan(beside(0.95, 1))
+    expect(beside(0.95, 1)).toBe(beside(0.95, 0.96))
+  })
+})
+
+it('says of a group of no rows what can be said', () => {
+  const none = odds({ groupRows: 0, distinct: 0, between: 0, beyond: 0, share: 0, varianceRatio: 0, trustedRows: 3 })
+  expect(Number.isFinite(none.logOdds)).toBe(true)
+})
