@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest'
+import { type ActivationSetInput, toActivationSet } from '../../src/core/activation-set.js'
+import { DeviceSet } from '../../src/core/device-set.js'
+import { type CutClass, type SuspiciousSide, suspiciousSide } from '../../src/detectors/suspicious-side.js'
+import { createContext } from '../../src/node.js'
+
+/** Ten rows of the second class, among four of the first; those at odd places have the longer activations. */
+const rowsOf = (label: number) => [...labels.keys()].filter((row) => labels[row] === label)
+const labels = [5, 3, 5, 5, 5, 3, 5, 5, 3, 5, 5, 5, 3, 5]
+const activations = {
+  data: Float32Array.from(labels.keys(), (row) => (rowsOf(5).indexOf(row) % 2 ? -3 : 1)),
+  rows: labels.length,
+  cols: 1,
+}
+const silent: Pick<CutClass, 'evidence' | 'odds'> = {
+  evidence: { trustedRows: 0, trustedBeyond: 0, share: 0 },
+  odds: { trusted: null, isRest: false },
+}
+const sideOf = (isGroup: (i: number) => boolean) => Uint8Array.from({ length: 10 }, (_, i) => (isGroup(i) ? 1 : 0))
+
+async function sideIn(input: Partial<ActivationSetInput>, cut: Partial<CutClass>): Promise<SuspiciousSide> {
+  using context = await createContext({ backend: 'cpu' })
+  using set = await DeviceSet.upload(context, toActivationSet({ activations, labels, ...input }))
+  return await suspiciousSide(set, { classIndex: 1, side: sideOf(() => false), ...silent, ...cut })
+}
+
+/** Logits in `cols` columns that are `high` in `column` for the rows of class 5 at even places, 0 elsewhere. */
+function logits(cols: number, column: number, high = 9): ActivationSetInput['logits'] {
+  const data = new Float32Array(labels.length * cols)
+  for (const [i, row] of rowsOf(5).entries()) if (i % 2 === 0) data[row * cols + column] = high
+  return { data, rows: labels.length, cols }
+}
+
+const even = sideOf((i) => i % 2 === 0)
+const odd = sideOf((i) => i % 2 === 1)
+const surer = { because: 'the model is surer of it', isKnown: false }
+
+describe('the suspicious side', () => {
+  it('is the one that is nearly empty of trusted rows, where they tell', async () => {
+    const evidence = { trustedRows: 20, trustedBeyond: 1.2, share: 0.8 }
+    const large = sideOf((i) => i < 8)
+    expect(await sideIn({}, { side: large, evidence, odds: { trusted: 2, isRest: false } })).toEqual({
+      isGroup: true,
+      because: 'it has 1 of the 20 trusted rows',
+      isKnown: true,
+    })
+    expect(await sideIn({}, { side: large, evidence: { ...evidence, trustedBeyond: 20 }, odds: { trusted: 2, isRest: true } })).toEqual({
+      isGroup: false,
+      because: 'it has 0 of the 20 trusted rows',
+      isKnown: true,
+    })
+    expect(await sideIn({}, { side: large, evidence, odds: { trusted: 0.4, isRest: false } })).toMatchObject({
+      isGroup: false,
+      isKnown: false,
+    })
+  })
+
+  it('is the smaller one otherwise', async () => {
+    const smaller = { because: 'it is the smaller one', isKnown: false }
+    expect(await sideIn({}, { side: sideOf((i) => i < 3) })).toEqual({ isGroup: true, ...smaller })
+    expect(await sideIn({}, { side: sideOf((i) => i < 7) })).toEqual({ isGroup: false, ...smaller })
+  })
+
+  it('near half is the one with the larger activations, where there are no logits', async () => {
+    const larger = { because: 'its activations are larger', isKnown: false }
+    expect(await sideIn({}, { side: odd })).toEqual({ isGroup: true, ...larger })
+    expect(await sideIn({}, { side: even })).toEqual({ isGroup: false, ...larger })
+  })
+
+  it('near half is the smaller one, or the group, where nothing else tells', async () => {
+    const flat = { ...activations, data: new Float32Array(labels.length).fill(2) }
+    expect(await sideIn({ activations: flat }, { side: even })).toMatchObject({ isGroup: true, because: 'it is the smaller one' })
+    expect(await sideIn({ activations: flat }, { side: sideOf((i) => i < 6) })).toMatchObject({ isGroup: false })
+  })
+
+  it('near half is the one that the model is surer of, by the logit of the class', async () => {
+    // Six columns: column 5 is label 5's. Two columns: the second is the second class's.
+    for (const given of [logits(6, 5), logits(2, 1)]) {
+      expect(await sideIn({ logits: given }, { side: even })).toEqual({ isGroup: true, ...surer })
+      expect(await sideIn({ logits: given }, { side: odd })).toEqual({ isGroup: false, ...surer })
+    }
+    expect(await sideIn({ logits: logits(6, 5, -9) }, { side: even })).toEqual({ isGroup: false, ...surer })
+    // With as many columns as 4 no column is the class's: its activations decide.
+    expect(await sideIn({ logits: logits(4, 1) }, { side: even })).toMatchObject({ because: 'its activations are larger' })
+  })
+})
