@@ -97,15 +97,23 @@ export function* splitEvidence(rows: Rows, split: ClassSplit, others: readonly O
 /** Mean variance over the directions orthogonal to `direction`. */
 function varianceAcross({ scatter, count }: { scatter: Float64Array; count: number }, direction: Float64Array): number {
   const cols = direction.length
-  let trace = 0
-  for (let j = 0; j < cols; j++) trace += scatter[j * cols + j] as number
   const along = quadratic(scatter, direction) / dot(direction, direction)
-  return (trace - along) / Math.max(count - 1, 1) / Math.max(cols - 1, 1)
+  return (trace(scatter, cols) - along) / Math.max(count - 1, 1) / Math.max(cols - 1, 1)
 }
+
+function trace(scatter: Float64Array, cols: number): number {
+  let sum = 0
+  for (let j = 0; j < cols; j++) sum += scatter[j * cols + j] as number
+  return sum
+}
+
+/** Share of the rest's scatter below which a group has no shape but that of rounding: its rows are copies of one. */
+const rounding = 1e-20
 
 /**
  * The class, other than its own, whose covariance fits the shape of the group best: rows that a trigger has moved keep the shape of the class
- * they were taken from. null where there is none to compare with. Costs 7/6·r³ multiply-adds for every other class.
+ * they were taken from. null where there is none to compare with, or the group is one row many times. Costs 7/6·r³ multiply-adds for
+ * every other class.
  */
 export function* shapeSource(
   rows: Rows,
@@ -114,6 +122,7 @@ export function* shapeSource(
 ): Generator<void, ShapeSource | null, void> {
   if (others.length === 0) return null
   const cols = group.mean.length
+  if (trace(group.scatter, cols) <= rounding * trace(rest.scatter, cols)) return null
   const ofRest = rest.scatter.map((value) => value / Math.max(rest.count, 1))
   const own = shapeLikelihood(group, shrunk(ofRest, rest.count, cols))
   const likelihoods: { classIndex: number; value: number }[] = []

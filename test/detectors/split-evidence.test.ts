@@ -156,4 +156,11 @@ describe('the source of a group', () => {
     const two = [otherClass(5, [4, 0], like), otherClass(6, [0, 2], [1, 0, 0, 1])]
     expect(atOnce(shapeSource(plane, split, two))).toMatchObject({ classIndex: 5, vote: 2 / 3 })
   })
+
+  it('copies of one row have no shape: no source, where they gave NaN', () => {
+    const copies = { data: Float64Array.of(0, 0, 1, 1, -1, 1, 5, 5, 5, 5), cols: 2 }
+    const split = divided(copies, side)
+    expect([...split.separation.group.scatter]).toEqual([0, 0, 0, 0])
+    expect(atOnce(shapeSource(copies, split, [otherClass(1, [0, 0], [1, 0, 0, 1]), otherClass(2, [0, 0], [2, 0, 0, 1])]))).toBeNull()
+  })
 })
