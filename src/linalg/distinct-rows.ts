@@ -28,7 +28,7 @@ function typicalDistance(rows: Rows): number {
   return distances.sort((a, b) => a - b)[distances.length >> 1] ?? 0
 }
 
-/** Connected parts of the members, two of them joined where they are closer than `limit`. */
+/** Connected parts of the members, two of them joined where they are as close as `limit`: 0 where most rows are equal. */
 function* parts(rows: Rows, members: readonly number[], limit: number): Generator<void, number, void> {
   const parent = members.map((_, i) => i)
   const root = (i: number): number => {
@@ -42,7 +42,7 @@ function* parts(rows: Rows, members: readonly number[], limit: number): Generato
   let count = members.length
   for (const [i, a] of members.entries()) {
     for (let j = 0; j < i; j++) {
-      if (squaredDistance(rows, a, members[j] as number) >= limit) continue
+      if (squaredDistance(rows, a, members[j] as number) > limit) continue
       const [one, other] = [root(i), root(j)]
       if (one === other) continue
       parent[one] = other

@@ -102,3 +102,12 @@ it('looks at a part of more than a thousand rows, whose share goes for all', () 
   )
   expect(count(twice, all(twice))).toBeCloseTo(1200, 8)
 })
+
+it('copies count once also where they are most of the class', () => {
+  const rows = taken(
+    axes(20),
+    Array.from({ length: 100 }, (_, i) => (i < 90 ? 0 : i - 85)),
+  )
+  expect(count(rows, all(rows).slice(0, 90))).toBeCloseTo(1, 10)
+  expect(count(rows, all(rows))).toBeCloseTo(11, 10)
+})
