@@ -55,7 +55,8 @@ function ownLogits({ set }: DeviceSet, c: number): Float64Array | null {
   const { logits, classes } = set
   if (!logits) return null
   const label = classes[c]?.label
-  const column = typeof label === 'number' && label >= 0 && label < logits.cols ? label : logits.cols === classes.length ? c : null
+  const isColumn = typeof label === 'number' && label >= 0 && label < logits.cols
+  const column = logits.cols === classes.length ? c : isColumn ? label : null
   if (column === null) return null
   return Float64Array.from(set.order.subarray(set.starts[c], set.starts[c + 1]), (row) => logits.data[row * logits.cols + column] as number)
 }

@@ -83,4 +83,9 @@ describe('the suspicious side', () => {
     // With as many columns as 4 no column is the class's: its activations decide.
     expect(await sideIn({ logits: logits(4, 1) }, { side: even })).toMatchObject({ because: 'its activations are larger' })
   })
+
+  it('reads the class’s own logit where labels count from 1, and not the next one’s', async () => {
+    const fromOne = labels.map((label) => (label === 5 ? 1 : 2))
+    expect(await sideIn({ labels: fromOne, logits: logits(2, 0) }, { classIndex: 0, side: even })).toEqual({ isGroup: true, ...surer })
+  })
 })
