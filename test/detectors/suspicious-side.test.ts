@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { type ActivationSetInput, toActivationSet } from '../../src/core/activation-set.js'
 import { DeviceSet } from '../../src/core/device-set.js'
-import { type CutClass, type SuspiciousSide, suspiciousSide } from '../../src/detectors/suspicious-side.js'
+import { type CutClass, missingFrom, type SuspiciousSide, suspiciousSide } from '../../src/detectors/suspicious-side.js'
 import { createContext } from '../../src/node.js'
 
 /** Ten rows of the second class, among four of the first; those at odd places have the longer activations. */
@@ -12,16 +12,12 @@ const activations = {
   rows: labels.length,
   cols: 1,
 }
-const silent: Pick<CutClass, 'evidence' | 'odds'> = {
-  evidence: { trustedRows: 0, trustedBeyond: 0, share: 0 },
-  odds: { trusted: null, isRest: false },
-}
 const sideOf = (isGroup: (i: number) => boolean) => Uint8Array.from({ length: 10 }, (_, i) => (isGroup(i) ? 1 : 0))
 
 async function sideIn(input: Partial<ActivationSetInput>, cut: Partial<CutClass>): Promise<SuspiciousSide> {
   using context = await createContext({ backend: 'cpu' })
   using set = await DeviceSet.upload(context, toActivationSet({ activations, labels, ...input }))
-  return await suspiciousSide(set, { classIndex: 1, side: sideOf(() => false), ...silent, ...cut })
+  return await suspiciousSide(set, { classIndex: 1, side: sideOf(() => false), missingFrom: null, ...cut })
 }
 
 /** Logits in `cols` columns that are `high` in `column` for the rows of class 5 at even places, 0 elsewhere. */
@@ -36,23 +32,18 @@ const odd = sideOf((i) => i % 2 === 1)
 const surer = { because: 'the model is surer of it', isKnown: false }
 
 describe('the suspicious side', () => {
-  it('is the one that is nearly empty of trusted rows, where they tell', async () => {
-    const evidence = { trustedRows: 20, trustedBeyond: 1.2, share: 0.8 }
+  it('is the one that trusted rows are missing from, where they tell', async () => {
+    const known = { because: 'trusted rows are missing from it', isKnown: true }
     const large = sideOf((i) => i < 8)
-    expect(await sideIn({}, { side: large, evidence, odds: { trusted: 2, isRest: false } })).toEqual({
-      isGroup: true,
-      because: 'it has 1 of the 20 trusted rows',
-      isKnown: true,
-    })
-    expect(await sideIn({}, { side: large, evidence: { ...evidence, trustedBeyond: 20 }, odds: { trusted: 2, isRest: true } })).toEqual({
-      isGroup: false,
-      because: 'it has 0 of the 20 trusted rows',
-      isKnown: true,
-    })
-    expect(await sideIn({}, { side: large, evidence, odds: { trusted: 0.4, isRest: false } })).toMatchObject({
-      isGroup: false,
-      isKnown: false,
-    })
+    expect(await sideIn({}, { side: large, missingFrom: 'group' })).toEqual({ isGroup: true, ...known })
+    expect(await sideIn({}, { side: sideOf((i) => i < 2), missingFrom: 'rest' })).toEqual({ isGroup: false, ...known })
+  })
+
+  it('trusted rows tell by a binomial test: (1 − share)^rows below 5 % for none in the group', () => {
+    expect(missingFrom({ rows: 13, inGroup: 0, share: 0.2 })).toBeNull() // 0.8^13 = 0.055
+    expect(missingFrom({ rows: 14, inGroup: 0, share: 0.2 })).toBe('group') // 0.044
+    expect(missingFrom({ rows: 3, inGroup: 3, share: 0.3 })).toBe('rest') // 0.3^3 = 0.027
+    expect(missingFrom({ rows: 0, inGroup: 0, share: 0.2 })).toBeNull()
   })
 
   it('is the smaller one otherwise', async () => {
