@@ -16,6 +16,21 @@ const { audit, auditWithScores } = auditWith(noGpu)
 const ids = detectors.map(({ id }) => id)
 
 const poisoned = planted({ seed: 1, rows: [150, 120, 90], features: 12, poison: { target: 1, rate: 0.15, shift: 12 } })
+/** Forty clean rows of each class, held to be trusted. */
+const trusted = (() => {
+  const { cols, data } = poisoned.activations
+  const rows = [0, 1, 2].flatMap((label) =>
+    [...poisoned.labels.keys()].filter((i) => poisoned.labels[i] === label && !poisoned.poison[i]).slice(0, 40),
+  )
+  return {
+    activations: {
+      data: Float32Array.from(rows.flatMap((row) => [...data.subarray(row * cols, (row + 1) * cols)])),
+      rows: rows.length,
+      cols,
+    },
+    labels: rows.map((row) => poisoned.labels[row] as number),
+  }
+})()
 const plantedRows = Array.from(poisoned.poison.keys()).filter((row) => poisoned.poison[row])
 const clean = planted({ seed: 2, rows: 60, classes: 3, features: 8 })
 
@@ -107,13 +122,22 @@ describeEachBackend('an audit', ({ name }) => {
   }
 
   it('finds a group with a gap between it and the rest, flags its rows and no others', async () => {
-    const { report, scores, detectorScores } = await auditWith(open).auditWithScores(poisoned, { seed: 3 })
-    expect(report.verdict).toBe('suspicious')
-    expect(report.classes.map(({ verdict }) => verdict)).toEqual(['clean', 'suspicious', 'clean'])
+    const { report, scores, detectorScores } = await auditWith(open).auditWithScores({ ...poisoned, trusted }, { seed: 3 })
+    expect(report.verdict).toBe('poisoned')
+    expect(report.classes.map(({ verdict }) => verdict)).toEqual(['clean', 'poisoned', 'clean'])
     expect([...report.rows.flagged].sort((a, b) => a - b)).toEqual(plantedRows)
     expect(scores).toHaveLength(360)
     expect(scores.every((score) => score >= 0 && score <= 1)).toBe(true)
     for (const own of detectorScores.values()) expect(own.every(Number.isFinite)).toBe(true)
+  })
+
+  it('without trusted rows cannot tell such a group from a natural one, and says so', async () => {
+    const { verdict, classes } = await auditWith(open).audit(poisoned, { seed: 3 })
+    expect(verdict).toBe('inconclusive')
+    expect(classes.map((entry) => entry.verdict)).toEqual(['clean', 'inconclusive', 'clean'])
+    expect(classes[1]?.evidence.find(({ detector }) => detector === 'whitened-mixture')?.says).toContain(
+      'neither trusted rows nor the shape',
+    )
   })
 
   it('gives the same report for the same seed, but for the clock', async () => {

@@ -146,18 +146,26 @@ interface Judging {
 }
 
 async function judge(set: DeviceSet, c: number, { coordinates, splits, drift, threshold, scores }: Judging): Promise<ClassFinding> {
-  const weighed = splits.map((split) => ({ split, odds: splitOdds(split.evidence, null, drift).logOdds }))
-  weighed.sort((a, b) => b.odds - a.odds)
-  const [best] = weighed
+  const best = mostTelling(splits, drift)
   if (!best) {
     const says = `finds no second group of ${fewestRows} rows or more`
     return { status: 'ran', statistic: noSplit, threshold, pValue: null, says, flagged: new Uint32Array(0), accusation: null, split: null }
   }
   const rows = await coordinates.rowsOf(c)
-  const source = await inTurns(shapeSource(rows, best.split, otherClasses(coordinates, c)), set.context.signal)
+  const source = await inTurns(shapeSource(rows, best, otherClasses(coordinates, c)), set.context.signal)
   const furthest = splits.reduce((most, { evidence }) => Math.max(most, evidence.separation), 0)
-  return await describe(set, c, { rows, split: best.split, source, drift, furthest, threshold, scores })
+  return await describe(set, c, { rows, split: best, source, drift, furthest, threshold, scores })
 }
+
+/** The division with the highest log odds; where none is at all likely to be planted, the one that lies furthest apart. */
+function mostTelling(splits: readonly Divided[], drift: TrustedDrift): Divided | undefined {
+  const weighed = splits.map((split) => ({ split, logOdds: splitOdds(split.evidence, null, drift).logOdds }))
+  const [likeliest] = weighed.sort((a, b) => b.logOdds - a.logOdds)
+  // They come furthest apart first.
+  return likeliest && likeliest.logOdds < unlikely ? splits[0] : likeliest?.split
+}
+
+const unlikely = -3
 
 /** The log odds of a class in which nothing can be divided. */
 const noSplit = -20

@@ -5,7 +5,7 @@ import { classPValue, logOddsAt } from './class-p-value.js'
 import { holm } from './holm.js'
 
 /** Log10 likelihood ratio of the trusted rows, and weight of the source's shape, from which they are evidence of their own. */
-const trustedAgrees = 0.5
+const trustedAgrees = 1
 const sourceAgrees = 0.5
 /** Two natural groups that lie this many standard deviations apart are called so: three on either side. */
 const apart = 6
@@ -21,10 +21,10 @@ type RanResult = Extract<DetectorResult, { status: 'ran' }>
  * A verdict for every class. Decided by the log odds that a part of the class was planted (`splitOdds`): their p-values, given the other
  * classes of the set, adjusted by Holm's method to a family-wise `falseAccusationRate`.
  *
- * - accused, p ≤ rate: `poisoned` where a kind of evidence that is independent of the split agrees (trusted rows are missing from the part,
- *   or it has the shape of one other class), else `suspicious`;
- * - not accused, but near it (p ≤ ten times the rate, or ≤ 2 % before adjusting), or two halves, or a tight
- *   group far from the rest, that nothing tells from a natural one: `inconclusive`;
+ * - accused: p ≤ rate, and a kind of evidence agrees that does not look at the gap: trusted rows are missing from the part, or it has the
+ *   shape of one other class. `poisoned`, or `suspicious` where that is only just enough to name the class;
+ * - not accused, but near it (p ≤ ten times the rate, or before adjusting ≤ twice the rate and 2 %), or a group, two halves or a tight group
+ *   far off that nothing tells from natural ones: `inconclusive`;
  * - a second natural group: `multimodal`; otherwise `clean`.
  *
  * Where no detector divides classes, a detector's own accusation makes a class `suspicious`, at no stated rate, and its silence proves nothing.
@@ -81,8 +81,12 @@ function conclude(set: ActivationSet, { c, id, finding, pValue, adjusted, rate, 
   const isNear = adjusted <= nearRate * rate || pValue <= Math.min(2 * rate, nearOwn)
   if (!isNear) return { ...none, verdict: split.separation >= apart ? 'multimodal' : 'clean' }
   if (adjusted > rate) return { ...open, says: 'not accused, but too near to it to be cleared' }
-  if (split.isHalf && !agreesOnSource(split)) return { ...open, says: 'two halves: poison or a merged label; trusted rows would tell' }
   const trusted = split.trusted !== null && split.trusted >= trustedAgrees
+  const source = split.source !== null && (split.source.isNamed || split.source.weight >= sourceAgrees)
+  if (split.isHalf && !trusted) return { ...open, says: 'two halves: poison or a merged label; trusted rows would tell' }
+  if (!trusted && !source) {
+    return { ...open, says: 'a group of its own, but neither trusted rows nor the shape of another class say that it was planted' }
+  }
   const sourceClass = split.source?.isNamed ? split.source.classIndex : null
   const sourceName = sourceClass === null ? undefined : set.classes[sourceClass]
   const reason = [
@@ -93,14 +97,12 @@ function conclude(set: ActivationSet, { c, id, finding, pValue, adjusted, rate, 
   const planted = 1 / (1 + Math.exp(-split.logOdds))
   return {
     ...base,
-    verdict: trusted || agreesOnSource(split) ? 'poisoned' : 'suspicious',
+    verdict: trusted || (split.source?.weight ?? 0) >= sourceAgrees ? 'poisoned' : 'suspicious',
     epsilon: split.share,
     sourceClass,
     accusations: [{ detector: id, reason, rows: split.suspects, probabilities: split.posteriors.map((posterior) => planted * posterior) }],
   }
 }
-
-const agreesOnSource = ({ source }: SplitFinding) => source !== null && source.weight >= sourceAgrees
 
 const undecided: ClassConclusion = {
   verdict: 'inconclusive',

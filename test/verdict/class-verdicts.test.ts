@@ -7,12 +7,12 @@ import { handMadeSet, ranFinding, ranResult, skippedFinding } from '../report/ha
 const rate = 0.01
 const rowsOfClass = 40
 
-/** Four of forty rows apart, trusted rows that say nothing either way, so that the p-value is the class's own. */
+/** Four of forty rows apart, trusted rows that say nothing either way, so that the p-value is the class's own; a source just named. */
 const plain: SplitFinding = {
   logOdds: 0,
   bestLogOdds: () => 100,
   trusted: 0,
-  source: null,
+  source: { weight: 0.2, classIndex: 0, isNamed: true },
   separation: 3,
   isTight: false,
   isHalf: false,
@@ -38,7 +38,7 @@ const concludeOne = (finding: ClassFinding) => conclude(finding)[0] as ClassConc
 const verdicts = (conclusions: readonly ClassConclusion[]) => conclusions.map(({ verdict }) => verdict)
 
 describe('a class that is accused', () => {
-  it('is suspicious where only the split speaks, with its rows, their probabilities and its share', () => {
+  it('is suspicious where a source can just be named, with its rows, their probabilities and its share', () => {
     const finding = divided(rate / 2)
     const { accusations, ...rest } = concludeOne(finding)
     expect(rest).toEqual({
@@ -46,28 +46,32 @@ describe('a class that is accused', () => {
       pValue: expect.closeTo(rate / 2, 10),
       epsilon: plain.share,
       minDetectableEpsilon: 1 / 40,
-      sourceClass: null,
+      sourceClass: 0,
       says: null,
     })
     const planted = 1 / (1 + Math.exp(-finding.statistic))
     expect(accusations).toEqual([
       {
         detector: 'divider',
-        reason: '4 rows of class 0 form a group of their own, with a gap between it and the rest',
+        reason:
+          '4 rows of class 0 form a group of their own, with a gap between it and the rest; they have the shape of class 0, where they seem to be taken from',
         rows: plain.suspects,
         probabilities: Float32Array.from(plain.posteriors, (posterior) => planted * posterior),
       },
     ])
   })
 
-  it('is poisoned where trusted rows or the source agree, and not where they speak against it', () => {
+  it('is poisoned where trusted rows or the source agree, and not accused where nothing does', () => {
     const source = { weight: 0.9, classIndex: 0, isNamed: false }
     expect(concludeOne(divided(rate / 2, { trusted: 2 }))).toMatchObject({
       verdict: 'poisoned',
       accusations: [{ reason: expect.stringContaining('none or too few of the trusted rows lie there') }],
     })
     expect(concludeOne(divided(rate / 2, { source })).verdict).toBe('poisoned')
-    expect(concludeOne(divided(rate / 2, { trusted: -2, source: { ...source, weight: 0.1 } })).verdict).toBe('suspicious')
+    expect(concludeOne(divided(rate / 2, { trusted: 0.9, source: { ...source, weight: 0.4 } }))).toMatchObject({
+      verdict: 'inconclusive',
+      says: expect.stringContaining('neither trusted rows nor the shape of another class'),
+    })
   })
 
   it('names the class it was taken from only where that is sure', () => {
@@ -79,15 +83,14 @@ describe('a class that is accused', () => {
     expect(unnamed?.accusations[0]?.reason).not.toContain('shape')
   })
 
-  it('is not accused after all where it falls into halves, unless the source agrees', () => {
+  it('is not accused after all where it falls into halves, unless trusted rows are missing from one', () => {
     expect(concludeOne(divided(rate / 2, { isHalf: true }))).toMatchObject({
       verdict: 'inconclusive',
       says: expect.stringContaining('two halves'),
       accusations: [],
       epsilon: { estimate: 0, low: 0, high: 0.2 },
     })
-    const source = { weight: 0.9, classIndex: 0, isNamed: false }
-    expect(concludeOne(divided(rate / 2, { isHalf: true, source })).verdict).toBe('poisoned')
+    expect(concludeOne(divided(rate / 2, { isHalf: true, trusted: 1.5 })).verdict).toBe('poisoned')
   })
 
   it('is accused, tight group or not', () => {
