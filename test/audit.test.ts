@@ -10,27 +10,14 @@ import { detectors } from '../src/detectors/index.js'
 import type { Report } from '../src/report/schema.js'
 import { backends, describeEachBackend } from './support/each-backend.js'
 import { planted } from './support/planted.js'
+import { trustedRows } from './support/trusted-rows.js'
 
 const noGpu = contextFactory(async () => ({ gpu: null, reason: 'there is none in this test' }))
 const { audit, auditWithScores } = auditWith(noGpu)
 const ids = detectors.map(({ id }) => id)
 
 const poisoned = planted({ seed: 1, rows: [150, 120, 90], features: 12, poison: { target: 1, rate: 0.15, shift: 12 } })
-/** Forty clean rows of each class, held to be trusted. */
-const trusted = (() => {
-  const { cols, data } = poisoned.activations
-  const rows = [0, 1, 2].flatMap((label) =>
-    [...poisoned.labels.keys()].filter((i) => poisoned.labels[i] === label && !poisoned.poison[i]).slice(0, 40),
-  )
-  return {
-    activations: {
-      data: Float32Array.from(rows.flatMap((row) => [...data.subarray(row * cols, (row + 1) * cols)])),
-      rows: rows.length,
-      cols,
-    },
-    labels: rows.map((row) => poisoned.labels[row] as number),
-  }
-})()
+const trusted = trustedRows(poisoned, 40)
 const plantedRows = Array.from(poisoned.poison.keys()).filter((row) => poisoned.poison[row])
 const clean = planted({ seed: 2, rows: 60, classes: 3, features: 8 })
 

@@ -1,5 +1,6 @@
 import type { ActivationSetInput, AuditOptions, Progress, Report } from '../../src/index.js'
 import { planted } from '../support/planted.js'
+import { trustedRows } from '../support/trusted-rows.js'
 
 // What the library promises wherever it runs. Nothing here is Node's or a test runner's: the same cases run in Node, in pages over the
 // bundled sources and in a page over the built package, each handing in the module under test.
@@ -26,7 +27,8 @@ interface Case {
 
 type BackendName = 'cpu' | 'webgpu'
 
-const poisoned = planted({ seed: 1, rows: [150, 120, 90], features: 12, poison: { target: 1, rate: 0.15, shift: 12, tight: 0.3 } })
+const withPoison = planted({ seed: 1, rows: [150, 120, 90], features: 12, poison: { target: 1, rate: 0.15, shift: 12 } })
+const poisoned = { ...withPoison, trusted: trustedRows(withPoison, 40) }
 const plantedRows = [...poisoned.poison.keys()].filter((row) => poisoned.poison[row])
 const unpoisoned = planted({ seed: 2, rows: 60, classes: 3, features: 8 })
 /** Small whole numbers: the same bytes on every machine, whatever its logarithms and sines. */
@@ -163,7 +165,6 @@ const withWebGpu: readonly Case[] = [
         same(webgpu.flagged, cpu.flagged, `${id}: flagged rows`)
         const sorted = cpu.scores.slice().sort()
         const range = (sorted.at(-1) as number) - (sorted[0] as number)
-        check(range > 0, `${id} gives every row the same score`)
         for (const [row, value] of cpu.scores.entries()) {
           const got = webgpu.scores[row] as number
           check(Math.abs(got - value) <= 1e-3 * range, `${id}: row ${row} scores ${got} on webgpu, ${value} on cpu, range ${range}`)
