@@ -10,8 +10,11 @@ import { planted } from './planted.js'
 /** Poison that activation clustering finds, in a set so small that an audit of it takes a fifth of a second on a software adapter. */
 export const smallSet = planted({ seed: 31, rows: [24, 30], features: 4, poison: { target: 1, rate: 0.2, shift: 14 } })
 
-/** Few starts on two components; both detectors. */
-export const smallSearch = { detectorOptions: { 'activation-clustering': { restarts: 2, components: 2 } } } as const
+/** Few starts on two components; the two detectors that run every kernel between them, one of which accuses the class. */
+export const smallSearch = {
+  detectors: ['spectral-signatures', 'activation-clustering'],
+  detectorOptions: { 'activation-clustering': { restarts: 2, components: 2 } },
+} as const
 
 /** `auto`, which takes a software adapter too. */
 export const auto = { ...smallSearch, backend: 'auto', softwareAdapters: true } as const
