@@ -22,8 +22,8 @@ export interface RanFinding {
 export interface SplitFinding {
   /** Natural logarithm of the odds of planted against natural. */
   readonly logOdds: number
-  /** What a group of a share ε of this class would reach that lies well apart and is unknown to the trusted rows. */
-  readonly bestLogOdds: (epsilon: number) => number
+  /** The log odds that groups of so many rows of this class would reach if they lay well apart and were unknown to the trusted rows; rising. */
+  readonly attainable: readonly { readonly rows: number; readonly logOdds: number }[]
   /** What trusted rows say: log10 of a likelihood ratio, −4 … 3; null where the class has none. */
   readonly trusted: number | null
   /** The other class whose shape the suspected part fits best: how much for that class alone, 0 … 1, and whether surely enough to name it. */

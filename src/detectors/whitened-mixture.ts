@@ -220,7 +220,7 @@ async function describe(
     accusation: null,
     split: {
       logOdds,
-      bestLogOdds: (epsilon) => splitOdds(wellApart(evidence, epsilon), null, drift).logOdds,
+      attainable: groupSizes(n).map((rows) => ({ rows, logOdds: splitOdds(wellApart(evidence, rows / n), null, drift).logOdds })),
       trusted,
       source: source && isGroup ? { weight: odds.source, classIndex: source.classIndex, isNamed: isNamed(source) } : null,
       separation: furthest,
@@ -259,6 +259,13 @@ function wellApart(evidence: SplitEvidence, epsilon: number): SplitEvidence {
     meanOther: 0,
     trustedBeyond: 0,
   }
+}
+
+/** From `fewestRows` up to half of n rows, each at most a tenth more than the one before. */
+function groupSizes(n: number): number[] {
+  const sizes: number[] = []
+  for (let size = fewestRows; size <= n / 2; size = Math.max(size + 1, Math.floor(1.1 * size))) sizes.push(size)
+  return sizes
 }
 
 /** Posterior of the suspected part at a place on the line on which the clean one's mean is 0 and its own 1, as two normal distributions; never falling. */

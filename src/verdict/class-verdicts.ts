@@ -70,7 +70,7 @@ interface Judged {
 
 function conclude(set: ActivationSet, { c, id, finding, pValue, adjusted, rate, least }: Judged): ClassConclusion {
   const split = finding.split ?? null
-  const minDetectableEpsilon = split ? detectable(split, set.classes[c]?.rows ?? 0, least) : null
+  const minDetectableEpsilon = split ? detectable(split, (set.classes[c] as { rows: number }).rows, least) : null
   const base = { pValue, minDetectableEpsilon, sourceClass: null, accusations: [], says: null }
   const none = { ...base, epsilon: { estimate: 0, low: 0, high: minDetectableEpsilon ?? 1 } }
   if (!split) return { ...none, verdict: 'clean' }
@@ -122,16 +122,10 @@ function byAccusation(ran: readonly RanResult[], c: number): ClassConclusion {
   return accusations.length > 0 ? { ...undecided, verdict: 'suspicious', accusations } : undecided
 }
 
-/** The smallest share that would be accused if it lay cleanly apart: bisection over whole rows. */
-function detectable(split: SplitFinding, rows: number, least: number): number | null {
-  let [low, high] = [0, Math.floor(rows / 2)]
-  if (rows === 0 || split.bestLogOdds(high / rows) < least) return null
-  while (high - low > 1) {
-    const middle = (low + high) >> 1
-    if (split.bestLogOdds(middle / rows) >= least) high = middle
-    else low = middle
-  }
-  return high / rows
+/** The smallest share that would be accused if it lay well apart; null where none would. */
+function detectable({ attainable }: SplitFinding, rows: number, least: number): number | null {
+  const smallest = attainable.find(({ logOdds }) => logOdds >= least)
+  return smallest ? smallest.rows / rows : null
 }
 
 const without = (values: readonly number[], index: number) => values.filter((_, i) => i !== index)

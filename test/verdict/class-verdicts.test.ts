@@ -10,7 +10,7 @@ const rowsOfClass = 40
 /** Four of forty rows apart, trusted rows that say nothing either way, so that the p-value is the class's own; a source just named. */
 const plain: SplitFinding = {
   logOdds: 0,
-  bestLogOdds: () => 100,
+  attainable: [{ rows: 1, logOdds: 100 }],
   trusted: 0,
   source: { weight: 0.2, classIndex: 0, isNamed: true },
   separation: 3,
@@ -27,6 +27,10 @@ function dividedWith(logOdds: number, split: Partial<SplitFinding> = {}): RanFin
 
 /** A finding whose p-value is `p`. */
 const divided = (p: number, split?: Partial<SplitFinding>) => dividedWith(logOddsAt(p, true, []), split)
+
+/** What groups of 1 … 20 rows would reach. */
+const attainable = (logOddsOf: (epsilon: number) => number): SplitFinding['attainable'] =>
+  Array.from({ length: rowsOfClass / 2 }, (_, i) => ({ rows: i + 1, logOdds: logOddsOf((i + 1) / rowsOfClass) }))
 
 const setOf = (classes: number) => handMadeSet(Array.from({ length: classes * rowsOfClass }, (_, row) => Math.floor(row / rowsOfClass)))
 
@@ -100,7 +104,7 @@ describe('a class that is accused', () => {
 
 describe('a class that is not accused', () => {
   it('is clean, its share at most what would have been seen', () => {
-    expect(concludeOne(divided(1, { bestLogOdds: (epsilon) => (epsilon > 0.12 ? 100 : -100) }))).toEqual({
+    expect(concludeOne(divided(1, { attainable: attainable((epsilon) => (epsilon > 0.12 ? 100 : -100)) }))).toEqual({
       verdict: 'clean',
       pValue: expect.closeTo(1, 12),
       epsilon: { estimate: 0, low: 0, high: 5 / 40 },
@@ -151,8 +155,9 @@ describe('a class that is not accused', () => {
 
 describe('the smallest share that would be seen', () => {
   const slope = (from: number, to: number) => (epsilon: number) => from + (to - from) * epsilon
-  const least = (bestLogOdds: SplitFinding['bestLogOdds'], classes: number) =>
-    conclude(divided(1, { bestLogOdds }), ...Array.from({ length: classes - 1 }, () => divided(1)))[0]?.minDetectableEpsilon
+  const least = (logOddsOf: (epsilon: number) => number, classes: number) =>
+    conclude(divided(1, { attainable: attainable(logOddsOf) }), ...Array.from({ length: classes - 1 }, () => divided(1)))[0]
+      ?.minDetectableEpsilon
 
   it('is the first count of rows whose log odds would be accused among so many classes', () => {
     for (const classes of [1, 3, 30]) {
@@ -170,7 +175,7 @@ describe('the smallest share that would be seen', () => {
   })
 
   it('is not known where not even half the class would be', () => {
-    const conclusion = concludeOne(divided(1, { bestLogOdds: () => -5 }))
+    const conclusion = concludeOne(divided(1, { attainable: attainable(() => -5) }))
     expect(conclusion.minDetectableEpsilon).toBeNull()
     expect(conclusion.epsilon?.high).toBe(1)
   })
@@ -186,8 +191,8 @@ describe('several classes', () => {
 
   it('are not made more by those that were skipped', () => {
     const skipped = Array.from({ length: 50 }, () => skippedFinding())
-    const bestLogOdds = (epsilon: number) => 40 * epsilon - 3
-    const [alone, among] = [conclude(divided(0.9 * rate, { bestLogOdds })), conclude(divided(0.9 * rate, { bestLogOdds }), ...skipped)]
+    const could = { attainable: attainable((epsilon) => 40 * epsilon - 3) }
+    const [alone, among] = [conclude(divided(0.9 * rate, could)), conclude(divided(0.9 * rate, could), ...skipped)]
     expect(among[0]).toEqual(alone[0])
     expect(among[0]?.verdict).toBe('suspicious')
   })
