@@ -92,9 +92,11 @@ async function readMask(path: string, where: string): Promise<Uint8Array> {
 
 function truthOf(told: unknown, where: string): Omit<ToldTruth, 'poisoned'> {
   if (typeof told !== 'object' || told === null || Array.isArray(told)) throw new InputError('bad-json', `${where}: expected an object`)
-  const { attack = null, target = null, epsilon = null } = told as { [name in 'attack' | 'target' | 'epsilon']?: unknown }
-  if (target !== null && typeof target !== 'string' && !Number.isSafeInteger(target)) {
-    throw new InputError('bad-truth', `${where}: target is ${showText(target)}, expected a label: a whole number or a string`)
+  const fields = told as { [name in 'attack' | 'target' | 'epsilon' | 'source']?: unknown }
+  const { attack = null, target = null, epsilon = null, source = null } = fields
+  for (const [name, label] of Object.entries({ target, source })) {
+    if (label === null || typeof label === 'string' || Number.isSafeInteger(label)) continue
+    throw new InputError('bad-truth', `${where}: ${name} is ${showText(label)}, expected a label: a whole number or a string`)
   }
   if (epsilon !== null && typeof epsilon !== 'number') {
     throw new InputError(
@@ -102,7 +104,8 @@ function truthOf(told: unknown, where: string): Omit<ToldTruth, 'poisoned'> {
       `${where}: epsilon is ${showText(epsilon)}, expected the poisoned share of the rows bearing the label`,
     )
   }
-  return { attack: typeof attack === 'string' ? showText(attack, 200) : null, target: target as Label | null, epsilon }
+  const title = typeof attack === 'string' ? showText(attack, 200) : null
+  return { attack: title, target: target as Label | null, epsilon, source: source as Label | null }
 }
 
 /** The value in a JSON file, null where there is no such file. */

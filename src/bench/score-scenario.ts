@@ -31,6 +31,7 @@ export function scoreScenario(set: ActivationSet, truth: Truth, result: Detector
     status: 'ran',
     auroc: auroc(scores, poisoned),
     tprAt1PercentFpr: tprAtFpr(scores, poisoned, 0.01),
+    tprAt5PercentFpr: tprAtFpr(scores, poisoned, 0.05),
     tpr: truePositiveRate,
     fpr: falsePositiveRate,
     flaggedRows: truePositives + falsePositives,

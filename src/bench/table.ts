@@ -1,24 +1,23 @@
 import { showText } from '../core/untrusted-text.js'
-import { displayWidth, fitText, wrapText } from '../report/text-layout.js'
+import { wrapText } from '../report/text-layout.js'
+import { auditTables } from './audit-table.js'
 import { type BenchReport, type DetectorReport, type MeanReport, meanOf, type ScenarioReport } from './bench-report.js'
+import { fixed, type Line, labelsOf, layOut, maxWidth, notAvailable, percent } from './columns.js'
 import type { Reference } from './references.js'
 
-/** Tables take up to this, also where the terminal is narrower: a wrapped line is hard to read, a cut one tells less. */
-const maxWidth = 120
-const notAvailable = '–'
-
 const legend: readonly (readonly [string, string])[] = [
-  ['TPR@1%', 'share of the poison above the score that 1 % of the clean rows reach'],
+  ['TPR@1%', 'share of the poison above the score that 1 % of the clean rows reach; TPR@5%: that 5 % reach'],
   ['TPR, FPR', "share of the poison, and of the clean rows, that the detector's own cut flags; left: poisoned rows that it leaves"],
   ['flagged', 'share of the rows that it flags; statistic: what it decides by (activation clustering: the mean silhouette)'],
   ['accused', 'whether it accuses the target class, + how many others'],
+  [
+    'audit',
+    'verdict of the target class; other classes that are clean, multimodal, left open, wrongly accused; least: the smallest ε that it says it would have seen; source: as it names it (as it is); ✗: ε is not in the interval',
+  ],
   ['(…)', "the reference's figure, from results.json; – is a figure that is not to be had"],
 ]
 
 type Ran = Extract<DetectorReport, { status: 'ran' }>
-
-/** One line of a table: cells by column, or a sentence in their place. */
-type Line = { readonly name: string; readonly cells: readonly string[] } | { readonly name: string; readonly says: string }
 
 interface Column {
   readonly title: string
@@ -31,7 +30,7 @@ interface Column {
 
 /**
  * A bench report as text for people: for each detector a table over the poisoned scenarios with their mean, then one over the clean
- * scenarios, at most 120 columns; sentences are wrapped at `width`. What a reference reached stands in brackets. Pure; ends with a newline.
+ * scenarios; then the same of whole audits, with trusted rows and without. At most 132 columns; sentences are wrapped at `width`. What a reference reached stands in brackets. Pure; ends with a newline.
  */
 export function formatBench(report: BenchReport, { width: wanted }: { readonly width: number }): string {
   const width = Math.max(60, Math.min(wanted, maxWidth))
@@ -50,6 +49,7 @@ export function formatBench(report: BenchReport, { width: wanted }: { readonly w
     if (poisoned.length > 0) lines.push('', ...poisonedTable(mean, poisoned), ...accusedClasses(mean.id, poisoned, width))
     if (clean.length > 0) lines.push('', ...cleanTable(mean.id, clean))
   }
+  for (const summary of report.summaries) lines.push('', ...auditTables(report, summary, width))
   return `${lines.join('\n')}\n`
 }
 
@@ -59,7 +59,7 @@ function heading(id: string, poisoned: readonly ScenarioReport[], clean: readonl
     detectors.filter((entry) => entry.id === id).map((entry) => entry.options as { epsilon?: number; analysis?: string }),
   )
   const epsilons = [...new Set(options.flatMap(({ epsilon }) => epsilon ?? []))]
-  if (id === 'spectral-signatures') {
+  if (id === 'spectral-signatures' || id === 'spectre') {
     const same = epsilons.length === 1 ? `ε = ${percent(epsilons[0] ?? null)} %` : 'ε, the share of poison, as its paper is'
     const assumed = epsilons.length > 1 && clean.length > 0 ? ' (5 % in clean sets)' : ''
     return `${id}: is told ${same}${assumed}; cuts off the 1.5·ε·n rows of highest score in every class, and accuses none`
@@ -69,7 +69,8 @@ function heading(id: string, poisoned: readonly ScenarioReport[], clean: readonl
     const cut = analysis === 'smaller' ? 'the smaller cluster of every class' : `what its analysis "${showText(analysis)}" calls poison`
     return `${id}: is told nothing; its own cut here is ${cut}, but it accuses by the silhouette rule alone`
   }
-  return id
+  if (id === 'whitened-mixture') return `${id}: is told nothing; accuses no class by itself, but an audit's verdict weighs what it finds`
+  return `${id}: is told nothing`
 }
 
 const columns: readonly Column[] = [
@@ -85,6 +86,11 @@ const columns: readonly Column[] = [
     title: 'TPR@1%',
     cell: ({ tprAt1PercentFpr }) => percent(tprAt1PercentFpr),
     mean: ({ tprAt1PercentFpr }) => percent(tprAt1PercentFpr),
+  },
+  {
+    title: 'TPR@5%',
+    cell: ({ tprAt5PercentFpr }) => percent(tprAt5PercentFpr),
+    mean: ({ tprAt5PercentFpr }) => percent(tprAt5PercentFpr),
   },
   withReference('TPR %', percent, 'tpr', 'tpr'),
   withReference('FPR %', percent, 'fpr', 'fpr'),
@@ -174,38 +180,9 @@ function cleanTable(id: string, scenarios: readonly ScenarioReport[]): string[] 
   return layOut(['clean', 'rows', 'classes', 'FPR %', 'flagged', 'accused'], lines)
 }
 
-/** First and last column to the left, the others to the right. Where a line gets too long, names are cut first, then its end. */
-function layOut([first = '', ...titles]: readonly string[], lines: readonly Line[]): string[] {
-  const rows = [titles, ...lines.flatMap((line) => ('cells' in line ? [line.cells] : []))]
-  const widths = titles.map((_, at) => Math.max(...rows.map((cells) => displayWidth(cells[at] ?? ''))))
-  const room = Math.max(16, maxWidth - widths.reduce((sum, width) => sum + 2 + width, 0))
-  const nameWidth = Math.min(room, Math.max(displayWidth(first), ...lines.map(({ name }) => displayWidth(name))))
-  const row = (name: string, cells: readonly string[]) => {
-    const last = cells.length - 1
-    const padded = cells.map((cell, at) => (at === last ? cell : ' '.repeat((widths[at] ?? 0) - displayWidth(cell)) + cell))
-    const line = [fitText(name, nameWidth), ...padded].join('  ')
-    return (displayWidth(line) > maxWidth ? fitText(line, maxWidth) : line).trimEnd()
-  }
-  return [row(first, titles), ...lines.map((line) => ('cells' in line ? row(line.name, line.cells) : row(line.name, [line.says])))]
-}
-
 /** Whether the target is accused, and how many other classes. */
 const accusedOf = (target: string, others: number) => (others > 0 ? `${target} +${others}` : target)
 
-function labelsOf(accused: Ran['accused'], most: number): string {
-  const shown = accused.slice(0, most).map((label) => showText(label, 20))
-  const more = accused.length - shown.length
-  return accused.length === 0 ? 'none' : `${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
-}
-
 function bracketed(value: number | null, format: (value: number) => string): string {
   return value === null ? '' : ` (${format(value)})`
-}
-
-function percent(value: number | null): string {
-  return value === null ? notAvailable : value === 1 ? '100' : (100 * value).toFixed(1)
-}
-
-function fixed(value: number | null): string {
-  return value === null ? notAvailable : value.toFixed(3)
 }

@@ -21,6 +21,8 @@ export interface TargetClass {
   readonly poisonedRows: number
   /** ε: poisoned rows / all rows bearing the label, as truth.json rounds it where it says. */
   readonly epsilon: number
+  /** The class that all poisoned rows were taken from; null where there is no single other one, or truth.json does not say. */
+  readonly source: Label | null
 }
 
 /** What the files under `truth/` hold, before it is held against the set. */
@@ -31,6 +33,8 @@ export interface ToldTruth {
   readonly target: Label | null
   /** ε as the file has it; null where it does not say. */
   readonly epsilon: number | null
+  /** The label that the poisoned rows bore; null where there is no single one, or the file does not say. */
+  readonly source: Label | null
 }
 
 /** How far ε may be from what the mask says: it is written with a few digits. */
@@ -40,7 +44,8 @@ const epsilonDigits = 5e-4
  * Holds what was told against the set. Where no target is told, it is the one label that all poisoned rows bear. `where` names the folder
  * in messages. Throws `InputError` `row-count` or `bad-truth` where mask, target and labels do not fit together.
  */
-export function checkTruth(set: ActivationSet, { poisoned, attack, target: told, epsilon: toldEpsilon }: ToldTruth, where: string): Truth {
+export function checkTruth(set: ActivationSet, given: ToldTruth, where: string): Truth {
+  const { poisoned, attack, target: told, epsilon: toldEpsilon, source: toldSource } = given
   const rows = set.activations.rows
   if (poisoned.length !== rows) {
     throw new InputError('row-count', `${where}: poison_mask.npy has ${poisoned.length} entries, expected ${rows}, one for each row`)
@@ -53,7 +58,8 @@ export function checkTruth(set: ActivationSet, { poisoned, attack, target: told,
   const holding = [...poisonedRows.keys()].filter((c) => (poisonedRows[c] as number) > 0)
   if (holding.length === 0) return { attack, poisoned, target: null }
   // Label 7 and label "7" are the same class to whoever wrote truth.json by hand.
-  const index = told === null ? holding.length === 1 && holding[0] : set.classes.findIndex(({ label }) => String(label) === String(told))
+  const indexOf = (wanted: Label) => set.classes.findIndex(({ label }) => String(label) === String(wanted))
+  const index = told === null ? holding.length === 1 && holding[0] : indexOf(told)
   if (index === false || index === undefined) {
     throw new InputError('bad-truth', `${where}: poisoned rows bear ${holding.length} labels; say in truth.json which is the "target"`)
   }
@@ -66,5 +72,18 @@ export function checkTruth(set: ActivationSet, { poisoned, attack, target: told,
   if (toldEpsilon !== null && !(toldEpsilon > 0 && Math.abs(toldEpsilon - share) <= epsilonDigits)) {
     throw new InputError('bad-truth', `${where}: truth.json has epsilon ${toldEpsilon}, but ${ours} of ${labelled} rows are poisoned`)
   }
-  return { attack, poisoned, target: { index, label, rows: labelled, poisonedRows: ours, epsilon: toldEpsilon ?? share } }
+  // Every row of the source may have become poison: its label is then no class of the set.
+  const source = toldSource === null ? null : (set.classes[indexOf(toldSource)]?.label ?? toldSource)
+  return {
+    attack,
+    poisoned,
+    target: {
+      index,
+      label,
+      rows: labelled,
+      poisonedRows: ours,
+      epsilon: toldEpsilon ?? share,
+      source: source === label ? null : source,
+    },
+  }
 }

@@ -25,7 +25,7 @@ export function addBenchCommand(program: Command, io: Io, finish: (code: ExitCod
     .command('bench')
     .summary('measure the detectors on data whose poison is known')
     .description(
-      'Measures the detectors on data whose poison is known: area under the ROC curve, rates at their own cut, and the classes they accuse.\n\nFOLDER is an audit folder with truth/poison_mask.npy (and truth/truth.json for the target class), or a folder of such folders; results.json in it, where there is one, holds reference results to stand beside.',
+      'Measures the detectors on data whose poison is known: area under the ROC curve, rates at their own cut, and the classes they accuse; and what a whole audit concludes, with the trusted rows and without: verdicts, share of poison, source class, and what sanitize would leave.\n\nFOLDER is an audit folder with truth/poison_mask.npy (and truth/truth.json for the target class), or a folder of such folders; results.json in it, where there is one, holds reference results to stand beside.',
     )
     .argument('[FOLDER]', 'audit folder with a truth/, or a folder of those')
     .option('--json <FILE>', 'write the figures as JSON; - writes them to stdout, and nothing else there', text)

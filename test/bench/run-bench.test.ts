@@ -5,7 +5,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { BenchReport } from '../../src/bench/bench-report.js'
 import { parseReferences } from '../../src/bench/references.js'
 import { type BenchOptions, runBench } from '../../src/bench/run-bench.js'
-import { createContext } from '../../src/node.js'
+import { type WritableArray, writeNpy } from '../../src/io/npy-writer.js'
+import { auditWithScores, createContext, openAudit } from '../../src/node.js'
+import { plantedActivations } from '../../src/redteam/planted-activations.js'
+import { auroc } from '../../src/stats/auroc.js'
 import { runFake } from '../cli/fake-io.js'
 import { sharedData } from '../support/shared-data.js'
 
@@ -18,6 +21,8 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 const bench = (path: string, options: BenchOptions = {}) => runBench(createContext, path, { backend: 'cpu', ...options })
+/** Quick ones. */
+const classic = ['spectral-signatures', 'activation-clustering']
 
 function scoreOf(report: BenchReport, name: string, id: string) {
   const score = report.scenarios.find((scenario) => scenario.name === name)?.detectors.find((detector) => detector.id === id)
@@ -28,13 +33,13 @@ function scoreOf(report: BenchReport, name: string, id: string) {
 describe('on examples/data', () => {
   let report: BenchReport
   beforeAll(async () => {
-    report = await bench(examples)
+    report = await bench(examples, { detectors: [...classic, 'spectre'] })
   })
 
   test('finds both folders, and their target by label', () => {
     expect(report.scenarios.map(({ name, target }) => [name, target])).toEqual([
       ['clean', null],
-      ['poisoned', { label: 3, rows: 642, poisonedRows: 42, epsilon: 0.065421 }],
+      ['poisoned', { label: 3, rows: 642, poisonedRows: 42, epsilon: 0.065421, source: 14 }],
     ])
   })
 
@@ -62,8 +67,13 @@ describe('on examples/data', () => {
     expect(means).toMatchObject([{ id: 'spectral-signatures', scenarios: 1, poisonedLeft: 42, poisonedRows: 42 }])
   })
 
+  test('tells SPECTRE the share of poison, as its paper does, and lets the audit assume its own', () => {
+    expect(scoreOf(report, 'poisoned', 'spectre')).toMatchObject({ options: { epsilon: 0.065421 }, flaggedRows: 63 })
+    expect(scoreOf(report, 'clean', 'spectre').options).toMatchObject({ epsilon: 0.05 })
+  })
+
   test('gives the same figures again', async () => {
-    const { timings: _, ...again } = await bench(examples)
+    const { timings: _, ...again } = await bench(examples, { detectors: [...classic, 'spectre'] })
     const { timings: __, ...before } = report
     expect(again).toEqual(before)
   })
@@ -76,7 +86,7 @@ describe('on examples/data', () => {
     }
     await writeFile(join(folder, 'told', 'results.json'), JSON.stringify({ poisoned: results, other: {} }))
     for (const path of [join(folder, 'told'), join(folder, 'told', 'poisoned')]) {
-      const told = await bench(path)
+      const told = await bench(path, { detectors: classic })
       const nothing = { auroc: null, tpr: null, fpr: null, poisonedLeft: null, flaggedShare: null, statistic: null }
       const spectral = scoreOf(told, 'poisoned', 'spectral-signatures')
       expect(spectral).toMatchObject({ flaggedRows: 48, options: { epsilon: 0.05 } })
@@ -89,10 +99,71 @@ describe('on examples/data', () => {
   })
 })
 
+describe('on a planted set', () => {
+  const { set, truth } = plantedActivations({
+    ...{ rows: [150, 120, 120], features: 32, trusted: 20, seed: 3 },
+    attack: { kind: 'source-to-target', target: 0, source: 2, rate: 0.2 },
+  })
+  let path: string
+  let report: BenchReport
+  beforeAll(async () => {
+    path = join(folder, 'made', 'planted')
+    await mkdir(join(path, 'truth'), { recursive: true })
+    const { activations, labels, trusted } = set
+    const arrays: [name: string, data: WritableArray, shape: number[]][] = [
+      ['activations', activations.data, [activations.rows, activations.cols]],
+      ['labels', labels, [labels.length]],
+      ['trusted_activations', trusted?.activations.data as Float32Array, [60, 32]],
+      ['trusted_labels', trusted?.labels as Int32Array, [60]],
+      ['truth/poison_mask', truth.poison, [labels.length]],
+    ]
+    for (const [name, data, shape] of arrays) await writeFile(join(path, `${name}.npy`), writeNpy(data, shape))
+    await writeFile(join(path, 'truth', 'truth.json'), JSON.stringify({ target: truth.target, source: truth.source }))
+    report = await bench(path)
+  })
+
+  test('concludes what an audit concludes, with the trusted rows and without', async () => {
+    const input = await openAudit(path)
+    const [{ audits, target } = { audits: [], target: null }] = report.scenarios
+    expect(target).toMatchObject({ label: 0, poisonedRows: 30, source: 2 })
+    expect(audits.map(({ withTrusted }) => withTrusted)).toEqual([true, false])
+    for (const [at, given] of [input, { ...input, trusted: undefined }].entries()) {
+      const { report: audited, scores } = await auditWithScores(given, { backend: 'cpu' })
+      const [said] = audited.classes
+      expect(audits[at]).toMatchObject({
+        ...{ verdict: audited.verdict, targetVerdict: said?.verdict, epsilon: said?.epsilon, sourceLabel: said?.sourceLabel },
+        minDetectableEpsilon: said?.minDetectableEpsilon,
+        sanitize: { removedRows: audited.verdict === 'inconclusive' ? 0 : audited.rows.flagged.length, poisonedRows: 30 },
+        aurocOfAll: auroc(scores, truth.poison),
+      })
+    }
+    expect(report).toMatchObject({
+      schemaVersion: 1,
+      falseAccusationRate: 0.01,
+      summaries: [{ withTrusted: true }, { withTrusted: false }],
+    })
+  })
+
+  test('measures the detectors of the audit itself, but for those that it tells something', async () => {
+    const alone = await bench(path, { detectors: ['whitened-mixture'] })
+    expect(scoreOf(alone, 'planted', 'whitened-mixture')).toEqual(scoreOf(report, 'planted', 'whitened-mixture'))
+    const [{ audits } = { audits: [] }] = alone.scenarios
+    expect(audits.map(({ targetVerdict }) => targetVerdict)).toEqual(report.scenarios[0]?.audits.map(({ targetVerdict }) => targetVerdict))
+    expect(report.timings).toMatchObject([{ scenario: 'planted', audits: [expect.any(Number), expect.any(Number)] }])
+  })
+
+  test('is summed up over as many audits as there were', () => {
+    expect(report.summaries.map(({ poisoned, clean }) => [poisoned.scenarios, poisoned.cleanClasses, clean.scenarios])).toEqual([
+      [1, 2, 0],
+      [1, 2, 0],
+    ])
+  })
+})
+
 test.skipIf(!shared)('reaches what the reference reached on two scenarios of the shared data', async () => {
   for (const name of ['A-fashion-badnets-10', 'F-fashion-clean']) {
-    const report = await bench(join(shared as string, name))
-    for (const id of ['spectral-signatures', 'activation-clustering']) {
+    const report = await bench(join(shared as string, name), { detectors: classic })
+    for (const id of classic) {
       const { reference, ...ours } = scoreOf(report, name, id)
       expect(reference, `${name} ${id}`).not.toBeNull()
       for (const key of ['auroc', 'tpr', 'fpr', 'flaggedShare', 'statistic'] as const) {
@@ -127,10 +198,22 @@ describe('assay bench', () => {
   const path = join(examples, 'poisoned')
 
   test('prints tables, or nothing but JSON with --json -', async () => {
-    const { code, stdout, stderr } = await runFake(['bench', path, '--backend', 'cpu'])
+    const { code, stdout, stderr } = await runFake(['bench', path, '--backend', 'cpu', '--detectors', classic.join()])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout).toMatch(/^poisoned +3 +6\.5 +0\.325 .* 42\/42 +no$/m)
-    const asJson = await runFake(['bench', path, '--backend', 'cpu', '--json', '-', '--quiet', '--seed', '3'])
+    const asJson = await runFake([
+      'bench',
+      path,
+      '--backend',
+      'cpu',
+      '--json',
+      '-',
+      '--quiet',
+      '--seed',
+      '3',
+      '--detectors',
+      'spectral-signatures',
+    ])
     expect(JSON.parse(asJson.stdout)).toMatchObject({ schemaVersion: 1, tool: { name: 'assay' }, seed: 3, backend: { name: 'cpu' } })
   })
 

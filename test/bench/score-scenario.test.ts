@@ -6,7 +6,7 @@ import { handMadeSet, ranFinding, ranResult, skippedFinding } from '../report/ha
 //               rows 0 … 3 are of class a, 4 … 9 of class b; 5 and 7 are poisoned
 const set = handMadeSet(['a', 'a', 'a', 'a', 'b', 'b', 'b', 'b', 'b', 'b'])
 const poisoned = Uint8Array.of(0, 0, 0, 0, 0, 1, 0, 1, 0, 0)
-const told = { poisoned, attack: null, target: 'b', epsilon: null }
+const told = { poisoned, attack: null, target: 'b', epsilon: null, source: null }
 const truth = checkTruth(set, told, 'here')
 const scores = [99, 98, 97, 96, 1, 5, 4, 3, 2, 0]
 
@@ -16,6 +16,7 @@ test('rates and areas are those of the target class alone, at the cut of the det
     status: 'ran',
     auroc: 7 / 8, // of 2 · 4 pairs, row 7 loses against row 6
     tprAt1PercentFpr: 0.5,
+    tprAt5PercentFpr: 0.5,
     tpr: 0.5,
     fpr: 0.25,
     flaggedRows: 2,
@@ -37,7 +38,7 @@ test('a clean set has a false positive rate over all rows, and no figure that ne
   const clean = checkTruth(set, { ...told, poisoned: new Uint8Array(10), target: null }, 'here')
   const result = ranResult('d', scores, [ranFinding([0, 1]), ranFinding(null, { flagged: Uint32Array.of(9) })])
   expect(scoreScenario(set, clean, result)).toMatchObject({
-    ...{ auroc: null, tprAt1PercentFpr: null, tpr: null, poisonedLeft: null, statistic: null, targetAccused: null },
+    ...{ auroc: null, tprAt1PercentFpr: null, tprAt5PercentFpr: null, tpr: null, poisonedLeft: null, statistic: null, targetAccused: null },
     ...{ fpr: 0.3, flaggedRows: 3, accused: ['a'] },
   })
 })
@@ -60,9 +61,16 @@ test('the target is found by label, as number or text, or is the one label that 
   const numbered = handMadeSet([3, 3, 7, 7])
   const mask = Uint8Array.of(0, 0, 1, 0)
   for (const target of [7, '7', null]) {
-    const checked = checkTruth(numbered, { poisoned: mask, attack: null, target, epsilon: null }, 'here')
-    expect(checked.target).toEqual({ index: 1, label: 7, rows: 2, poisonedRows: 1, epsilon: 0.5 })
+    const checked = checkTruth(numbered, { poisoned: mask, attack: null, target, epsilon: null, source: null }, 'here')
+    expect(checked.target).toEqual({ index: 1, label: 7, rows: 2, poisonedRows: 1, epsilon: 0.5, source: null })
   }
+})
+
+test('the source is found by label, may be no class any more, and is none where rows kept their label', () => {
+  const numbered = handMadeSet([3, 3, 7, 7])
+  const sourceOf = (source: number | string | null) =>
+    checkTruth(numbered, { poisoned: Uint8Array.of(0, 0, 1, 0), attack: null, target: 7, epsilon: null, source }, 'here').target?.source
+  expect([3, '3', 5, 7, '7', null].map(sourceOf)).toEqual([3, 3, 5, null, null, null])
 })
 
 test('a truth that does not fit the rows is refused', () => {

@@ -163,7 +163,8 @@ describe.each(cases)('$name', ({ run, poisons, covers = 0, from, to, coverFrom, 
     const said = JSON.parse(JSON.stringify(truthJson(got)))
     const set = toActivationSet({ activations: { data: new Float32Array(n), rows: n, cols: 1 }, labels: got.labels })
     const poisoned = got.truth.poison
-    const truth = checkTruth(set, { poisoned, attack: said.attack, target: said.target, epsilon: said.epsilon }, 'here')
+    const { attack, target, epsilon, source } = said
+    const truth = checkTruth(set, { poisoned, attack, target, epsilon, source }, 'here')
     expect(truth.target?.epsilon).toBe(said.epsilon)
     expect(truth.target?.label).toBe(said.target)
     expect(said.n_poison).toBe(rowsOfMask(poisoned).length)
