@@ -14,7 +14,7 @@ const flags = process.argv.slice(2)
 const unknown = flags.filter((flag) => flag !== '--software-adapters')
 if (unknown.length > 0) {
   console.error(
-    `bench: got ${unknown.join(' ')}, expected --software-adapters or nothing; npm run bench:kernels and bench:detectors take more`,
+    `bench: got ${unknown.join(' ')}, expected --software-adapters or nothing; npm run bench:kernels, bench:detectors and bench:quality take more`,
   )
   process.exit(64)
 }

@@ -12,7 +12,7 @@ import { describeMachine, root } from '../machine.js'
 import { type AttackRun, auditAttack, auditClean, type CleanRun, cleanSources } from './audits.js'
 import { calibrationTable, sweepSummary, sweepTable } from './tables.js'
 
-const parts = ['scenarios', 'calibration', 'sweep'] as const
+const parts = ['scenarios', 'calibration', 'sweep']
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
@@ -30,10 +30,10 @@ if (positionals.length > 1) throw new RangeError(`got ${positionals.length} fold
 const audits = wholeNumber('audits')
 const sweep = wholeNumber('sweep')
 const seed = wholeNumber('seed')
-const wanted = flags.only === undefined ? [...parts] : parts.filter((part) => flags.only?.split(',').includes(part))
-if (wanted.length === 0 || (flags.only ?? '').split(',').length > wanted.length + (flags.only === undefined ? 1 : 0)) {
-  throw new RangeError(`--only: got ${flags.only}, expected ${parts.join(', ')}, or some of them with commas between`)
-}
+const wanted = flags.only?.split(',') ?? parts
+const unknown = wanted.filter((part) => !parts.includes(part))
+if (unknown.length > 0)
+  throw new RangeError(`--only: got ${unknown.join()}, expected ${parts.join(', ')}, or some of them with commas between`)
 
 const shared = join(root, '..', 'shared', 'data')
 const folder = positionals[0] ?? (existsSync(shared) ? shared : join(root, 'examples', 'data'))
