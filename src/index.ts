@@ -3,6 +3,7 @@ import { browserMemory } from './backends/browser-memory.js'
 import { openBrowserGpu } from './backends/browser-webgpu.js'
 import { contextFactory } from './context.js'
 
+export type { AuditInput } from './io/audit-arrays.js'
 export { type OpenAuditOptions, openAudit } from './io/open-audit.js'
 export * from './public.js'
 

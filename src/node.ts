@@ -3,6 +3,7 @@ import { nodeMemory } from './backends/node-memory.js'
 import { openNodeGpu } from './backends/node-webgpu.js'
 import { contextFactory } from './context.js'
 
+export type { AuditInput } from './io/audit-arrays.js'
 export { type AuditFiles, openAudit } from './io/node-open-audit.js'
 export * from './public.js'
 

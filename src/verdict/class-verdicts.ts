@@ -5,7 +5,7 @@ import { classPValue, logOddsAt } from './class-p-value.js'
 import { holm } from './holm.js'
 
 /** Log10 likelihood ratio of the trusted rows, and weight of the source's shape, from which they are evidence of their own. */
-const trustedAgrees = 1
+const trustedAgrees = 0.6
 const sourceAgrees = 0.5
 /** Two natural groups that lie this many standard deviations apart are called so: three on either side. */
 const apart = 6

@@ -72,7 +72,7 @@ describe('a class that is accused', () => {
       accusations: [{ reason: expect.stringContaining('none or too few of the trusted rows lie there') }],
     })
     expect(concludeOne(divided(rate / 2, { source })).verdict).toBe('poisoned')
-    expect(concludeOne(divided(rate / 2, { trusted: 0.9, source: { ...source, weight: 0.4 } }))).toMatchObject({
+    expect(concludeOne(divided(rate / 2, { trusted: 0.5, source: { ...source, weight: 0.4 } }))).toMatchObject({
       verdict: 'inconclusive',
       says: expect.stringContaining('neither trusted rows nor the shape of another class'),
     })
