@@ -42,7 +42,7 @@ if (!Number.isSafeInteger(peerThreads) || peerThreads < 1) {
 
 console.log(describeMachine())
 console.log(
-  `Whole audits (both detectors, their defaults) of arrays in memory, ${repeats} repeats after a warm-up; spread = (largest − least) / median.`,
+  `Whole audits (by the two classic detectors, their defaults) of arrays in memory, ${repeats} repeats after a warm-up; spread = (largest − least) / median.`,
 )
 const python = findPython()
 if (!python)
@@ -62,7 +62,9 @@ try {
 
 async function benchSize(size: PlantedSize, { name, software }: { name: 'cpu' | 'webgpu'; software: boolean }): Promise<void> {
   const set = plantedSet(size)
-  const options = { backend: name, softwareAdapters: software, seed: 0 } as const
+  // Those that the peer has.
+  const detectors = ['spectral-signatures', 'activation-clustering']
+  const options = { backend: name, softwareAdapters: software, seed: 0, detectors } as const
   const warmUp = await audit(set, options)
   console.log(
     `\n${size.rows.toLocaleString('en-US')} rows × ${size.cols} in ${size.classes} classes on ${name} (${warmUp.backend.adapter}${software ? ', a software adapter: small size' : ''})`,
