@@ -128,7 +128,8 @@ async function benchSize(size: PlantedSize, { name, software }: { name: 'cpu' | 
 /** Per class: inertia of the split, mean silhouette and largest spectral score. The report has no inertia, so the split is made again. */
 async function figures(input: ActivationSetInput, options: { backend: 'cpu' | 'webgpu'; softwareAdapters: boolean; seed: number }) {
   const report = await audit(input, options)
-  using context = await createContext(options)
+  const { backend, softwareAdapters, seed } = options
+  using context = await createContext({ backend, softwareAdapters, seed })
   using set = await DeviceSet.upload(context, toActivationSet(input))
   const { directions, values, k } = await topEigenvectors(set, 10)
   const coordinates = await project(set, { centres: await classMeans(set), directions, output: 'coordinates' })
