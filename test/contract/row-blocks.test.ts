@@ -9,6 +9,7 @@ import { createContext } from '../../src/node.js'
 import { blockings } from '../support/blockings.js'
 import { backends, noWebGpu } from '../support/each-backend.js'
 import { type Planted, planted } from '../support/planted.js'
+import { trustedRows } from '../support/trusted-rows.js'
 
 /** Contexts that hold sets as `of` says. */
 const holding =
@@ -39,12 +40,13 @@ function expectAlike(actual: ScoredAudit, expected: ScoredAudit): void {
 }
 
 /** 1,000 classes of 6 to 15 rows but for one of 1,200; poison in that one. Rows of all classes come mixed, so every class straddles blocks. */
-const manyClasses = planted({
+const unaided = planted({
   seed: 8,
   rows: Array.from({ length: 1000 }, (_, c) => (c === 137 ? 1200 : 6 + ((c * 7) % 10))),
   features: 18,
   poison: { target: 137, rate: 0.15, shift: 14 },
 })
+const manyClasses = { ...unaided, trusted: trustedRows(unaided, 30) }
 
 describe.each(backends)('on $name', ({ name: backend }) => {
   it('1,000 classes, one 200 times as large as another: blocks give what one block gives', async () => {
@@ -55,7 +57,7 @@ describe.each(backends)('on $name', ({ name: backend }) => {
     const results: ScoredAudit[] = []
     for (const { of } of blockings) results.push(await auditWith(holding(of, manyClasses)).auditWithScores(manyClasses, options))
     const [expected, ...others] = results as [ScoredAudit, ...ScoredAudit[]]
-    expect(expected.report.classes[137]?.verdict).toBe('suspicious')
+    expect(expected.report.classes[137]?.verdict).toBe('poisoned')
     for (const { status, reason } of expected.report.detectors) expect(status, reason).toBe('ran')
     for (const other of others) expectAlike(other, expected)
   }, 240_000)
