@@ -7,6 +7,8 @@ import { holm } from './holm.js'
 /** Log10 likelihood ratio of the trusted rows, and weight of the source's shape, from which they are evidence of their own. */
 const trustedAgrees = 0.6
 const sourceAgrees = 0.5
+/** The same weight from which a group that is not accused is not called natural either. */
+const sourceStands = 0.8
 /** Two natural groups that lie this many standard deviations apart are called so: three on either side. */
 const apart = 6
 /** A tight group that lies as far as this is not called natural without trusted rows that say so. */
@@ -25,7 +27,7 @@ type RanResult = Extract<DetectorResult, { status: 'ran' }>
  *   shape of one other class. `poisoned`, or `suspicious` where that is only just enough to name the class;
  * - not accused, but near it (p ≤ ten times the rate, or before adjusting ≤ twice the rate and 2 %), or a group, two halves or a tight group
  *   far off that nothing tells from natural ones: `inconclusive`;
- * - a second natural group: `multimodal`; otherwise `clean`.
+ * - a second group far off: `multimodal`, but `inconclusive` where it has the very shape of another class; otherwise `clean`.
  *
  * Where no detector divides classes, a detector's own accusation makes a class `suspicious`, at no stated rate, and its silence proves nothing.
  */
@@ -79,6 +81,9 @@ function conclude(set: ActivationSet, { c, id, finding, pValue, adjusted, rate, 
   if (adjusted > rate && isUnknown)
     return { ...open, says: 'a tight group far from the rest: near-duplicates, or planted copies; look at it' }
   const isNear = adjusted <= nearRate * rate || pValue <= Math.min(2 * rate, nearOwn)
+  if (!isNear && split.separation >= apart && (split.source?.weight ?? 0) >= sourceStands) {
+    return { ...open, says: 'a group far from the rest with the shape of another class, too small or too blurred to be accused' }
+  }
   if (!isNear) return { ...none, verdict: split.separation >= apart ? 'multimodal' : 'clean' }
   if (adjusted > rate) return { ...open, says: 'not accused, but too near to it to be cleared' }
   const trusted = split.trusted !== null && split.trusted >= trustedAgrees

@@ -153,6 +153,19 @@ describe('a class that is not accused', () => {
   })
 })
 
+describe('a second group that is not accused', () => {
+  const far = (weight: number) => concludeOne(divided(1, { separation: 7, source: { weight, classIndex: 0, isNamed: false } }))
+
+  it('is natural, but not where it has the very shape of another class', () => {
+    expect(far(0.7).verdict).toBe('multimodal')
+    expect(far(0.9)).toMatchObject({
+      verdict: 'inconclusive',
+      accusations: [],
+      says: expect.stringContaining('the shape of another class'),
+    })
+  })
+})
+
 describe('the smallest share that would be seen', () => {
   const slope = (from: number, to: number) => (epsilon: number) => from + (to - from) * epsilon
   const least = (logOddsOf: (epsilon: number) => number, classes: number) =>
