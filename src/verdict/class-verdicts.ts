@@ -5,7 +5,7 @@ import { classPValue, logOddsAt } from './class-p-value.js'
 import { holm } from './holm.js'
 
 /** Log10 likelihood ratio of the trusted rows, and weight of the source's shape, from which they are evidence of their own. */
-const trustedAgrees = 0.6
+const trustedAgrees = 0.8
 const sourceAgrees = 0.5
 /** The same weight from which a group that is not accused is not called natural either. */
 const sourceStands = 0.8
