@@ -5,8 +5,10 @@ import { classPValue, logOddsAt } from './class-p-value.js'
 import { holm } from './holm.js'
 
 /** Log10 likelihood ratio of the trusted rows, and weight of the source's shape, from which they are evidence of their own. */
-const trustedAgrees = 0.8
+const trustedAgrees = 1.3
 const sourceAgrees = 0.5
+/** Of the trusted rows, from which a tight group is natural. */
+const trustedClears = -0.5
 /** The same weight from which a group that is not accused is not called natural either. */
 const sourceStands = 0.8
 /** Two natural groups that lie this many standard deviations apart are called so: three on either side. */
@@ -77,7 +79,7 @@ function conclude(set: ActivationSet, { c, id, finding, pValue, adjusted, rate, 
   const none = { ...base, epsilon: { estimate: 0, low: 0, high: minDetectableEpsilon ?? 1 } }
   if (!split) return { ...none, verdict: 'clean' }
   const open = { ...base, verdict: 'inconclusive', epsilon: { estimate: 0, low: 0, high: split.share.high } } as const
-  const isUnknown = split.isTight && split.separation >= farApart && !(split.trusted !== null && split.trusted <= -trustedAgrees)
+  const isUnknown = split.isTight && split.separation >= farApart && !(split.trusted !== null && split.trusted <= trustedClears)
   if (adjusted > rate && isUnknown)
     return { ...open, says: 'a tight group far from the rest: near-duplicates, or planted copies; look at it' }
   const isNear = adjusted <= nearRate * rate || pValue <= Math.min(2 * rate, nearOwn)
