@@ -46,7 +46,7 @@ const unaided = planted({
   features: 18,
   poison: { target: 137, rate: 0.15, shift: 14 },
 })
-const manyClasses = { ...unaided, trusted: trustedRows(unaided, 30) }
+const manyClasses = { ...unaided, trusted: trustedRows(unaided, 80) }
 
 describe.each(backends)('on $name', ({ name: backend }) => {
   it('1,000 classes, one 200 times as large as another: blocks give what one block gives', async () => {
