@@ -1,5 +1,6 @@
 import { Rng } from '../../src/core/rng.js'
 import type { PlantedActivationsOptions } from '../../src/redteam/planted-activations.js'
+import { shuffled } from '../../src/stats/draws.js'
 
 /** A planted set to audit. */
 export interface Case {
@@ -137,14 +138,7 @@ function labelsWith(rows: readonly number[], least: number, rng: Rng): number[] 
   return large.length > 0 ? shuffle(large, rng) : [rows.indexOf(Math.max(...rows))]
 }
 
-function shuffle<T>(values: readonly T[], rng: Rng): T[] {
-  const shuffled = [...values]
-  for (let i = shuffled.length - 1; i > 0; i--) {
-    const j = rng.below(i + 1)
-    ;[shuffled[i], shuffled[j]] = [shuffled[j] as T, shuffled[i] as T]
-  }
-  return shuffled
-}
+const shuffle = <T>(values: readonly T[], rng: Rng): T[] => Array.from(shuffled(values.length, rng), (i) => values[i] as T)
 
 const pick = <T>(rng: Rng, values: readonly T[]): T => values[rng.below(values.length)] as T
 const between = (rng: Rng, low: number, high: number) => low + (high - low) * rng.float()

@@ -6,6 +6,7 @@ import { ClassCovariances } from '../linalg/class-covariances.js'
 import { HostMoments } from '../linalg/host-moments.js'
 import { factorReference, leaveOneOutDirections, within } from '../linalg/leave-one-out-eigen.js'
 import type { Rows } from '../linalg/moments.js'
+import { drawSome } from '../stats/draws.js'
 
 /** Every judged class's rows in the directions along which it varies most compared with the other classes. */
 export interface OwnCoordinates {
@@ -162,7 +163,7 @@ async function otherClasses(
   const found = new Map<number, Others>()
   for (const c of vectors.keys()) {
     const others = covariances.classes.filter((j) => j !== c)
-    chosen.set(c, new Set(count < others.length ? drawn(others, count, rng.fork(`others of ${set.set.classes[c]?.label}`)) : others))
+    chosen.set(c, new Set(drawSome(others, count, rng.fork(`others of ${set.set.classes[c]?.label}`))))
     found.set(c, { classes: [], covariances: [identity(width)], counts: [Number.MAX_SAFE_INTEGER] })
   }
   let done = 0
@@ -181,15 +182,4 @@ async function otherClasses(
 
 function identity(n: number): Float64Array {
   return Float64Array.from({ length: n * n }, (_, at) => (at % (n + 1) === 0 ? 1 : 0))
-}
-
-function drawn(from: readonly number[], count: number, rng: { below(bound: number): number }): number[] {
-  const pool = [...from]
-  for (let i = 0; i < count; i++) {
-    const j = i + rng.below(pool.length - i)
-    const kept = pool[i] as number
-    pool[i] = pool[j] as number
-    pool[j] = kept
-  }
-  return pool.slice(0, count)
 }

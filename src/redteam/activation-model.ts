@@ -1,4 +1,5 @@
 import type { Rng } from '../core/rng.js'
+import { shuffled } from '../stats/draws.js'
 
 export interface ModelOptions {
   readonly classes: number
@@ -92,18 +93,6 @@ export class ActivationModel {
       output[unit] = this.#live[unit] && (layer === 'linear' || value > 0) ? value : 0
     }
   }
-}
-
-/** 0 … length − 1 in random order (Fisher–Yates). */
-export function shuffled(length: number, rng: Rng): Uint32Array {
-  const order = Uint32Array.from({ length }, (_, i) => i)
-  for (let i = length - 1; i > 0; i--) {
-    const j = rng.below(i + 1)
-    const kept = order[i] as number
-    order[i] = order[j] as number
-    order[j] = kept
-  }
-  return order
 }
 
 /** What turns a normal row into one of Student's t with the same variance. */

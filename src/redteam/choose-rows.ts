@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import { OptionError } from '../core/errors.js'
 import type { Rng } from '../core/rng.js'
+import { drawSome } from '../stats/draws.js'
 import { type CheckedImageSet, rowsBearing } from './image-set.js'
 
 /** Options that attacks share. */
@@ -33,14 +34,7 @@ export function drawRows(candidates: Uint32Array, { where, rate, of, ofWhat, can
     const least = `${candidates.length} ${from}`
     throw new OptionError('too-few-rows', `${where}: ${rate} of the ${of} ${ofWhat} is ${count} rows, but there are ${least}; lower it`)
   }
-  const order = candidates.slice()
-  for (let i = 0; i < count; i++) {
-    const j = i + rng.below(order.length - i)
-    const kept = order[i] as number
-    order[i] = order[j] as number
-    order[j] = kept
-  }
-  return order.subarray(0, count).sort()
+  return drawSome(candidates, count, rng).sort()
 }
 
 export interface ChosenRows {

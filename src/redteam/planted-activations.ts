@@ -3,7 +3,8 @@ import type { ActivationSetInput } from '../core/activation-set.js'
 import { OptionError } from '../core/errors.js'
 import { describeOptionProblems } from '../core/option-problems.js'
 import { Rng } from '../core/rng.js'
-import { ActivationModel, type Body, shuffled } from './activation-model.js'
+import { shuffled } from '../stats/draws.js'
+import { ActivationModel, type Body } from './activation-model.js'
 
 const id = 'planted-activations'
 const count = z.int().check(z.gte(1))

@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest'
 import { rowsInMemory } from '../../src/core/activation-rows.js'
 import { Rng } from '../../src/core/rng.js'
-import { drawSome, gatherRows } from '../../src/linalg/row-sample.js'
+import { gatherRows } from '../../src/linalg/row-sample.js'
+import { drawSome } from '../../src/stats/draws.js'
 
 it('draws without replacement, the same for the same stream, all as they are where there are no more', () => {
   const from = Uint32Array.from({ length: 50 }, (_, i) => 100 + i)

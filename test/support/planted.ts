@@ -1,4 +1,5 @@
 import { Rng } from '../../src/core/rng.js'
+import { shuffled } from '../../src/stats/draws.js'
 
 export interface PlantedOptions {
   readonly seed: number
@@ -121,18 +122,6 @@ function tailFactor(rng: Rng): number {
   let chiSquared = 0
   for (let i = 0; i < DEGREES_OF_FREEDOM; i++) chiSquared += rng.normal() ** 2
   return Math.sqrt((DEGREES_OF_FREEDOM - 2) / chiSquared)
-}
-
-/** 0 … length − 1 in random order (Fisher–Yates). */
-function shuffled(length: number, rng: Rng): Uint32Array {
-  const order = Uint32Array.from({ length }, (_, i) => i)
-  for (let i = length - 1; i > 0; i--) {
-    const j = rng.below(i + 1)
-    const kept = order[i] as number
-    order[i] = order[j] as number
-    order[j] = kept
-  }
-  return order
 }
 
 function check({ features, poison, deadColumns = 0, bimodalClass }: PlantedOptions, counts: readonly number[]): void {
