@@ -4,7 +4,7 @@ import type { ClassFinding } from '../core/result.js'
 import { inTurns } from '../core/turns.js'
 import { classMeans } from '../kernels/class-means.js'
 import { project } from '../kernels/project.js'
-import { ClassCovariances, canGatherCovariances } from '../linalg/class-covariances.js'
+import { ClassCovariances, reasonNotToGather } from '../linalg/class-covariances.js'
 import { factorReference, leaveOneOutDirections, type Reference } from '../linalg/leave-one-out-eigen.js'
 import { inGroup, inRest } from '../linalg/separation.js'
 import { type TwoGroups, twoGroups } from '../linalg/two-groups.js'
@@ -38,8 +38,6 @@ const trustedRowsPerColumn = 3
 const endlesslyMany = 1e12
 /** Of the largest eigenvalue, where they are iterated for: 2-means asks what its directions span, not where in them each one lies. */
 const tolerance = 0.1
-/** A few d×d matrices in float64 are held at a time: 128 MiB each at this size. */
-const mostColumns = 4096
 
 /**
  * SCAn (Tang, Wang, Tang & Zhang, "Demon in the Variant", USENIX Security 2021, §4). A row is its class's identity and a variation whose
@@ -68,7 +66,7 @@ export const scan: Detector<ScanOptions> = {
   async detect(context, set, { directions, minRows }) {
     const skipReason = (c: number, rank: number) => reasonToSkip(set, c, { id, minRows, least: 4, rank })
     const wanted = [...set.set.classes.keys()].filter((c) => skipReason(c, set.varies[c] as number) === null)
-    const refusal = wanted.length > 0 ? reasonToRefuse(set) : null
+    const refusal = wanted.length > 0 ? reasonNotToGather(set) : null
     if (refusal) return { status: 'skipped', id, reason: refusal }
     const whitened = wanted.length > 0 ? await whitenedCoordinates(set, wanted, directions) : null
     const splits = new Map<number, TwoGroups | null>()
@@ -98,17 +96,6 @@ export const scan: Detector<ScanOptions> = {
     }
     return gatherResult(id, set, scores, classes)
   },
-}
-
-/** Why a set cannot be judged at all, or null where it can. */
-function reasonToRefuse(set: DeviceSet): string | null {
-  const { cols } = set.set.activations
-  if (set.paddedCols > mostColumns) {
-    return `the activations have ${cols} features; with more than ${mostColumns} the covariances would take too much memory`
-  }
-  if (canGatherCovariances(set)) return null
-  const { name } = set.context.backend
-  return `a class is too large for a buffer of the backend (${name}), and ${set.set.classes.length} classes of ${cols} features too many; pass --backend cpu`
 }
 
 interface WhitenedCoordinates {

@@ -3,7 +3,7 @@ import type { DeviceSet } from '../core/device-set.js'
 import type { ClassFinding, RanFinding } from '../core/result.js'
 import { inTurns } from '../core/turns.js'
 import { showText } from '../core/untrusted-text.js'
-import { canGatherCovariances } from '../linalg/class-covariances.js'
+import { reasonNotToGather } from '../linalg/class-covariances.js'
 import { fewestRows, splitClass } from '../linalg/class-split.js'
 import { dot, type Moments, quadratic, type Rows } from '../linalg/moments.js'
 import { otherGroups, projections, type Separation } from '../linalg/separation.js'
@@ -33,8 +33,6 @@ const id = 'whitened-mixture'
 const referenceRows = 10
 /** Directions that the separation is judged in: more than the mixture is fitted in, since some serve to cancel the noise of others. */
 const evidenceDirections = 64
-/** A few d×d matrices in float64 are held at a time: 128 MiB each at this size. */
-const mostColumns = 4096
 
 /**
  * What varies in one class and in no other, split in two, and the odds that one part was planted. Per class c:
@@ -66,7 +64,7 @@ export const whitenedMixture: Detector<WhitenedMixtureOptions> = {
   async detect(context, set, { directions, logOdds, minRows }) {
     const skipReason = (c: number, rank: number) => reasonToSkip(set, c, { id, minRows, least: 2 * fewestRows, rank })
     const wanted = [...set.set.classes.keys()].filter((c) => skipReason(c, set.varies[c] as number) === null)
-    const refusal = wanted.length > 0 ? reasonToRefuse(set) : null
+    const refusal = wanted.length > 0 ? (reasonNotToGather(set) ?? reasonNotToCompare(set)) : null
     if (refusal) return { status: 'skipped', id, reason: refusal }
     const coordinates = wanted.length > 0 ? await ownCoordinates(set, { width: evidenceDirections, referenceRows, wanted }) : null
     const scores = new Float32Array(set.rows)
@@ -90,22 +88,11 @@ export const whitenedMixture: Detector<WhitenedMixtureOptions> = {
   },
 }
 
-/** Why a set cannot be judged at all, or null where it can. */
-function reasonToRefuse(set: DeviceSet): string | null {
-  const { classes } = set.set
-  const cols = set.paddedCols
-  if (cols > mostColumns) {
-    return `the activations have ${set.set.activations.cols} features; with more than ${mostColumns} the covariances would take too much memory`
-  }
-  const judged = classes.filter(({ rows }, c) => rows >= referenceRows && set.varies[c])
-  if (judged.length < 2) {
-    return `class ${showText(judged[0]?.label)} has no other class to be compared with: needs at least two classes of ${referenceRows} rows that differ`
-  }
-  if (!canGatherCovariances(set)) {
-    const { name } = set.context.backend
-    return `a class is too large for a buffer of the backend (${name}), and ${classes.length} classes of ${cols} features too many; pass --backend cpu`
-  }
-  return null
+/** Why classes cannot be compared, or null where they can. */
+function reasonNotToCompare(set: DeviceSet): string | null {
+  const judged = set.set.classes.filter(({ rows }, c) => rows >= referenceRows && set.varies[c])
+  if (judged.length >= 2) return null
+  return `class ${showText(judged[0]?.label)} has no other class to be compared with: needs at least two classes of ${referenceRows} rows that differ`
 }
 
 /** A division of a class, without the places of its rows. */

@@ -19,7 +19,7 @@ export interface ClassCovariance {
  *
  * Memory: `hostBytes` for the matrices of some classes; where all of them fit they are kept, otherwise every pass asks the backend for them
  * again, a few classes at a time. Only their mean is held throughout. Where a class's products are more than a buffer of the backend, all
- * classes' are held (`canGatherCovariances`).
+ * classes' are held (`reasonNotToGather`).
  */
 export class ClassCovariances {
   readonly set: DeviceSet
@@ -142,9 +142,21 @@ function gramFits({ set, context, rowsPerBlock, paddedCols }: DeviceSet): boolea
   return gramBytesPerClass(Math.min(largest, rowsPerBlock), paddedCols) <= context.backend.maxBindingBytes
 }
 
-/** Whether `ClassCovariances` can be had: where a class is too large for one buffer, all classes' have to be held at once. */
-export function canGatherCovariances(set: DeviceSet): boolean {
-  return gramFits(set) || set.set.classes.length * set.paddedCols ** 2 * 8 <= hostBytesAtOnce
+/** A few d×d matrices in float64 are held at a time: 128 MiB each at this size. */
+const mostColumns = 4096
+
+/**
+ * Why `ClassCovariances` cannot be had, or null where they can: too many columns, or a class too large for one buffer, so that all classes'
+ * would have to be held at once, and too many of them for that.
+ */
+export function reasonNotToGather(set: DeviceSet): string | null {
+  const { classes, activations } = set.set
+  if (set.paddedCols > mostColumns) {
+    return `the activations have ${activations.cols} features; with more than ${mostColumns} the covariances would take too much memory`
+  }
+  if (gramFits(set) || classes.length * set.paddedCols ** 2 * 8 <= hostBytesAtOnce) return null
+  const { name } = set.context.backend
+  return `a class is too large for a buffer of the backend (${name}), and ${classes.length} classes of ${activations.cols} features too many; pass --backend cpu`
 }
 
 /** Centred XᵀX of a range of classes, `[classes of the range · d, d]`. */
