@@ -18,16 +18,17 @@ export interface RanFinding {
   readonly split?: SplitFinding | null
 }
 
-/** A class divided in two: which part may be planted, and what speaks for it. */
+/** A class divided in two: which part may be planted, and what speaks for it, beside the log odds, which are the finding's statistic. */
 export interface SplitFinding {
-  /** Natural logarithm of the odds of planted against natural. */
-  readonly logOdds: number
-  /** The log odds that groups of so many rows of this class would reach if they lay well apart and were unknown to the trusted rows; rising. */
+  /** The statistic, log odds of planted against natural, that groups of so many rows of this class would reach if they lay well apart and were unknown to the trusted rows; rising. */
   readonly attainable: readonly { readonly rows: number; readonly logOdds: number }[]
   /** What trusted rows say: log10 of a likelihood ratio, −4 … 3; null where the class has none. */
   readonly trusted: number | null
-  /** The other class whose shape the suspected part fits best: how much for that class alone, 0 … 1, and whether surely enough to name it. */
-  readonly source: { readonly weight: number; readonly classIndex: number; readonly isNamed: boolean } | null
+  /**
+   * The other class that the suspected part resembles: how much it has the shape of that class alone, 0 … 1; whether that is clear enough to be
+   * evidence; and the class that its rows seem to be taken from if they were planted, null where it is not sure which.
+   */
+  readonly source: { readonly weight: number; readonly isClear: boolean; readonly classIndex: number | null } | null
   /** Distance of the two parts in standard deviations of the noisiest group of the set, in rows held out: the largest of any division. */
   readonly separation: number
   /** The suspected part is a blob tighter than what the log odds were fitted to: copies, or frames of one video, or planted. */

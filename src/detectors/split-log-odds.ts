@@ -16,6 +16,9 @@ export interface SplitOdds {
   readonly isRest: boolean
 }
 
+/** How much the group has the shape of another class. */
+export type Shape = Pick<ShapeSource, 'aboveOwn' | 'aboveNext'>
+
 interface Weights {
   readonly constant: number
   readonly valley: number
@@ -63,7 +66,7 @@ const fewestDistinct = 0.2
  * - trusted rows: a natural group has its share of them, a planted one has none;
  * - source: rows that a trigger has moved keep the shape of the class they were taken from.
  */
-export function splitOdds(evidence: SplitEvidence, source: ShapeSource | null, drift: TrustedDrift): SplitOdds {
+export function splitOdds(evidence: SplitEvidence, source: Shape | null, drift: TrustedDrift): SplitOdds {
   const distinct = clamp(evidence.distinct / Math.max(evidence.groupRows, 1), fewestDistinct, 1)
   const valley = Math.log((evidence.between * distinct + 0.5) / (evidence.beyond * distinct + 0.5))
   const { ratio, isRest } = trustedRatio(evidence, drift)

@@ -39,8 +39,12 @@ export class ClassCovariances {
     this.#kept = kept
   }
 
-  /** One pass. Throws `DetectorError` `overflow` where float32 does not hold the products. */
-  static async gather(set: DeviceSet, minRows: number): Promise<ClassCovariances> {
+  /** One pass, at the first call of an audit. Throws `DetectorError` `overflow` where float32 does not hold the products. */
+  static gather(set: DeviceSet, minRows: number): Promise<ClassCovariances> {
+    return set.keep(`class covariances of ${minRows} rows or more`, () => ClassCovariances.#gathered(set, minRows))
+  }
+
+  static async #gathered(set: DeviceSet, minRows: number): Promise<ClassCovariances> {
     const { paddedCols } = set
     const host = await HostMoments.of(set)
     const means = host ? null : await classMeans(set)

@@ -1,4 +1,5 @@
 import type { Rng } from '../core/rng.js'
+import { innerProduct } from './inner-product.js'
 import { mixtureStarts } from './mixture-starts.js'
 import { type Moments, momentsInTurns, type Rows, without } from './moments.js'
 import {
@@ -136,11 +137,7 @@ function* widest(rows: Rows, left: Uint8Array, directions: number): Generator<vo
   for (let i = 0; i < left.length; i++) {
     if (left[i] !== inRest) continue
     for (let j = 0; j < cols; j++) centred[j] = (data[i * cols + j] as number) - (mean[j] as number)
-    for (let k = 0; k < width; k++, to++) {
-      let sum = 0
-      for (let j = 0, at = k * cols; j < cols; j++, at++) sum += (vectors[at] as number) * (centred[j] as number)
-      out[to] = sum
-    }
+    for (let k = 0; k < width; k++, to++) out[to] = innerProduct(vectors, k * cols, centred, 0, cols)
     if (i % 1024 === 1023) yield
   }
   return { data: out, cols: width }

@@ -24,7 +24,9 @@ export function* distinctRows(rows: Rows, members: readonly number[]): Generator
 function typicalDistance(rows: Rows): number {
   const sampled = everyOf([...Array(rows.data.length / rows.cols).keys()], mostSampled)
   const distances: number[] = []
-  for (const [i, a] of sampled.entries()) for (const b of sampled.slice(0, i)) distances.push(squaredDistance(rows, a, b))
+  for (let i = 0; i < sampled.length; i++) {
+    for (let j = 0; j < i; j++) distances.push(squaredDistance(rows, sampled[i] as number, sampled[j] as number))
+  }
   return distances.sort((a, b) => a - b)[distances.length >> 1] ?? 0
 }
 
@@ -54,9 +56,15 @@ function* parts(rows: Rows, members: readonly number[], limit: number): Generato
 }
 
 function squaredDistance({ data, cols }: Rows, a: number, b: number): number {
-  let sum = 0
-  for (let j = 0, p = a * cols, q = b * cols; j < cols; j++, p++, q++) sum += ((data[p] as number) - (data[q] as number)) ** 2
-  return sum
+  let even = 0
+  let odd = 0
+  for (let j = 0, p = a * cols, q = b * cols; j < cols; j += 2, p += 2, q += 2) {
+    const first = (data[p] as number) - (data[q] as number)
+    const second = j + 1 < cols ? (data[p + 1] as number) - (data[q + 1] as number) : 0
+    even += first * first
+    odd += second * second
+  }
+  return even + odd
 }
 
 function everyOf(items: readonly number[], most: number): number[] {

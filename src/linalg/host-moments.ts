@@ -3,6 +3,7 @@ import type { ClassRange } from '../core/classed-rows.js'
 import type { DeviceSet } from '../core/device-set.js'
 import { readRows, rowsPerRead } from '../core/read-rows.js'
 import { inTurns } from '../core/turns.js'
+import { innerProduct } from './inner-product.js'
 import { momentsInTurns } from './moments.js'
 
 /** Multiply-adds of the host's second moments, n·d², that are worth results without a backend's rounding: some seconds. */
@@ -86,14 +87,11 @@ function* projected(
   const rows = data.length / cols
   const out = new Float64Array(rows * width)
   const centred = new Float64Array(cols)
+  const along = Float64Array.from(directions)
   const rowsPerTurn = Math.ceil(2 ** 21 / (width * cols))
   for (let i = 0; i < rows; i++) {
     for (let j = 0; j < cols; j++) centred[j] = (data[i * cols + j] as number) - (mean[j] as number)
-    for (let k = 0; k < width; k++) {
-      let sum = 0
-      for (let j = 0, at = k * stride; j < cols; j++, at++) sum += (centred[j] as number) * (directions[at] as number)
-      out[i * width + k] = sum
-    }
+    for (let k = 0; k < width; k++) out[i * width + k] = innerProduct(centred, 0, along, k * stride, cols)
     if ((i + 1) % rowsPerTurn === 0) yield
   }
   return out

@@ -1,4 +1,5 @@
 import { choleskyOf, solveLower } from './cholesky.js'
+import { innerProduct } from './inner-product.js'
 import { momentsInTurns, type Rows } from './moments.js'
 import { symmetricEigen } from './symmetric-eigen.js'
 
@@ -96,20 +97,12 @@ function* farRows(white: Float64Array, cols: number): Generator<void, number[], 
 
 /** Squared length of every row. */
 export function squaredNorms(data: Float64Array, cols: number): Float64Array {
-  return Float64Array.from({ length: data.length / cols }, (_, i) => {
-    let sum = 0
-    for (let j = 0, at = i * cols; j < cols; j++, at++) sum += (data[at] as number) ** 2
-    return sum
-  })
+  return Float64Array.from({ length: data.length / cols }, (_, i) => innerProduct(data, i * cols, data, i * cols, cols))
 }
 
 function along(data: Float64Array, direction: Float64Array): Float64Array {
   const cols = direction.length
-  return Float64Array.from({ length: data.length / cols }, (_, i) => {
-    let sum = 0
-    for (let j = 0, at = i * cols; j < cols; j++, at++) sum += (data[at] as number) * (direction[j] as number)
-    return sum
-  })
+  return Float64Array.from({ length: data.length / cols }, (_, i) => innerProduct(data, i * cols, direction, 0, cols))
 }
 
 const column = (data: Float64Array, cols: number, j: number) =>

@@ -1,4 +1,5 @@
 import { atOnce } from '../core/turns.js'
+import { innerProduct } from './inner-product.js'
 
 /** Rows of `cols` numbers each, row-major. */
 export interface Rows {
@@ -89,16 +90,12 @@ export function quadratic(a: Float64Array, b: Float64Array): number {
   const n = b.length
   let sum = 0
   for (let i = 0; i < n; i++) {
-    let row = 0
-    for (let j = 0, at = i * n; j < i; j++, at++) row += (a[at] as number) * (b[j] as number)
     const own = b[i] as number
-    sum += own * (2 * row + (a[i * n + i] as number) * own)
+    sum += own * (2 * innerProduct(a, i * n, b, 0, i) + (a[i * n + i] as number) * own)
   }
   return sum
 }
 
 export function dot(a: Float64Array, b: Float64Array): number {
-  let sum = 0
-  for (let j = 0; j < a.length; j++) sum += (a[j] as number) * (b[j] as number)
-  return sum
+  return innerProduct(a, 0, b, 0, a.length)
 }

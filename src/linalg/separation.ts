@@ -1,6 +1,7 @@
 import type { Rng } from '../core/rng.js'
 import { chiSquaredQuantile } from '../stats/chi-squared.js'
 import { medianInPlace } from '../stats/median.js'
+import { innerProduct } from './inner-product.js'
 import { type MinimaxDirection, type MinimaxOptions, minimaxDirection } from './minimax-direction.js'
 import { dot, type Moments, momentsInTurns, quadratic, type Rows, without } from './moments.js'
 
@@ -153,7 +154,7 @@ function sortedAlong({ data, cols }: Rows, direction: Float64Array): Uint32Array
 
 /** row · direction for every row. */
 export function projections({ data, cols }: Rows, direction: Float64Array): Float64Array {
-  return Float64Array.from({ length: data.length / cols }, (_, i) => dot(data.subarray(i * cols, (i + 1) * cols), direction))
+  return Float64Array.from({ length: data.length / cols }, (_, i) => innerProduct(data, i * cols, direction, 0, cols))
 }
 
 /** The rows of one half of each side, the others set aside: of two neighbours on a side one goes here and one there. */

@@ -1,5 +1,6 @@
 import { chiSquaredQuantile } from '../stats/chi-squared.js'
 import { choleskyOf, solveLower } from './cholesky.js'
+import { innerProduct } from './inner-product.js'
 import { squaredNorms } from './mixture-starts.js'
 import { momentsInTurns, type Rows } from './moments.js'
 
@@ -68,8 +69,7 @@ function* climb(ascent: Ascent, seed: number): Generator<void, { group: Uint8Arr
     const values = new Float64Array(n)
     const squared = sum.reduce((s, value) => s + value * value, 0)
     for (let i = 0; i < n; i++) {
-      let inner = 0
-      for (let j = 0, at = i * cols; j < cols; j++, at++) inner += (white[at] as number) * (sum[j] as number)
+      const inner = innerProduct(white, i * cols, sum, 0, cols)
       const own = norms[i] as number
       // A member is projected on the mean of the others.
       const [product, length] = group[i] && count > 1 ? [inner - own, squared - 2 * inner + own] : [inner, squared]

@@ -1,4 +1,5 @@
 import { choleskyOf, solveLower, solveLowerTransposed } from './cholesky.js'
+import { innerProduct } from './inner-product.js'
 import { moments, type Rows } from './moments.js'
 
 /** A fitted mixture of two normal distributions with one covariance. */
@@ -85,11 +86,14 @@ export class TiedMixtureFit {
     const y = this.#y
     const sum = new Float64Array(q)
     let weight = 0
-    for (let i = 0; i < n; i++) {
-      const g = posterior[i] as number
-      weight += g
-      if (g < 1e-12) continue
-      for (let j = 0, at = i * q; j < q; j++, at++) sum[j] = (sum[j] as number) + g * (y[at] as number)
+    // Two rows at a time: two products for each load and store of a sum.
+    for (let i = 0; i < n; i += 2) {
+      const g0 = posterior[i] as number
+      const g1 = i + 1 < n ? (posterior[i + 1] as number) : 0
+      weight += g0 + g1
+      if (g0 + g1 < 1e-12) continue
+      const next = i + 1 < n ? q : 0
+      for (let j = 0, at = i * q; j < q; j++, at++) sum[j] = (sum[j] as number) + g0 * (y[at] as number) + g1 * (y[at + next] as number)
     }
     const share = weight / n
     if (!(weight >= 3 && n - weight >= 3)) return null
@@ -104,8 +108,7 @@ export class TiedMixtureFit {
     const logOdds = new Float64Array(n)
     let objective = 0
     for (let i = 0; i < n; i++) {
-      let t = 0
-      for (let j = 0, at = i * q; j < q; j++, at++) t += (y[at] as number) * (delta[j] as number)
+      const t = innerProduct(y, i * q, delta, 0, q)
       const odds = t / kappa + offset
       logOdds[i] = odds
       const fromRest = (this.#norms[i] as number) + 2 * share * t + share * share * length + (beta * (t + share * length) ** 2) / kappa

@@ -27,8 +27,8 @@ type RanResult = Extract<DetectorResult, { status: 'ran' }>
  *
  * - accused: p ≤ rate, and a kind of evidence agrees that does not look at the gap: trusted rows are missing from the part, or it has the
  *   shape of one other class. `poisoned`, or `suspicious` where that is only just enough to name the class;
- * - not accused, but near it (p ≤ ten times the rate, or before adjusting ≤ twice the rate and 2 %), or a group, two halves or a tight group
- *   far off that nothing tells from natural ones: `inconclusive`;
+ * - not accused, but near it (p ≤ ten times the rate, or before adjusting ≤ twice the rate and 2 %), or without its share of trusted rows, or a
+ *   group, two halves or a tight group far off that nothing tells from natural ones: `inconclusive`;
  * - a second group far off: `multimodal`, but `inconclusive` where it has the very shape of another class; otherwise `clean`.
  *
  * Where no detector divides classes, a detector's own accusation makes a class `suspicious`, at no stated rate, and its silence proves nothing.
@@ -86,22 +86,23 @@ function conclude(set: ActivationSet, { c, id, finding, pValue, adjusted, rate, 
   if (!isNear && split.separation >= apart && (split.source?.weight ?? 0) >= sourceStands) {
     return { ...open, says: 'a group far from the rest with the shape of another class, too small or too blurred to be accused' }
   }
+  const trusted = split.trusted !== null && split.trusted >= trustedAgrees
+  if (!isNear && trusted) return { ...open, says: 'trusted rows are missing from a part of it, but no gap sets that part apart' }
   if (!isNear) return { ...none, verdict: split.separation >= apart ? 'multimodal' : 'clean' }
   if (adjusted > rate) return { ...open, says: 'not accused, but too near to it to be cleared' }
-  const trusted = split.trusted !== null && split.trusted >= trustedAgrees
-  const source = split.source !== null && (split.source.isNamed || split.source.weight >= sourceAgrees)
+  const source = split.source !== null && (split.source.isClear || split.source.weight >= sourceAgrees)
   if (split.isHalf && !trusted) return { ...open, says: 'two halves: poison or a merged label; trusted rows would tell' }
   if (!trusted && !source) {
     return { ...open, says: 'a group of its own, but neither trusted rows nor the shape of another class say that it was planted' }
   }
-  const sourceClass = split.source?.isNamed ? split.source.classIndex : null
+  const sourceClass = split.source?.classIndex ?? null
   const sourceName = sourceClass === null ? undefined : set.classes[sourceClass]
   const reason = [
     `${split.suspects.length} rows of class ${showText(set.classes[c]?.label, 60)} form a group of their own, with a gap between it and the rest`,
     ...(trusted ? ['none or too few of the trusted rows lie there'] : []),
-    ...(sourceName ? [`they have the shape of class ${showText(sourceName.label, 60)}, where they seem to be taken from`] : []),
+    ...(sourceName ? [`they resemble class ${showText(sourceName.label, 60)} more than any other, and seem to be taken from it`] : []),
   ].join('; ')
-  const planted = 1 / (1 + Math.exp(-split.logOdds))
+  const planted = 1 / (1 + Math.exp(-finding.statistic))
   return {
     ...base,
     verdict: trusted || (split.source?.weight ?? 0) >= sourceAgrees ? 'poisoned' : 'suspicious',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { ShapeSource, SplitEvidence } from '../../src/detectors/split-evidence.js'
-import { splitOdds } from '../../src/detectors/split-log-odds.js'
+import type { SplitEvidence } from '../../src/detectors/split-evidence.js'
+import { type Shape, splitOdds } from '../../src/detectors/split-log-odds.js'
 import { logBetaBinomial } from '../../src/stats/binomial.js'
 
 /** A group of forty among five hundred, hardly a row in between. */
@@ -22,8 +22,7 @@ const evidence: SplitEvidence = {
   trustedBeyond: 0,
 }
 const drift = { strengths: [2, 8], weights: [0.4, 0.6] }
-const odds = (change: Partial<SplitEvidence> = {}, source: ShapeSource | null = null) =>
-  splitOdds({ ...evidence, ...change }, source, drift)
+const odds = (change: Partial<SplitEvidence> = {}, source: Shape | null = null) => splitOdds({ ...evidence, ...change }, source, drift)
 const logOdds = (...args: Parameters<typeof odds>) => odds(...args).logOdds
 
 function expectFalling(values: readonly number[]): void {
@@ -58,7 +57,7 @@ describe.each([{ trustedRows: 0 }, { trustedRows: 50 }])('the log odds of a spli
   })
 
   it('rise with a source whose shape fits, and not without end', () => {
-    const source = (aboveOwn: number, aboveNext: number) => odds({ trustedRows }, { classIndex: 3, aboveOwn, aboveNext, vote: 0.5 })
+    const source = (aboveOwn: number, aboveNext: number) => odds({ trustedRows }, { aboveOwn, aboveNext })
     expectFalling([source(20, 8), source(20, 4), source(-4, 4), odds({ trustedRows })].map((of) => of.logOdds))
     expect(source(1e9, Number.POSITIVE_INFINITY)).toEqual(source(5, 10))
     expect([source(-4, 4), source(-99, 50), source(9, 9)].map((of) => of.source)).toEqual([0.1, 0, 0.9].map((x) => expect.closeTo(x, 12)))

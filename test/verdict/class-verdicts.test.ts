@@ -9,10 +9,9 @@ const rowsOfClass = 40
 
 /** Four of forty rows apart, trusted rows that say nothing either way, so that the p-value is the class's own; a source just named. */
 const plain: SplitFinding = {
-  logOdds: 0,
   attainable: [{ rows: 1, logOdds: 100 }],
   trusted: 0,
-  source: { weight: 0.2, classIndex: 0, isNamed: true },
+  source: { weight: 0.2, isClear: true, classIndex: 0 },
   separation: 3,
   isTight: false,
   isHalf: false,
@@ -22,7 +21,7 @@ const plain: SplitFinding = {
 }
 
 function dividedWith(logOdds: number, split: Partial<SplitFinding> = {}): RanFinding {
-  return ranFinding(null, { statistic: logOdds, split: { ...plain, ...split, logOdds } })
+  return ranFinding(null, { statistic: logOdds, split: { ...plain, ...split } })
 }
 
 /** A finding whose p-value is `p`. */
@@ -58,7 +57,7 @@ describe('a class that is accused', () => {
       {
         detector: 'divider',
         reason:
-          '4 rows of class 0 form a group of their own, with a gap between it and the rest; they have the shape of class 0, where they seem to be taken from',
+          '4 rows of class 0 form a group of their own, with a gap between it and the rest; they resemble class 0 more than any other, and seem to be taken from it',
         rows: plain.suspects,
         probabilities: Float32Array.from(plain.posteriors, (posterior) => planted * posterior),
       },
@@ -66,7 +65,7 @@ describe('a class that is accused', () => {
   })
 
   it('is poisoned where trusted rows or the source agree, and not accused where nothing does', () => {
-    const source = { weight: 0.9, classIndex: 0, isNamed: false }
+    const source = { weight: 0.9, isClear: false, classIndex: null }
     expect(concludeOne(divided(rate / 2, { trusted: 2 }))).toMatchObject({
       verdict: 'poisoned',
       accusations: [{ reason: expect.stringContaining('none or too few of the trusted rows lie there') }],
@@ -79,12 +78,12 @@ describe('a class that is accused', () => {
   })
 
   it('names the class it was taken from only where that is sure', () => {
-    const source = { weight: 0.9, classIndex: 1, isNamed: true }
+    const source = { weight: 0.9, isClear: true, classIndex: 1 }
     const [named] = conclude(divided(rate / 4, { source }), divided(1))
-    expect(named).toMatchObject({ sourceClass: 1, accusations: [{ reason: expect.stringContaining('the shape of class 1') }] })
-    const [unnamed] = conclude(divided(rate / 4, { source: { ...source, isNamed: false } }), divided(1))
+    expect(named).toMatchObject({ sourceClass: 1, accusations: [{ reason: expect.stringContaining('they resemble class 1') }] })
+    const [unnamed] = conclude(divided(rate / 4, { source: { ...source, classIndex: null } }), divided(1))
     expect(unnamed?.sourceClass).toBeNull()
-    expect(unnamed?.accusations[0]?.reason).not.toContain('shape')
+    expect(unnamed?.accusations[0]?.reason).not.toContain('resemble')
   })
 
   it('is not accused after all where it falls into halves, unless trusted rows are missing from one', () => {
@@ -153,8 +152,19 @@ describe('a class that is not accused', () => {
   })
 })
 
+describe('a part that trusted rows are missing from, with no gap beside it', () => {
+  it('is neither accused nor cleared', () => {
+    expect(concludeOne(divided(1, { trusted: 1.4 }))).toMatchObject({
+      verdict: 'inconclusive',
+      accusations: [],
+      says: expect.stringContaining('trusted rows are missing'),
+    })
+    expect(concludeOne(divided(1, { trusted: 1.2 })).verdict).toBe('clean')
+  })
+})
+
 describe('a second group that is not accused', () => {
-  const far = (weight: number) => concludeOne(divided(1, { separation: 7, source: { weight, classIndex: 0, isNamed: false } }))
+  const far = (weight: number) => concludeOne(divided(1, { separation: 7, source: { weight, isClear: false, classIndex: null } }))
 
   it('is natural, but not where it has the very shape of another class', () => {
     expect(far(0.7).verdict).toBe('multimodal')

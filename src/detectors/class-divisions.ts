@@ -1,0 +1,149 @@
+import type { DeviceSet } from '../core/device-set.js'
+import { inTurns } from '../core/turns.js'
+import { showText } from '../core/untrusted-text.js'
+import { splitClass } from '../linalg/class-split.js'
+import type { Rows } from '../linalg/moments.js'
+import { otherGroups } from '../linalg/separation.js'
+import { type OwnCoordinates, ownCoordinates } from './own-coordinates.js'
+import { type OtherClass, type ShapeSource, type SplitEvidence, shapeSource, splitEvidence } from './split-evidence.js'
+import { type SplitOdds, splitOdds } from './split-log-odds.js'
+import { type SuspiciousSide, suspiciousSide } from './suspicious-side.js'
+import { type TrustedDrift, trustedDrifts } from './trusted-drift.js'
+
+/** A division of a class in two, along the direction that separates its parts best for the noisiest group of the set. */
+export interface Division {
+  /** `inGroup` or `inRest` for every row of the class, in class order. */
+  readonly side: Uint8Array
+  /** In the class's own coordinates, scaled so that the means lie 1 apart. */
+  readonly direction: Float64Array
+  /** The largest standard deviation of any group along it. */
+  readonly sd: number
+  readonly groupMean: Float64Array
+  readonly restMean: Float64Array
+  readonly evidence: SplitEvidence
+  readonly source: ShapeSource | null
+}
+
+/** The divisions of one class, those that lie furthest apart in rows held out first; none where nothing can be divided. */
+export interface DividedClass {
+  readonly divisions: readonly Division[]
+  /** How far the other classes of the set say that a natural group's share of the trusted rows strays. */
+  readonly drift: TrustedDrift
+}
+
+export interface ClassDivisions {
+  readonly coordinates: OwnCoordinates
+  /** By class: those of `wanted`. */
+  readonly divided: ReadonlyMap<number, DividedClass>
+}
+
+export interface DivisionOptions {
+  /** Directions that mixtures are fitted in. */
+  readonly directions: number
+  /** Rows that a class needs to be divided. */
+  readonly minRows: number
+}
+
+/** Rows that a class needs for its covariance to be part of what the others are compared with. */
+const referenceRows = 10
+/** Directions that the separation is judged in: more than the mixture is fitted in, since some serve to cancel the noise of others. */
+const evidenceDirections = 64
+
+/**
+ * The classes of `minRows` or more that vary, each divided in two in a few ways where it varies and the others do not, with the evidence of every
+ * division. Made once an audit: detectors that look at the same divisions share them.
+ */
+export function classDivisions(set: DeviceSet, { directions, minRows }: DivisionOptions): Promise<ClassDivisions> {
+  return set.keep(`class divisions ${directions} ${minRows}`, async () => {
+    const { classes } = set.set
+    const wanted = [...classes.keys()].filter((c) => (classes[c]?.rows ?? 0) >= minRows && set.varies[c])
+    const coordinates = await ownCoordinates(set, { width: evidenceDirections, referenceRows, wanted })
+    const found = new Map<number, readonly Division[]>()
+    for (const c of coordinates.width > 0 ? wanted : []) {
+      found.set(c, await divide(set, c, { coordinates, directions }))
+      set.context.progress(0.5 + (0.45 * found.size) / wanted.length)
+    }
+    const drifts = trustedDrifts([...found.values()].map((divisions) => divisions.map(({ evidence }) => evidence)))
+    const divided = [...found].map(([c, divisions], i) => [c, { divisions, drift: drifts[i] as TrustedDrift }] as const)
+    return { coordinates, divided: new Map(divided) }
+  })
+}
+
+async function divide(
+  set: DeviceSet,
+  c: number,
+  { coordinates, directions }: { coordinates: OwnCoordinates; directions: number },
+): Promise<Division[]> {
+  const { signal, rng } = set.context
+  const { label } = set.set.classes[c] as { label: unknown }
+  const rows = await coordinates.rowsOf(c)
+  const { classes, covariances, counts } = coordinates.othersOf(c)
+  const groups = otherGroups(covariances, counts, coordinates.width)
+  // The first covariance is the reference's, which is no class.
+  const others = classes.map(
+    (classIndex, i): OtherClass => ({
+      classIndex,
+      rows: counts[i + 1] as number,
+      mean: coordinates.meanOf(c, classIndex),
+      covariance: covariances[i + 1] as Float64Array,
+      shrunk: groups.shrunk[i + 1] as Float64Array,
+    }),
+  )
+  const trusted = trustedRows(set, c, coordinates)
+  const splits = await inTurns(splitClass(rows, { others: groups, directions, rng: rng.fork(`divisions of ${label}`), trusted }), signal)
+  const divisions: Division[] = []
+  for (const split of splits) {
+    const { direction, sd, group, rest } = split.separation
+    divisions.push({
+      side: split.side,
+      direction,
+      sd,
+      groupMean: group.mean,
+      restMean: rest.mean,
+      evidence: await inTurns(splitEvidence(rows, split, others), signal),
+      source: await inTurns(shapeSource(rows, split, others), signal),
+    })
+  }
+  return divisions
+}
+
+/** The class's trusted rows in its coordinates; null where it has none. */
+function trustedRows(set: DeviceSet, c: number, { width, place }: OwnCoordinates): Rows | null {
+  const { trusted } = set.set
+  if (!trusted) return null
+  const { data, cols } = trusted.activations
+  const own = [...trusted.classOf.keys()].filter((i) => trusted.classOf[i] === c)
+  if (own.length === 0) return null
+  const placed = new Float64Array(own.length * width)
+  for (const [at, i] of own.entries()) placed.set(place(c, data.subarray(i * cols, (i + 1) * cols)), at * width)
+  return { data: placed, cols: width }
+}
+
+/** Why classes cannot be compared, or null where they can. */
+export function reasonNotToCompare(set: DeviceSet): string | null {
+  const judged = set.set.classes.filter(({ rows }, c) => rows >= referenceRows && set.varies[c])
+  if (judged.length >= 2) return null
+  return `class ${showText(judged[0]?.label)} has no other class to be compared with: needs at least two classes of ${referenceRows} rows that differ`
+}
+
+/** What of a class is most likely to be planted. */
+export interface Suspected extends SuspiciousSide {
+  readonly division: Division
+  readonly odds: SplitOdds
+}
+
+/** log10 of a likelihood ratio from which trusted rows decide on the side. */
+const telling = 0.5
+const unlikely = -3
+
+/** The suspicious side of the division with the highest log odds, or where none is at all likely to be planted, of the one that lies furthest apart; null where there is none. */
+export async function suspectedPart(set: DeviceSet, classIndex: number, { divisions, drift }: DividedClass): Promise<Suspected | null> {
+  const [furthest] = divisions
+  if (!furthest) return null
+  const oddsOf = ({ evidence, source }: Division) => splitOdds(evidence, source, drift)
+  const likeliest = divisions.reduce((best, next) => (oddsOf(next).logOdds > oddsOf(best).logOdds ? next : best))
+  const division = oddsOf(likeliest).logOdds < unlikely ? furthest : likeliest
+  const odds = oddsOf(division)
+  const missingFrom = odds.trusted !== null && odds.trusted >= telling ? (odds.isRest ? 'rest' : 'group') : null
+  return { division, odds, ...(await suspiciousSide(set, { classIndex, side: division.side, missingFrom })) }
+}
