@@ -2,6 +2,7 @@
 import { activationClustering as activationClusteringDetector } from './detectors/activation-clustering.js'
 import { beatrix as beatrixDetector } from './detectors/beatrix.js'
 import { alone } from './detectors/detector.js'
+import { exreLite as exreLiteDetector } from './detectors/exre-lite.js'
 import { knnAgreement as knnAgreementDetector } from './detectors/knn-agreement.js'
 import { scan as scanDetector } from './detectors/scan.js'
 import { spectralSignatures as spectralSignaturesDetector } from './detectors/spectral-signatures.js'
@@ -20,6 +21,7 @@ export type { DenseInput, MatrixInput, StridedInput } from './core/matrix.js'
 export type { ClassFinding, DetectorResult, RanFinding, SkippedFinding } from './core/result.js'
 export type { ActivationClusteringOptions } from './detectors/activation-clustering.js'
 export type { BeatrixOptions } from './detectors/beatrix.js'
+export type { ExreLiteOptions } from './detectors/exre-lite.js'
 export type { KnnAgreementOptions } from './detectors/knn-agreement.js'
 export type { ScanOptions } from './detectors/scan.js'
 export type { SpectralSignaturesOptions } from './detectors/spectral-signatures.js'
@@ -42,6 +44,9 @@ export const activationClustering = alone(activationClusteringDetector)
 
 /** Whitened mixture: what varies in one class and in no other, split in two, over a set, outside an audit. */
 export const whitenedMixture = alone(whitenedMixtureDetector)
+
+/** Exclusionary reclassification (Chen et al. 2018) with a linear head: where suspected rows belong, over a set, outside an audit. */
+export const exreLite = alone(exreLiteDetector)
 
 /** SPECTRE (Hayase et al. 2021): QUE scores after robust whitening, over a set, outside an audit. */
 export const spectre = alone(spectreDetector)

@@ -45,7 +45,7 @@ export interface DivisionOptions {
 }
 
 /** Rows that a class needs for its covariance to be part of what the others are compared with. */
-const referenceRows = 10
+export const referenceRows = 10
 /** Directions that the separation is judged in: more than the mixture is fitted in, since some serve to cancel the noise of others. */
 const evidenceDirections = 64
 

@@ -1,6 +1,7 @@
 import { activationClustering } from './activation-clustering.js'
 import { beatrix } from './beatrix.js'
 import type { Detector } from './detector.js'
+import { exreLite } from './exre-lite.js'
 import { knnAgreement } from './knn-agreement.js'
 import { scan } from './scan.js'
 import { spectralSignatures } from './spectral-signatures.js'
@@ -12,6 +13,7 @@ export const detectors: readonly Detector<unknown>[] = [
   spectralSignatures,
   activationClustering,
   whitenedMixture,
+  exreLite,
   spectre,
   scan,
   knnAgreement,

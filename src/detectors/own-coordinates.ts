@@ -1,12 +1,10 @@
 import type { DeviceSet } from '../core/device-set.js'
 import { inTurns } from '../core/turns.js'
-import { classMeans } from '../kernels/class-means.js'
-import { project } from '../kernels/project.js'
 import { ClassCovariances } from '../linalg/class-covariances.js'
-import { HostMoments } from '../linalg/host-moments.js'
 import { factorReference, leaveOneOutDirections, within } from '../linalg/leave-one-out-eigen.js'
 import type { Rows } from '../linalg/moments.js'
 import { drawSome } from '../stats/draws.js'
+import { placedRows } from './placed-rows.js'
 
 /** Every judged class's rows in the directions along which it varies most compared with the other classes. */
 export interface OwnCoordinates {
@@ -103,30 +101,6 @@ export async function ownCoordinates(set: DeviceSet, options: OwnCoordinatesOpti
       const shifted = Float64Array.from({ length: cols }, (_, k) => (k < row.length ? (row[k] as number) - (set.shift[k] as number) : 0))
       return along(c, shifted)
     },
-  }
-}
-
-interface PlacedRows {
-  meanOf(c: number): ArrayLike<number>
-  coordinatesOf(c: number): Promise<Float64Array>
-}
-
-/** Every class's rows along its directions: on the host where it has the rows, otherwise from the backend, all in one pass. */
-async function placedRows(set: DeviceSet, directions: Float32Array, width: number): Promise<PlacedRows> {
-  const host = await HostMoments.of(set)
-  const cols = set.paddedCols
-  if (host) {
-    return {
-      meanOf: (c) => host.meanOf(c),
-      coordinatesOf: (c) => host.coordinates(c, directions.subarray(c * width * cols, (c + 1) * width * cols)),
-    }
-  }
-  const means = await classMeans(set)
-  const coordinates = await project(set, { centres: means, directions, output: 'coordinates' })
-  const { starts } = set.set
-  return {
-    meanOf: (c) => means.subarray(c * cols, (c + 1) * cols),
-    coordinatesOf: async (c) => Float64Array.from(coordinates.subarray((starts[c] as number) * width, (starts[c + 1] as number) * width)),
   }
 }
 

@@ -1,0 +1,266 @@
+import * as z from 'zod/mini'
+import type { DeviceSet } from '../core/device-set.js'
+import { pause } from '../core/pause.js'
+import { readRows, rowsPerRead } from '../core/read-rows.js'
+import type { ClassFinding } from '../core/result.js'
+import { inTurns } from '../core/turns.js'
+import { showText } from '../core/untrusted-text.js'
+import { cholesky, solveLower, solveLowerTransposed } from '../linalg/cholesky.js'
+import { ClassCovariances, reasonNotToGather } from '../linalg/class-covariances.js'
+import { fewestRows } from '../linalg/class-split.js'
+import { dot } from '../linalg/moments.js'
+import { inGroup } from '../linalg/separation.js'
+import { binomialCdf } from '../stats/binomial.js'
+import { classDivisions, reasonNotToCompare, referenceRows, type Suspected, suspectedPart } from './class-divisions.js'
+import { gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
+import type { Detector } from './detector.js'
+import { placedRows } from './placed-rows.js'
+
+export interface ExreLiteOptions {
+  readonly directions: number
+  readonly minRows: number
+}
+
+const options: z.ZodMiniType<ExreLiteOptions> = z.strictObject({
+  directions: z._default(z.int().check(z.gte(2), z.lte(64)), 30),
+  minRows: z._default(z.int().check(z.gte(2 * fewestRows)), 30),
+})
+
+const id = 'exre-lite'
+/** A part is poison, as in the paper, where as many of its rows go to one other class as to their own. */
+const threshold = 0.5
+/** Other classes that a head may send rows to: those whose means lie nearest to the part's. */
+const mostSources = 16
+/** Of the mean variance, added to the pooled covariance. */
+const ridge = 1e-3
+
+/**
+ * Exclusionary reclassification (Chen et al., "Detecting Backdoor Attacks on Deep Neural Networks by Activation Clustering", SafeAI 2019, §5)
+ * with a linear head in place of a network that is trained again: per class, a head that has not seen the suspected part says where the
+ * part's rows belong. To their own class: a natural sub-group. To one other class: rows of that class under a wrong label, which is their source.
+ *
+ * The head is linear discriminant analysis on the classes' mean covariance, every class as likely as any other; the part's mean is left out of its
+ * class's, and so is what lies between the two (a rank-one change, exact by Sherman and Morrison); the scatter within the part stays. The
+ * part is the one that `whitenedMixture` suspects, from the same divisions, which one audit makes once.
+ *
+ * The statistic is p/(p + l): p of the part's rows go to the one other class that most go to, l to their own; the paper's l/p below 1 is more
+ * than ½. The p-value is binomial: that of so many going there if they went as the rest of the class does. Flagged is the part where the
+ * statistic is ½ or more and the p-value 1 % or less. A row's score is the log odds of the part against the rest of its class in a head
+ * that has the part for a class of its own. It accuses no class.
+ *
+ * Options: `directions` 2 … 64 of the mixtures, `minRows` ≥ 10. Cost beside the divisions: one pass for the parts' means, one for scores,
+ * d³/6 + K·d² for the head of K classes, n·d·17 for the rows.
+ */
+export const exreLite: Detector<ExreLiteOptions> = {
+  id,
+  title: 'Exclusionary reclassification (lite)',
+  citation:
+    'Chen et al.: Detecting Backdoor Attacks on Deep Neural Networks by Activation Clustering. SafeAI 2019, §5 (with a linear head)',
+  needs: ['activations', 'labels'],
+  options,
+  async detect(context, set, { directions, minRows }) {
+    const { classes } = set.set
+    const skipReason = (c: number, rank: number) => reasonToSkip(set, c, { id, minRows, least: 2 * fewestRows, rank })
+    const wanted = [...classes.keys()].filter((c) => skipReason(c, set.varies[c] as number) === null)
+    const refusal = wanted.length > 0 ? (reasonNotToGather(set) ?? reasonNotToCompare(set)) : null
+    if (refusal) return { status: 'skipped', id, reason: refusal }
+    const divided = wanted.length > 0 ? (await classDivisions(set, { directions, minRows })).divided : new Map()
+    const parts = new Map<number, Part | null>()
+    for (const [c, own] of divided) {
+      const suspected = await suspectedPart(set, c, own)
+      parts.set(c, suspected && partOf(suspected))
+    }
+    const scores = new Float32Array(set.rows)
+    const judge = parts.size > 0 ? await heads(set, parts, scores) : null
+    const findings: ClassFinding[] = []
+    for (const c of classes.keys()) {
+      const part = parts.get(c)
+      if (!judge || part === undefined) findings.push({ status: 'skipped', reason: skipReason(c, 0) ?? '' })
+      else findings.push(await judge(c, part))
+      context.progress(0.95 + (0.05 * (c + 1)) / classes.length)
+    }
+    return gatherResult(id, set, scores, findings)
+  },
+}
+
+/** Rows of a class that are suspected. */
+interface Part {
+  /** 1 in the part, class order. */
+  readonly isIn: Uint8Array
+  readonly rows: number
+}
+
+function partOf({ division, isGroup }: Suspected): Part {
+  const isIn = division.side.map((value) => ((value === inGroup) === isGroup ? 1 : 0))
+  return { isIn, rows: isIn.reduce((sum, value) => sum + value, 0) }
+}
+
+/** Where a head sends the rows of a class, the suspected part left out of what it learns. */
+interface Head {
+  /** Classes that rows can be sent to, beside their own. */
+  readonly sources: readonly number[]
+  /** Along the first of the class's directions and an offset: the part against the rest. Along the others: each source against the rest. */
+  readonly offsets: Float64Array
+}
+
+/** Fits a head for every class; what it gives judges a class, and writes its scores (class order). */
+async function heads(set: DeviceSet, parts: ReadonlyMap<number, Part | null>, scores: Float32Array) {
+  const { signal } = set.context
+  const { paddedCols: cols, set: activationSet } = set
+  const covariances = await ClassCovariances.gather(set, referenceRows)
+  const { live } = covariances
+  const size = live.length
+  const trace = covariances.mean.reduce((sum, value, at) => sum + (at % (size + 1) === 0 ? value : 0), 0)
+  const raised = covariances.mean.map((value, at) => (at % (size + 1) === 0 ? value + (ridge * trace) / size : value))
+  const factor = await inTurns(cholesky(raised, size), signal)
+  const inverse = (vector: Float64Array) => solveLowerTransposed(factor, size, solveLower(factor, size, vector.slice()))
+  const [sums, means] = await sumsAndMeans(set, parts, live)
+  const solved = covariances.classes.map((j) => ({ j, mean: means[j] as Float64Array, solved: inverse(means[j] as Float64Array) }))
+  const width = 1 + Math.min(mostSources, solved.length - 1)
+  const directions = new Float32Array(activationSet.classes.length * width * cols)
+  const fitted = new Map<number, Head>()
+  for (const [c, part] of parts) {
+    if (!part) continue
+    const { rows } = activationSet.classes[c] as { rows: number }
+    const left = rows - part.rows
+    const ofPart = (sums.get(c) as Float64Array).map((sum) => sum / part.rows)
+    const own = means[c] as Float64Array
+    const rest = own.map((mean, i) => (rows * mean - part.rows * (ofPart[i] as number)) / left)
+    const between = ofPart.map((value, i) => value - (rest[i] as number))
+    // Of this class's covariance between · betweenᵀ is left out, and so of the mean of all: (S − a·δ·δᵀ)⁻¹ = S⁻¹ + b·S⁻¹δ·δᵀS⁻¹.
+    const share = covariances.classes.includes(c) ? (part.rows * left) / (rows * (rows - 1) * covariances.classes.length) : 0
+    const along = inverse(between)
+    const factorAlong = share / Math.max(1 - share * dot(between, along), 1e-9)
+    const without = (vector: Float64Array, inverted: Float64Array) => {
+      const scale = factorAlong * dot(vector, along)
+      return inverted.map((value, i) => value + scale * (along[i] as number))
+    }
+    const [restSolved, partSolved] = [without(rest, inverse(rest)), without(ofPart, inverse(ofPart))]
+    const partAlong = dot(ofPart, along)
+    const sources = solved
+      .filter(({ j }) => j !== c)
+      .map((source) => {
+        const meanAlong = dot(source.mean, along)
+        const distance =
+          dot(source.mean, source.solved) - 2 * dot(ofPart, source.solved) + factorAlong * meanAlong * (meanAlong - 2 * partAlong)
+        return { ...source, distance }
+      })
+      .sort((a, b) => a.distance - b.distance || a.j - b.j)
+      .slice(0, width - 1)
+      .map((source) => ({ ...source, solved: without(source.mean, source.solved) }))
+    const offsets = new Float64Array(width)
+    for (const [k, { mean, solved }] of [{ mean: ofPart, solved: partSolved }, ...sources].entries()) {
+      const direction = solved.map((value, i) => Math.fround(value - (restSolved[i] as number)))
+      live.forEach((column, i) => {
+        directions[(c * width + k) * cols + column] = direction[i] as number
+      })
+      // Rows are placed about the class's mean.
+      offsets[k] = direction.reduce(
+        (sum, value, i) => sum + value * ((own[i] as number) - ((mean[i] as number) + (rest[i] as number)) / 2),
+        0,
+      )
+    }
+    fitted.set(c, { sources: sources.map(({ j }) => j), offsets })
+    await pause()
+    signal?.throwIfAborted()
+  }
+  const placed = size > 0 ? await placedRows(set, directions, width) : null
+  return async (c: number, part: Part | null): Promise<ClassFinding> => {
+    const head = fitted.get(c)
+    if (!part || !head || !placed) {
+      const says = `finds no second group of ${fewestRows} rows or more. It accuses no class`
+      return { status: 'ran', statistic: 0, threshold, pValue: null, says, flagged: new Uint32Array(0), accusation: null }
+    }
+    return reclassify(set, c, { part, head, width, coordinates: await placed.coordinatesOf(c), scores })
+  }
+}
+
+/** Over live columns, less the set's shift: the sum of each suspected part, and every class's mean. */
+async function sumsAndMeans(
+  set: DeviceSet,
+  parts: ReadonlyMap<number, Part | null>,
+  live: Uint32Array,
+): Promise<[ReadonlyMap<number, Float64Array>, readonly Float64Array[]]> {
+  const { activations, classes, classOf, order, starts } = set.set
+  const isSuspected = new Uint8Array(set.rows)
+  for (const [c, part] of parts) {
+    const start = starts[c] as number
+    part?.isIn.forEach((value, i) => {
+      if (value) isSuspected[order[start + i] as number] = 1
+    })
+  }
+  const means = classes.map(() => new Float64Array(live.length))
+  const sums = new Map([...parts.keys()].map((c) => [c, new Float64Array(live.length)]))
+  const { cols } = activations
+  for await (const { start, rows, data } of readRows(activations, { rowsPerBlock: rowsPerRead(cols), signal: set.context.signal })) {
+    for (let i = 0; i < rows; i++) {
+      const c = classOf[start + i] as number
+      const mean = means[c] as Float64Array
+      const sum = isSuspected[start + i] ? sums.get(c) : undefined
+      for (let k = 0; k < live.length; k++) {
+        const column = live[k] as number
+        const value = (data[i * cols + column] as number) - (set.shift[column] as number)
+        mean[k] = (mean[k] as number) + value
+        if (sum) sum[k] = (sum[k] as number) + value
+      }
+    }
+  }
+  for (const [c, mean] of means.entries()) for (let k = 0; k < mean.length; k++) mean[k] = (mean[k] as number) / (classes[c]?.rows ?? 1)
+  return [sums, means]
+}
+
+interface Reclassified {
+  readonly part: Part
+  readonly head: Head
+  readonly width: number
+  /** `[rows of the class, width]` */
+  readonly coordinates: Float64Array
+  /** `[n]`, class order: the class's scores are written here. */
+  readonly scores: Float32Array
+}
+
+function reclassify(set: DeviceSet, c: number, { part, head, width, coordinates, scores }: Reclassified): ClassFinding {
+  const { sources, offsets } = head
+  const start = set.set.starts[c] as number
+  const n = part.isIn.length
+  // Rows of the part that go to each source, and whose second choice it is; rows of the rest that go there.
+  const sent = new Uint32Array(sources.length)
+  const second = new Uint32Array(sources.length)
+  const restSent = new Uint32Array(sources.length)
+  let kept = 0
+  for (let i = 0; i < n; i++) {
+    const logOdds = (k: number) => (coordinates[i * width + k] as number) + (offsets[k] as number)
+    scores[start + i] = logOdds(0)
+    let best = 0
+    for (let k = 1; k < sources.length; k++) if (logOdds(k + 1) > logOdds(best + 1)) best = k
+    const leaves = sources.length > 0 && logOdds(best + 1) > 0
+    if (!part.isIn[i]) {
+      if (leaves) restSent[best] = (restSent[best] as number) + 1
+      continue
+    }
+    if (sources.length > 0) second[best] = (second[best] as number) + 1
+    if (leaves) sent[best] = (sent[best] as number) + 1
+    else kept++
+  }
+  const most = (counts: Uint32Array) => counts.reduce((best, count, k) => (count > (counts[best] as number) ? k : best), 0)
+  const to = most(sent)
+  const gone = sent[to] ?? 0
+  const statistic = gone / Math.max(gone + kept, 1)
+  const rate = ((restSent[to] ?? 0) + 1) / (n - part.rows + 2)
+  const pValue = gone === 0 ? 1 : Math.max(0, 1 - binomialCdf(gone - 1, part.rows, rate))
+  const nameOf = (k: number) => showText(set.set.classes[sources[k] as number]?.label, 60)
+  const choice = most(second)
+  const elsewhere = gone > 0 ? `${gone} to class ${nameOf(to)} and ${kept} to their own` : 'all to their own class'
+  const hint = sources.length > 0 ? `; next to their own ${second[choice]} are likest class ${nameOf(choice)}` : ''
+  const isPoison = statistic >= threshold && pValue <= 0.01
+  const isIn = positionsByScore(set, c, scores).filter((i) => part.isIn[i - start])
+  return {
+    status: 'ran',
+    statistic,
+    threshold,
+    pValue,
+    says: `of ${part.rows} suspected rows of ${n} a linear head refitted without them sends ${elsewhere}${hint}. It accuses no class`,
+    flagged: isPoison ? rowsAt(set, isIn) : new Uint32Array(0),
+    accusation: null,
+  }
+}
