@@ -25,10 +25,12 @@ export interface SplitFinding {
   /** What trusted rows say: log10 of a likelihood ratio, −4 … 3; null where the class has none. */
   readonly trusted: number | null
   /**
-   * The other class that the suspected part resembles: how much it has the shape of that class alone, 0 … 1; whether that is clear enough to be
-   * evidence; and the class that its rows seem to be taken from if they were planted, null where it is not sure which.
+   * The other class that the suspected part resembles: how much it has the shape of that class alone, 0 … 1; and the class that its rows seem to
+   * be taken from if they were planted, null where it is not sure which.
    */
-  readonly source: { readonly weight: number; readonly isClear: boolean; readonly classIndex: number | null } | null
+  readonly source: { readonly weight: number; readonly classIndex: number | null } | null
+  /** Which evidence that does not look at the gap between the two says by itself that the part was planted. */
+  readonly agrees: { readonly trusted: boolean; readonly source: boolean }
   /** Distance of the two parts in standard deviations of the noisiest group of the set, in rows held out: the largest of any division. */
   readonly separation: number
   /** The suspected part is a blob tighter than what the log odds were fitted to: copies, or frames of one video, or planted. */

@@ -90,6 +90,7 @@ async function divide(
     }),
   )
   const trusted = trustedRows(set, c, coordinates)
+  const beside = { others, fits: fitsOf(set, c) }
   const splits = await inTurns(splitClass(rows, { others: groups, directions, rng: rng.fork(`divisions of ${label}`), trusted }), signal)
   const divisions: Division[] = []
   for (const split of splits) {
@@ -100,11 +101,18 @@ async function divide(
       sd,
       groupMean: group.mean,
       restMean: rest.mean,
-      evidence: await inTurns(splitEvidence(rows, split, others), signal),
+      evidence: await inTurns(splitEvidence(rows, split, beside), signal),
       source: await inTurns(shapeSource(rows, split, others), signal),
     })
   }
   return divisions
+}
+
+/** 1 for every row of the class that the model predicts to be of it, class order; null where the set has no predictions. */
+function fitsOf({ set }: DeviceSet, c: number): Uint8Array | null {
+  const { predictions, order, starts } = set
+  if (!predictions) return null
+  return Uint8Array.from(order.subarray(starts[c], starts[c + 1]), (row) => (predictions[row] === c ? 1 : 0))
 }
 
 /** The class's trusted rows in its coordinates; null where it has none. */
@@ -134,16 +142,24 @@ export interface Suspected extends SuspiciousSide {
 
 /** log10 of a likelihood ratio from which trusted rows decide on the side. */
 const telling = 0.5
-const unlikely = -3
+/** Log odds from which a division is likely to be planted, and below which it is not likely at all. */
+const likely = 0
+const unlikely = -2
 
-/** The suspicious side of the division with the highest log odds, or where none is at all likely to be planted, of the one that lies furthest apart; null where there is none. */
+/**
+ * The suspicious side of the division that is most likely to be planted: the one with the highest log odds of those that other evidence than
+ * the gap agrees with, of all where it agrees with none that is likely, and where none is likely at all the one that lies furthest apart (a
+ * class may have a natural group beside a planted one). null where there is none.
+ */
 export async function suspectedPart(set: DeviceSet, classIndex: number, { divisions, drift }: DividedClass): Promise<Suspected | null> {
   const [furthest] = divisions
   if (!furthest) return null
-  const oddsOf = ({ evidence, source }: Division) => splitOdds(evidence, source, drift)
-  const likeliest = divisions.reduce((best, next) => (oddsOf(next).logOdds > oddsOf(best).logOdds ? next : best))
-  const division = oddsOf(likeliest).logOdds < unlikely ? furthest : likeliest
-  const odds = oddsOf(division)
+  const weighed = divisions.map((division) => ({ division, odds: splitOdds(division.evidence, division.source, drift) }))
+  weighed.sort((a, b) => b.odds.logOdds - a.odds.logOdds)
+  const agreed = weighed.find(({ odds }) => odds.logOdds >= likely && (odds.agrees.trusted || odds.agrees.source))
+  const [first] = weighed as [(typeof weighed)[0]]
+  const { division, odds } =
+    agreed ?? (first.odds.logOdds >= unlikely ? first : (weighed.find((one) => one.division === furthest) ?? first))
   const missingFrom = odds.trusted !== null && odds.trusted >= telling ? (odds.isRest ? 'rest' : 'group') : null
   return { division, odds, ...(await suspiciousSide(set, { classIndex, side: division.side, missingFrom })) }
 }

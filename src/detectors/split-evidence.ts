@@ -1,7 +1,7 @@
 import type { ClassSplit } from '../linalg/class-split.js'
 import { distinctRows } from '../linalg/distinct-rows.js'
 import { dot, quadratic, type Rows } from '../linalg/moments.js'
-import { inGroup, shrunk } from '../linalg/separation.js'
+import { inGroup, inRest, shrunk } from '../linalg/separation.js'
 import { shapeLikelihood } from '../linalg/shape-likelihood.js'
 import { normalCdf } from '../stats/normal.js'
 
@@ -19,7 +19,7 @@ export interface SplitEvidence {
   readonly share: number
   readonly shareOfMost: number
   readonly shareOfLeast: number
-  /** Rows in the valley, from a third of the way to two thirds, and rows past it. */
+  /** Rows in the valley, a third of the way long (see `valleyMiddle`), and rows past it. */
   readonly between: number
   readonly beyond: number
   /** Rows of the group that are not near-duplicates of each other. */
@@ -30,6 +30,8 @@ export interface SplitEvidence {
   readonly others: number
   readonly largestOther: number
   readonly meanOther: number
+  /** Shares of the group's rows and of the rest's that the model predicts to be of another class; null where predictions are not known. */
+  readonly misfits: { readonly group: number; readonly rest: number } | null
   /** Trusted rows of the class, and how many lie beyond the middle. */
   readonly trustedRows: number
   readonly trustedBeyond: number
@@ -57,19 +59,34 @@ export interface OtherClass {
   readonly shrunk: Float64Array
 }
 
-export function* splitEvidence(rows: Rows, split: ClassSplit, others: readonly OtherClass[]): Generator<void, SplitEvidence, void> {
+/**
+ * Where on the line the valley between two groups is looked for: where rows are as likely to be of either, if both are normal and as wide as the
+ * noisiest group of the set. Halfway between groups of one size; beside a group of few rows nearer to it, past the tail of the many. Never
+ * outside the middle third.
+ */
+export function valleyMiddle(share: number, separation: number): number {
+  const even = Math.min(Math.max(share, 1e-4), 1 - 1e-4)
+  const middle = 1 / 2 + Math.log((1 - even) / even) / Math.max(separation, 1) ** 2
+  return Math.min(Math.max(middle, 1 / 3), 2 / 3)
+}
+/** Half of the valley's length. */
+const half = 1 / 6
+
+export interface Beside {
+  readonly others: readonly OtherClass[]
+  /** 1 for every row of the class that the model predicts to be of it; null where predictions are not known. */
+  readonly fits: Uint8Array | null
+}
+
+export function* splitEvidence(rows: Rows, split: ClassSplit, { others, fits }: Beside): Generator<void, SplitEvidence, void> {
   const { side, separation, held } = split
   const { direction, group, rest } = separation
   const n = side.length
   const repeats = held.places.length / n
-  let [over, between, beyond, most, least] = [0, 0, 0, 0, 0]
-  for (const place of held.places) {
-    if (place >= 1 / 4) most++
-    if (place >= 3 / 4) least++
-    if (place >= 1 / 2) over++
-    if (place >= 2 / 3) beyond++
-    else if (place >= 1 / 3) between++
-  }
+  const sharePast = (border: number) => held.places.reduce((count, place) => count + (place >= border ? 1 : 0), 0) / (n * repeats)
+  const share = sharePast(1 / 2)
+  const middle = valleyMiddle(share, held.crossFitted)
+  const past = sharePast(middle + half)
   const trustedOver = held.trustedPlaces.reduce((count, place) => count + (place >= 1 / 2 ? 1 : 0), 0)
   const origin = dot(rest.mean, direction)
   const shares = others.map(({ mean, covariance }) => {
@@ -81,19 +98,30 @@ export function* splitEvidence(rows: Rows, split: ClassSplit, others: readonly O
     rows: n,
     groupRows: group.count,
     separation: held.crossFitted,
-    share: over / (n * repeats),
-    shareOfMost: most / (n * repeats),
-    shareOfLeast: least / (n * repeats),
-    between: between / repeats,
-    beyond: beyond / repeats,
+    share,
+    shareOfMost: sharePast(1 / 4),
+    shareOfLeast: sharePast(3 / 4),
+    between: n * (sharePast(middle - half) - past),
+    beyond: n * past,
     distinct: yield* distinctRows(rows, members),
     varianceRatio: varianceAcross(group, direction) / Math.max(varianceAcross(rest, direction), 1e-12),
     others: others.length,
     largestOther: shares.reduce((a, b) => Math.max(a, b), 0),
     meanOther: shares.reduce((a, b) => a + b, 0) / Math.max(shares.length, 1),
-    trustedRows: held.trustedPlaces.length / (2 * repeats),
-    trustedBeyond: trustedOver / (2 * repeats),
+    misfits: fits && { group: misfitsIn(fits, side, inGroup), rest: misfitsIn(fits, side, inRest) },
+    trustedRows: held.trustedPlaces.length / held.fits,
+    trustedBeyond: trustedOver / held.fits,
   }
+}
+
+function misfitsIn(fits: Uint8Array, side: Uint8Array, value: number): number {
+  let [rows, misfits] = [0, 0]
+  for (let i = 0; i < side.length; i++) {
+    if (side[i] !== value) continue
+    rows++
+    if (!fits[i]) misfits++
+  }
+  return misfits / Math.max(rows, 1)
 }
 
 /** Mean variance over the directions orthogonal to `direction`. */

@@ -10,6 +10,8 @@ export interface SplitOdds {
   readonly trusted: number | null
   /** How much the group has the shape of one other class, 0 … 1. */
   readonly source: number
+  /** Which evidence that does not look at the gap says by itself that the group was planted. */
+  readonly agrees: { readonly trusted: boolean; readonly source: boolean }
   /** The group is a tighter blob than the weights were fitted to. */
   readonly isTight: boolean
   /** The side that trusted rows speak against is the rest, not the group. */
@@ -17,36 +19,18 @@ export interface SplitOdds {
 }
 
 /** How much the group has the shape of another class. */
-export type Shape = Pick<ShapeSource, 'aboveOwn' | 'aboveNext'>
-
-interface Weights {
-  readonly constant: number
-  readonly valley: number
-  readonly otherClass: number
-  readonly variance: number
-  readonly distinct: number
-  readonly trusted: number
-  readonly source: number
-}
+export type Shape = Pick<ShapeSource, 'aboveOwn' | 'aboveNext' | 'vote'>
 
 /** Logistic weights, fitted with the signs held to divisions of clean and of poisoned classes: see docs/verdicts.md. */
-const withoutTrusted: Weights = {
-  constant: -6,
-  valley: -2.65,
-  otherClass: -1.9,
-  variance: 2.5,
-  distinct: 1.35,
-  trusted: 0,
-  source: 2.3,
-}
-const withTrusted: Weights = {
-  constant: -6.35,
-  valley: -1.65,
-  otherClass: -1.9,
-  variance: 1.65,
-  distinct: 1.6,
-  trusted: 3.4,
-  source: 1.7,
+const weights = {
+  constant: -2.9,
+  valley: -1.45,
+  otherClass: -0.95,
+  variance: 1.8,
+  distinct: 2.25,
+  trusted: 1.35,
+  source: 3.2,
+  misfit: -2.45,
 }
 
 /** A share above which either side may be the planted one; above a lower one, where trusted rows tell. */
@@ -56,15 +40,26 @@ const notSmall = 0.1
 const tightest = -1.2
 /** The same for the share of a group's rows that are no near-duplicates. */
 const fewestDistinct = 0.2
+/** Log10 likelihood ratio of the trusted rows, and weight of the source's shape, from which they are evidence of their own. */
+const trustedAgrees = 1.3
+const sourceAgrees = 0.5
+
+/** Whether a source is clear: its shape fits better than any other class's, not much worse than their own, and a good part of the rows lie towards it. */
+const isClear = ({ aboveOwn, aboveNext, vote }: Shape) => aboveOwn >= -5 && aboveNext >= 2 && vote >= 0.3
+
+/** More misfits than this say no more. */
+const mostMisfits = 0.3
 
 /**
- * Log odds that one side of a division was planted, from evidence of five kinds:
+ * Log odds that one side of a division was planted, from evidence of six kinds:
  *
  * - valley: natural groups have rows between them. Held-out rows between the two sides against those beyond;
  * - other classes: rows that lie where another class lies are hard, not planted;
  * - near-duplicates count once, and a tight blob (a video's frames) is less telling than a group as wide as the class;
  * - trusted rows: a natural group has its share of them, a planted one has none;
- * - source: rows that a trigger has moved keep the shape of the class they were taken from.
+ * - source: rows that a trigger has moved keep the shape of the class they were taken from;
+ * - predictions: a model that has learnt a trigger predicts what its rows are labelled. Rows that are hard, or labelled wrongly by chance, it
+ *   often does not.
  */
 export function splitOdds(evidence: SplitEvidence, source: Shape | null, drift: TrustedDrift): SplitOdds {
   const distinct = clamp(evidence.distinct / Math.max(evidence.groupRows, 1), fewestDistinct, 1)
@@ -75,7 +70,8 @@ export function splitOdds(evidence: SplitEvidence, source: Shape | null, drift: 
   const otherClass = isRest ? Math.min(besideRest, 1) : besideEither
   const variance = clamp(Math.log(Math.max(evidence.varianceRatio, 1e-6)), tightest, 0)
   const shape = source ? clamp(Math.min(source.aboveOwn + 5, source.aboveNext) / 10, 0, 1) : 0
-  const w = evidence.trustedRows > 0 ? withTrusted : withoutTrusted
+  const misfits = evidence.misfits ? (isRest ? evidence.misfits.rest : evidence.misfits.group) : 0
+  const w = weights
   const logOdds =
     w.constant +
     w.valley * valley +
@@ -83,8 +79,13 @@ export function splitOdds(evidence: SplitEvidence, source: Shape | null, drift: 
     w.variance * variance +
     w.distinct * Math.log(distinct) +
     w.trusted * (ratio ?? 0) +
-    w.source * shape
-  return { logOdds, trusted: ratio, source: shape, isTight: variance === tightest || distinct === fewestDistinct, isRest }
+    w.source * shape +
+    (w.misfit * Math.min(misfits, mostMisfits)) / mostMisfits
+  const agrees = {
+    trusted: ratio !== null && ratio >= trustedAgrees,
+    source: source !== null && !isRest && (shape >= sourceAgrees || isClear(source)),
+  }
+  return { logOdds, trusted: ratio, source: shape, agrees, isTight: variance === tightest || distinct === fewestDistinct, isRest }
 }
 
 /**

@@ -140,7 +140,8 @@ function describe(set: DeviceSet, c: number, { rows, suspected, divided, thresho
     split: {
       attainable: groupSizes(n).map((rows) => ({ rows, logOdds: splitOdds(wellApart(evidence, rows / n), null, drift).logOdds })),
       trusted,
-      source: source && isGroup ? { weight: odds.source, classIndex: takenFrom(source), isClear: isClear(source) } : null,
+      source: source && isGroup ? { weight: odds.source, classIndex: takenFrom(source) } : null,
+      agrees: { trusted: odds.agrees.trusted, source: odds.agrees.source && isGroup },
       separation: Math.max(...divisions.map((one) => one.evidence.separation)),
       isTight: odds.isTight,
       isHalf: Math.min(evidence.share, 1 - evidence.share) > halfShare && !isKnown,
@@ -150,9 +151,6 @@ function describe(set: DeviceSet, c: number, { rows, suspected, divided, thresho
     },
   }
 }
-
-/** Whether a source is evidence: its shape fits better than any other class's, not much worse than their own, and a good part of the rows lie towards it. */
-const isClear = ({ aboveOwn, aboveNext, vote }: ShapeSource) => aboveOwn >= -5 && aboveNext >= 2 && vote >= 0.3
 
 /** The class that planted rows seem to be taken from: the one whose shape they have, else the one that most of them lie nearest to; null where neither is sure. */
 function takenFrom({ classIndex, aboveNext, vote, mostVoted }: ShapeSource): number | null {
@@ -184,6 +182,7 @@ function wellApart(evidence: SplitEvidence, epsilon: number): SplitEvidence {
     varianceRatio: 1,
     largestOther: 0,
     meanOther: 0,
+    misfits: null,
     trustedBeyond: 0,
   }
 }

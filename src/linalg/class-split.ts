@@ -22,7 +22,6 @@ const shortSteps = 6
 const longSteps = 60
 const keptStarts = 3
 const smallCandidates = 2
-const crossFits = 7
 const refits = 3
 /** Rows that a group has at least. */
 export const fewestRows = 5
@@ -48,8 +47,8 @@ export interface SplitOptions {
 
 /**
  * Divides one class's `rows: [n, r]` (coordinates in which the other classes' mean covariance is the identity, their own variance falling)
- * in two, in a few ways: by two-component mixtures with a common covariance, the smaller side peeled off three times, and by very small
- * groups; each refined by cutting halfway and fitting again. Those that lie furthest apart in rows held out come first; none where nothing
+ * in two, in a few ways: by two-component mixtures with a common covariance, the smaller side peeled off three times, alone and together, and by
+ * very small groups; each refined by cutting halfway and fitting again. Those that lie furthest apart in rows held out come first; none where nothing
  * can be divided.
  */
 export function* splitClass(rows: Rows, { others, directions, rng, trusted }: SplitOptions): Generator<void, ClassSplit[], void> {
@@ -65,7 +64,7 @@ export function* splitClass(rows: Rows, { others, directions, rng, trusted }: Sp
   }
   const whole = yield* momentsInTurns(rows, new Uint8Array(n), 0)
   const divisions: Division[] = []
-  for (const side of sides) {
+  for (const side of [...sides, ...unions(sides)]) {
     const group = yield* momentsInTurns(rows, side, inGroup)
     const fitted = separation(group, yield* momentsInTurns(rows, side, inRest), others)
     divisions.push(yield* refine(rows, { side, fitted }, { whole, others }))
@@ -82,10 +81,18 @@ export function* splitClass(rows: Rows, { others, directions, rng, trusted }: Sp
   for (const { side, fitted } of [...divisions, ...small.slice(0, smallCandidates)]) {
     yield
     if (splits.some((other) => other.side.every((value, i) => value === side[i]))) continue
-    const held = yield* heldOut(rows, side, fitted, { others, rng, repeats: crossFits, trusted: trusted ?? null })
+    const held = yield* heldOut(rows, side, fitted, { others, rng, trusted: trusted ?? null })
     if (Number.isFinite(held.crossFitted)) splits.push({ side, separation: fitted, held })
   }
   return splits.sort((a, b) => b.held.crossFitted - a.held.crossFitted)
+}
+
+/** What was peeled off first and second together, and with the third: rows taken from many classes are a group of several parts. */
+function unions(peeled: readonly Uint8Array[]): Uint8Array[] {
+  return peeled.slice(1).map((_, at) => {
+    const parts = peeled.slice(0, at + 2)
+    return Uint8Array.from({ length: parts[0]?.length ?? 0 }, (_, i) => (parts.some((side) => side[i] === inGroup) ? inGroup : inRest))
+  })
 }
 
 /** The smaller component of the likeliest mixture of the rows that are left; null where none has two groups of enough rows. */

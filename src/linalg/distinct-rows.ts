@@ -9,7 +9,7 @@ const mostSampled = 200
 /**
  * How many of `members` (indices of `rows: [n, r]`) are not near-duplicates of each other: frames of one video, copies, resizings. Near
  * ones are joined, and the parts counted: the geometric mean over squared distances below a tenth and a fifth of the median one in the whole class.
- * Of more than a thousand members every k-th is looked at, and the share goes for all. Members² / 2 · r multiply-adds, twice.
+ * Of more than a thousand members every k-th is looked at, and the share goes for all. Members² / 2 · r multiply-adds at most, twice.
  */
 export function* distinctRows(rows: Rows, members: readonly number[]): Generator<void, number, void> {
   if (members.length === 0) return 0
@@ -44,7 +44,7 @@ function* parts(rows: Rows, members: readonly number[], limit: number): Generato
   let count = members.length
   for (const [i, a] of members.entries()) {
     for (let j = 0; j < i; j++) {
-      if (squaredDistance(rows, a, members[j] as number) > limit) continue
+      if (!areWithin(rows, a, members[j] as number, limit)) continue
       const [one, other] = [root(i), root(j)]
       if (one === other) continue
       parent[one] = other
@@ -55,16 +55,21 @@ function* parts(rows: Rows, members: readonly number[], limit: number): Generato
   return count
 }
 
-function squaredDistance({ data, cols }: Rows, a: number, b: number): number {
-  let even = 0
-  let odd = 0
-  for (let j = 0, p = a * cols, q = b * cols; j < cols; j += 2, p += 2, q += 2) {
-    const first = (data[p] as number) - (data[q] as number)
-    const second = j + 1 < cols ? (data[p + 1] as number) - (data[q + 1] as number) : 0
-    even += first * first
-    odd += second * second
+/** Whether two rows are as close as `limit`: most are not, which a few columns show. */
+function areWithin({ data, cols }: Rows, a: number, b: number, limit: number): boolean {
+  let sum = 0
+  for (let j = 0, p = a * cols, q = b * cols; j < cols; j++, p++, q++) {
+    const apart = (data[p] as number) - (data[q] as number)
+    sum += apart * apart
+    if (sum > limit) return false
   }
-  return even + odd
+  return true
+}
+
+function squaredDistance({ data, cols }: Rows, a: number, b: number): number {
+  let sum = 0
+  for (let j = 0, p = a * cols, q = b * cols; j < cols; j++, p++, q++) sum += ((data[p] as number) - (data[q] as number)) ** 2
+  return sum
 }
 
 function everyOf(items: readonly number[], most: number): number[] {

@@ -1,6 +1,6 @@
 import type { Rng } from '../core/rng.js'
 import { chiSquaredQuantile } from '../stats/chi-squared.js'
-import { medianInPlace } from '../stats/median.js'
+import { shuffled } from '../stats/draws.js'
 import { innerProduct } from './inner-product.js'
 import { type MinimaxDirection, type MinimaxOptions, minimaxDirection } from './minimax-direction.js'
 import { dot, type Moments, momentsInTurns, quadratic, type Rows, without } from './moments.js'
@@ -79,23 +79,35 @@ export interface HeldOut {
   readonly crossFitted: number
   /** `[repeats, n]` places of the class's rows: 0 is the mean of the rest, 1 that of the group; NaN for rows set aside. */
   readonly places: Float64Array
-  /** `[2 · repeats, m]` places of the `trusted` rows. */
+  /** `[fits, trusted rows]` places of the trusted rows, one for every direction that was fitted. */
   readonly trustedPlaces: Float64Array
+  readonly fits: number
 }
 
+export interface HoldingOut {
+  readonly others: OtherGroups
+  readonly rng: Rng
+  readonly trusted?: Rows | null
+}
+
+/** Parts that the rows are divided in, each held out in turn: more where the group is small, as what is left of it has to give a direction. */
+const folds = 5
+const foldsOfSmall = 10
+const small = 40
+/** Directions that are fitted at least. */
+const fewestFits = 14
+
 /**
- * The same, cross-fitted: the direction comes from one half of both groups, means, standard deviations and places along it from the other
- * half; both ways round, over `repeats` divisions (the separation is their median). Takes off what the direction owes to fitting: zero on
- * average where the groups do not differ. Rows are divided along `direction`, neighbours into different halves by `rng`, so their order in
- * the set does not matter.
+ * The same, cross-fitted: in turn every fold of both groups is placed along a direction that comes from the other folds, over a few divisions
+ * in folds. Takes off what the direction owes to fitting: zero on average where the groups do not differ. Rows are divided along
+ * `direction`, neighbours into different folds by `rng`, so their order in the set does not matter.
  */
 export function* heldOut(
   rows: Rows,
   side: Uint8Array,
   { direction, weights, group, rest }: Separation,
-  options: { others: OtherGroups; rng: Rng; repeats: number; trusted?: Rows | null },
+  { others, rng, trusted }: HoldingOut,
 ): Generator<void, HeldOut, void> {
-  const { others, rng, repeats, trusted } = options
   const sorted = sortedAlong(rows, direction)
   const active = others.shrunk.flatMap((_, g) => ((weights[g] as number) >= leastWeight ? [g] : []))
   const telling = { covariances: others.covariances, shrunk: active.map((g) => others.shrunk[g] as Float64Array) }
@@ -104,47 +116,51 @@ export function* heldOut(
     weights: Float64Array.from([...active, others.shrunk.length, others.shrunk.length + 1], (g) => weights[g] as number),
   }
   const n = side.length
-  const found = new Float64Array(repeats)
+  const smaller = Math.min(group.count, rest.count)
+  const parts = Math.max(2, Math.min(smaller < small ? foldsOfSmall : folds, smaller))
+  const repeats = Math.ceil(fewestFits / parts)
+  const fits = repeats * parts
   const places = new Float64Array(repeats * n).fill(Number.NaN)
   const trustedRows = trusted ? trusted.data.length / trusted.cols : 0
-  const trustedPlaces = new Float64Array(2 * repeats * trustedRows)
+  const trustedPlaces = new Float64Array(fits * trustedRows)
+  let otherVariance = 0
   for (let repeat = 0; repeat < repeats; repeat++) {
-    const half = dividedInTwo(side, sorted, rng)
-    const firstGroup = yield* momentsInTurns(rows, half, inGroup)
-    yield
-    const firstRest = yield* momentsInTurns(rows, half, inRest)
-    yield
-    const halves = [
-      { group: firstGroup, rest: firstRest },
-      { group: without(group, firstGroup), rest: without(rest, firstRest) },
-    ] as const
-    let distance = 0
-    let groupSquares = 0
-    let restSquares = 0
-    let otherVariance = 0
-    for (const [which, [fitted, held]] of ([halves, [halves[1], halves[0]]] as const).entries()) {
-      const b = directionOf(fitted.group, fitted.rest, telling, near).direction
-      distance += dot(apart(held.group, held.rest), b) / 2
-      groupSquares += quadratic(held.group.scatter, b)
-      restSquares += quadratic(held.rest.scatter, b)
-      otherVariance += largestVariance(b, others) / 2
-      const origin = dot(fitted.rest.mean, b)
-      projections(rows, b).forEach((at, i) => {
-        // Rows of the first half are marked; those that were fitted are not placed.
-        const isFitted = (half[i] !== setAside) === (which === 0)
-        if (side[i] !== setAside && !isFitted) places[repeat * n + i] = at - origin
-      })
+    const fold = foldsOf(side, sorted, { parts, rng })
+    for (let part = 0; part < parts; part++) {
+      const held = side.map((value, i) => (fold[i] === part ? value : setAside))
+      const fittedGroup = without(group, yield* momentsInTurns(rows, held, inGroup))
+      yield
+      const fittedRest = without(rest, yield* momentsInTurns(rows, held, inRest))
+      const b = directionOf(fittedGroup, fittedRest, telling, near).direction
+      yield
+      otherVariance += largestVariance(b, others) / fits
+      const origin = dot(fittedRest.mean, b)
+      const at = projections(rows, b)
+      for (let i = 0; i < n; i++) if (held[i] !== setAside) places[repeat * n + i] = (at[i] as number) - origin
       if (trusted)
         projections(trusted, b).forEach((at, i) => {
-          trustedPlaces[(2 * repeat + which) * trustedRows + i] = at - origin
+          trustedPlaces[(repeat * parts + part) * trustedRows + i] = at - origin
         })
       yield
     }
-    const ofGroup = groupSquares / chiSquaredQuantile(0.05, Math.max(group.count - 2, 1))
-    const sd = Math.sqrt(Math.max(ofGroup, restSquares / Math.max(rest.count, 1), otherVariance))
-    found[repeat] = sd > 0 ? distance / sd : 0
   }
-  return { crossFitted: medianInPlace(found), places, trustedPlaces }
+  const [ofGroup, ofRest] = [along(places, side, inGroup), along(places, side, inRest)]
+  const bound = (ofGroup.variance * group.count) / chiSquaredQuantile(0.05, Math.max(group.count - 1, 1))
+  const sd = Math.sqrt(Math.max(bound, ofRest.variance, otherVariance))
+  return { crossFitted: sd > 0 ? (ofGroup.mean - ofRest.mean) / sd : 0, places, trustedPlaces, fits }
+}
+
+/** Count, mean and variance of the places of one side. */
+function along(places: Float64Array, side: Uint8Array, value: number): { count: number; mean: number; variance: number } {
+  let [count, sum, squares] = [0, 0, 0]
+  for (let at = 0; at < places.length; at++) {
+    if (side[at % side.length] !== value) continue
+    count++
+    sum += places[at] as number
+  }
+  const mean = sum / Math.max(count, 1)
+  for (let at = 0; at < places.length; at++) if (side[at % side.length] === value) squares += ((places[at] as number) - mean) ** 2
+  return { count, mean, variance: squares / Math.max(count, 1) }
 }
 
 function sortedAlong({ data, cols }: Rows, direction: Float64Array): Uint32Array {
@@ -157,21 +173,15 @@ export function projections({ data, cols }: Rows, direction: Float64Array): Floa
   return Float64Array.from({ length: data.length / cols }, (_, i) => innerProduct(data, i * cols, direction, 0, cols))
 }
 
-/** The rows of one half of each side, the others set aside: of two neighbours on a side one goes here and one there. */
-function dividedInTwo(side: Uint8Array, sorted: Uint32Array, rng: Rng): Uint8Array {
-  const half = new Uint8Array(side.length).fill(setAside)
-  const owed = [-1, -1]
+/** The fold of every row: of as many neighbours on a side as there are folds one goes into each, in an order that is drawn. */
+function foldsOf(side: Uint8Array, sorted: Uint32Array, { parts, rng }: { parts: number; rng: Rng }): Uint8Array {
+  const fold = new Uint8Array(side.length)
+  const left: number[][] = [[], []]
   for (const i of sorted) {
-    const own = side[i] as number
-    if (own === setAside) continue
-    if (owed[own] !== -1) {
-      if (owed[own] === 1) half[i] = own
-      owed[own] = -1
-    } else {
-      const first = rng.float() < 0.5
-      if (first) half[i] = own
-      owed[own] = first ? 0 : 1
-    }
+    const own = left[side[i] as number]
+    if (!own) continue
+    if (own.length === 0) own.push(...shuffled(parts, rng))
+    fold[i] = own.pop() as number
   }
-  return half
+  return fold
 }

@@ -4,9 +4,8 @@ import { showText } from '../core/untrusted-text.js'
 import { classPValue, logOddsAt } from './class-p-value.js'
 import { holm } from './holm.js'
 
-/** Log10 likelihood ratio of the trusted rows, and weight of the source's shape, from which they are evidence of their own. */
-const trustedAgrees = 1.3
-const sourceAgrees = 0.5
+/** Weight of the source's shape from which a class is poisoned without trusted rows that say so. */
+const sourceIsSure = 0.5
 /** Of the trusted rows, from which a tight group is natural. */
 const trustedClears = -0.5
 /** The same weight from which a group that is not accused is not called natural either. */
@@ -27,8 +26,7 @@ type RanResult = Extract<DetectorResult, { status: 'ran' }>
  *
  * - accused: p ≤ rate, and a kind of evidence agrees that does not look at the gap: trusted rows are missing from the part, or it has the
  *   shape of one other class. `poisoned`, or `suspicious` where that is only just enough to name the class;
- * - not accused, but near it (p ≤ ten times the rate, or before adjusting ≤ twice the rate and 2 %), or without its share of trusted rows, or a
- *   group, two halves or a tight group far off that nothing tells from natural ones: `inconclusive`;
+ * - not accused, but near it (p ≤ ten times the rate, or before adjusting ≤ twice the rate and 2 %), or a group, two halves or a tight group far off that nothing tells from natural ones: `inconclusive`;
  * - a second group far off: `multimodal`, but `inconclusive` where it has the very shape of another class; otherwise `clean`.
  *
  * Where no detector divides classes, a detector's own accusation makes a class `suspicious`, at no stated rate, and its silence proves nothing.
@@ -86,11 +84,9 @@ function conclude(set: ActivationSet, { c, id, finding, pValue, adjusted, rate, 
   if (!isNear && split.separation >= apart && (split.source?.weight ?? 0) >= sourceStands) {
     return { ...open, says: 'a group far from the rest with the shape of another class, too small or too blurred to be accused' }
   }
-  const trusted = split.trusted !== null && split.trusted >= trustedAgrees
-  if (!isNear && trusted) return { ...open, says: 'trusted rows are missing from a part of it, but no gap sets that part apart' }
   if (!isNear) return { ...none, verdict: split.separation >= apart ? 'multimodal' : 'clean' }
   if (adjusted > rate) return { ...open, says: 'not accused, but too near to it to be cleared' }
-  const source = split.source !== null && (split.source.isClear || split.source.weight >= sourceAgrees)
+  const { trusted, source } = split.agrees
   if (split.isHalf && !trusted) return { ...open, says: 'two halves: poison or a merged label; trusted rows would tell' }
   if (!trusted && !source) {
     return { ...open, says: 'a group of its own, but neither trusted rows nor the shape of another class say that it was planted' }
@@ -105,7 +101,7 @@ function conclude(set: ActivationSet, { c, id, finding, pValue, adjusted, rate, 
   const planted = 1 / (1 + Math.exp(-finding.statistic))
   return {
     ...base,
-    verdict: trusted || (split.source?.weight ?? 0) >= sourceAgrees ? 'poisoned' : 'suspicious',
+    verdict: trusted || (split.source?.weight ?? 0) >= sourceIsSure ? 'poisoned' : 'suspicious',
     epsilon: split.share,
     sourceClass,
     accusations: [{ detector: id, reason, rows: split.suspects, probabilities: split.posteriors.map((posterior) => planted * posterior) }],

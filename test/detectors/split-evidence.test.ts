@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Rng } from '../../src/core/rng.js'
 import { atOnce } from '../../src/core/turns.js'
-import { type OtherClass, shapeSource, splitEvidence } from '../../src/detectors/split-evidence.js'
+import { type OtherClass, shapeSource, splitEvidence, valleyMiddle } from '../../src/detectors/split-evidence.js'
 import { choleskyOf } from '../../src/linalg/cholesky.js'
 import type { ClassSplit } from '../../src/linalg/class-split.js'
 import { dot, moments, type Rows } from '../../src/linalg/moments.js'
@@ -21,7 +21,12 @@ function divided(of: Rows, own: Uint8Array): Omit<ClassSplit, 'held'> {
 function handMade(held: { places: number[]; trustedPlaces?: number[] }): ClassSplit {
   return {
     ...divided(rows, side),
-    held: { crossFitted: 4.5, places: Float64Array.from(held.places), trustedPlaces: Float64Array.from(held.trustedPlaces ?? []) },
+    held: {
+      crossFitted: 4.5,
+      places: Float64Array.from(held.places),
+      trustedPlaces: Float64Array.from(held.trustedPlaces ?? []),
+      fits: 4,
+    },
   }
 }
 
@@ -33,7 +38,8 @@ const otherClass = (classIndex: number, mean: number[], covariance: ArrayLike<nu
   shrunk: Float64Array.from(covariance),
 })
 
-const evidenceOf = (held: Parameters<typeof handMade>[0], others: OtherClass[] = []) => atOnce(splitEvidence(rows, handMade(held), others))
+const evidenceOf = (held: Parameters<typeof handMade>[0], others: OtherClass[] = [], fits: Uint8Array | null = null) =>
+  atOnce(splitEvidence(rows, handMade(held), { others, fits }))
 
 describe('the evidence of a split', () => {
   it('counts places by hand, means over two divisions', () => {
@@ -46,7 +52,7 @@ describe('the evidence of a split', () => {
       share: 4 / 10, // 0.9, 1.2; 0.6, 0.7
       shareOfMost: 6 / 10, // and 0.26, 0.4
       shareOfLeast: 2 / 10,
-      between: 1, // 0.4, 0.6
+      between: 1, // 0.4, 0.6: from a third to two thirds, and a bit
       beyond: 1.5, // 0.9, 1.2, 0.7
       trustedRows: 0,
       trustedBeyond: 0,
@@ -70,11 +76,28 @@ describe('the evidence of a split', () => {
     })
   })
 
-  it('counts trusted rows beyond the middle over both halves of every division', () => {
+  it('counts trusted rows beyond the middle over every direction that was fitted', () => {
     // Three rows, placed four times.
     const trustedPlaces = [0, 0.5, 1, 0, 0.4, 1, 0, 0.6, 1, 0, 0.2, 0.4]
     const places = Array(10).fill(0)
     expect(evidenceOf({ places, trustedPlaces })).toMatchObject({ trustedRows: 3, trustedBeyond: 5 / 4 })
+  })
+
+  it('looks for the valley halfway between even groups, and nearer to a small one, the more so the closer they lie', () => {
+    expect(valleyMiddle(0.5, 3)).toBe(1 / 2)
+    // Two normal densities of standard deviation 1/6 about 0 and 1, weighed 0.99 and 0.01, are equal there.
+    const at = valleyMiddle(0.01, 6)
+    const density = (x: number, mean: number, weight: number) => weight * Math.exp(-((x - mean) ** 2) * 18)
+    expect(density(at, 0, 0.99)).toBeCloseTo(density(at, 1, 0.01), 12)
+    expect(valleyMiddle(0.01, 9)).toBeLessThan(at)
+    expect(valleyMiddle(0.99, 6)).toBeCloseTo(1 - at, 12)
+    expect([valleyMiddle(0.001, 2), valleyMiddle(0.999, 2), valleyMiddle(0, 0)]).toEqual([2 / 3, 1 / 3, 2 / 3])
+  })
+
+  it('counts the rows that the model predicts to be of another class, in either part', () => {
+    const places = [0, 0, 0, 1, 1]
+    expect(evidenceOf({ places }).misfits).toBeNull()
+    expect(evidenceOf({ places }, [], Uint8Array.of(1, 0, 1, 1, 0)).misfits).toEqual({ group: 1 / 2, rest: 1 / 3 })
   })
 
   it('compares the variance of the two across the direction only', () => {
@@ -84,9 +107,9 @@ describe('the evidence of a split', () => {
 
   it('counts rows of the group that are near-duplicates once', () => {
     const [twice, split] = [{ data: rows.data.slice(), cols: 2 }, handMade({ places: [0, 0, 0, 1, 1] })]
-    expect(atOnce(splitEvidence(rows, split, [])).distinct).toBeCloseTo(2, 12)
+    expect(atOnce(splitEvidence(rows, split, { others: [], fits: null })).distinct).toBeCloseTo(2, 12)
     twice.data[9] = 0.99
-    expect(atOnce(splitEvidence(twice, split, [])).distinct).toBeCloseTo(1, 12)
+    expect(atOnce(splitEvidence(twice, split, { others: [], fits: null })).distinct).toBeCloseTo(1, 12)
   })
 
   it('takes the share of another class beyond the middle from its mean and its spread along the direction', () => {

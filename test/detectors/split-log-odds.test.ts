@@ -18,6 +18,7 @@ const evidence: SplitEvidence = {
   others: 9,
   largestOther: 0.02,
   meanOther: 0.005,
+  misfits: null,
   trustedRows: 0,
   trustedBeyond: 0,
 }
@@ -29,7 +30,6 @@ function expectFalling(values: readonly number[]): void {
   for (const [i, value] of values.entries()) if (i > 0) expect(value).toBeLessThan(values[i - 1] as number)
 }
 
-/** With and without trusted rows there are different weights. */
 describe.each([{ trustedRows: 0 }, { trustedRows: 50 }])('the log odds of a split with $trustedRows trusted rows', ({ trustedRows }) => {
   it('fall with every row between the two parts', () => {
     expectFalling([0, 1, 5, 20, 100].map((between) => logOdds({ trustedRows, between })))
@@ -56,11 +56,25 @@ describe.each([{ trustedRows: 0 }, { trustedRows: 50 }])('the log odds of a spli
     ])
   })
 
+  it('fall with rows that the model predicts to be of another class, and no further beyond three in ten', () => {
+    const misfit = (group: number, rest = 0) => logOdds({ trustedRows, misfits: { group, rest } })
+    expectFalling([0, 0.1, 0.2, 0.3].map((group) => misfit(group)))
+    expect(misfit(0)).toBe(logOdds({ trustedRows }))
+    expect([misfit(0.9), misfit(0.3, 0.5)]).toEqual([misfit(0.3), misfit(0.3)])
+  })
+
   it('rise with a source whose shape fits, and not without end', () => {
-    const source = (aboveOwn: number, aboveNext: number) => odds({ trustedRows }, { aboveOwn, aboveNext })
+    const source = (aboveOwn: number, aboveNext: number) => odds({ trustedRows }, { aboveOwn, aboveNext, vote: 0 })
     expectFalling([source(20, 8), source(20, 4), source(-4, 4), odds({ trustedRows })].map((of) => of.logOdds))
     expect(source(1e9, Number.POSITIVE_INFINITY)).toEqual(source(5, 10))
     expect([source(-4, 4), source(-99, 50), source(9, 9)].map((of) => of.source)).toEqual([0.1, 0, 0.9].map((x) => expect.closeTo(x, 12)))
+  })
+
+  it('come with a source that agrees where its shape is very like, or clear and most like with a third of the rows towards it', () => {
+    const agrees = (aboveOwn: number, aboveNext: number, vote: number) => odds({ trustedRows }, { aboveOwn, aboveNext, vote }).agrees.source
+    expect([agrees(1, 5, 0), agrees(1, 4.9, 0.29), agrees(1, 4.9, 0.3)]).toEqual([true, false, true])
+    expect([agrees(-5, 2, 0.3), agrees(-5.1, 2, 0.3), agrees(-5, 1.9, 0.3)]).toEqual([true, false, false])
+    expect(odds({ trustedRows }).agrees).toEqual({ trusted: false, source: false })
   })
 
   it('look at both sides where both may be the planted one', () => {
@@ -119,11 +133,21 @@ describe('trusted rows', () => {
     expect(of({ share: 0.09, trustedBeyond: 2000 })).toBe(-4)
   })
 
+  it('agree from twenty to one on', () => {
+    expect(trusted(0, 10).trusted).toBeLessThan(1.3)
+    expect(trusted(0, 10).agrees.trusted).toBe(false)
+    expect(trusted(0, 50).trusted).toBeGreaterThan(1.3)
+    expect(trusted(0, 50).agrees.trusted).toBe(true)
+  })
+
   it('tell of the rest where they all lie in a smaller part, unless that is too small to be the clean one', () => {
     expect(trusted(50)).toMatchObject({ isRest: true })
     expect(trusted(50).trusted).toBeGreaterThan(1)
     expect(trusted(0)).toMatchObject({ isRest: false })
     expect(trusted(50, 50, { share: 0.09 })).toMatchObject({ isRest: false, trusted: -4 })
+    // Then it is the rest's predictions that count.
+    const misfits = (group: number, rest: number) => trusted(50, 50, { misfits: { group, rest } }).logOdds
+    expect(misfits(0.3, 0)).toBeGreaterThan(misfits(0, 0.3))
     // Then it is other classes beside the rest that count.
     const beside = (meanOther: number, largestOther: number) => trusted(50, 50, { share: 0.2, meanOther, largestOther }).logOdds
     expect(beside(0.99, 1)).toBeGreaterThan(beside(0.95, 1))

@@ -19,7 +19,7 @@ function normalRows(n: number, cols: number, options: { seed: number; group: num
 function cross(rows: Rows, side: Uint8Array, seed: number) {
   const others = otherGroups([identity(rows.cols)], [1e6], rows.cols)
   const fitted = separation(moments(rows, side, inGroup), moments(rows, side, inRest), others)
-  return { fitted, held: atOnce(heldOut(rows, side, fitted, { others, rng: new Rng(seed), repeats: 7 })).crossFitted }
+  return { fitted, held: atOnce(heldOut(rows, side, fitted, { others, rng: new Rng(seed) })).crossFitted }
 }
 
 describe('the separation of two groups', () => {
@@ -68,14 +68,15 @@ describe('the separation of two groups', () => {
 })
 
 describe('places of rows held out', () => {
-  const repeats = 7
+  // Five folds, three times.
+  const [repeats, folds] = [3, 5]
   const [n, cols, inAll] = [400, 6, 80]
   const { rows, side } = normalRows(n, cols, { seed: 5, group: inAll, shift: 8 })
   const others = otherGroups([identity(cols)], [1e6], cols)
 
   function placesOf(division: Uint8Array, trusted: Rows | null = null) {
     const fitted = separation(moments(rows, division, inGroup), moments(rows, division, inRest), others)
-    return atOnce(heldOut(rows, division, fitted, { others, rng: new Rng(1), repeats, trusted }))
+    return atOnce(heldOut(rows, division, fitted, { others, rng: new Rng(1), trusted }))
   }
   const mean = (values: ArrayLike<number>) => Array.from(values).reduce((sum, value) => sum + value, 0) / values.length
   const where = (places: Float64Array, value: number) => places.filter((_, at) => side[at % n] === value)
@@ -97,8 +98,20 @@ describe('places of rows held out', () => {
     moved.data[row * cols] = (moved.data[row * cols] as number) + 4
     const fitted = separation(moments(rows, side, inGroup), moments(rows, side, inRest), others)
     const placed = (of: Rows) =>
-      mean(atOnce(heldOut(of, side, fitted, { others, rng: new Rng(1), repeats })).places.filter((_, at) => at % n === row))
+      mean(atOnce(heldOut(of, side, fitted, { others, rng: new Rng(1) })).places.filter((_, at) => at % n === row))
     expect(placed(moved) - placed(rows)).toBeCloseTo(0.5, 1)
+  })
+
+  it('come from all rows but a tenth where the group is small, so that ten rows among many keep most of their distance', () => {
+    const few = normalRows(1000, 30, { seed: 8, group: 10, shift: 9 })
+    const ten = otherGroups([identity(30)], [1e6], 30)
+    const fitted = separation(moments(few.rows, few.side, inGroup), moments(few.rows, few.side, inRest), ten)
+    const { places, fits } = atOnce(heldOut(few.rows, few.side, fitted, { others: ten, rng: new Rng(2) }))
+    expect([fits, places.length]).toEqual([20, 2000])
+    // Nine rows leave 30 / 9 of noise in the squared distance of 81, five would leave twice as much.
+    const ofGroup = mean(places.filter((_, at) => few.side[at % 1000] === inGroup))
+    expect(ofGroup).toBeGreaterThan(0.9)
+    expect(ofGroup).toBeLessThan(1.05)
   })
 
   it('are NaN for rows set aside, and only for those', () => {
@@ -107,21 +120,25 @@ describe('places of rows held out', () => {
     expect([...places].map(Number.isNaN)).toEqual(Array.from(places, (_, at) => (at % n) % 10 === 3))
   })
 
-  it('of a trusted row are two for every division, one from either half', () => {
+  it('of a trusted row are as many as directions were fitted', () => {
     const trusted = { data: Float64Array.from({ length: 3 * cols }, (_, at) => (at === cols ? 8 : at === 2 * cols ? 4 : 0)), cols }
-    const { trustedPlaces } = placesOf(side, trusted)
-    expect(trustedPlaces).toHaveLength(2 * repeats * 3)
+    const { trustedPlaces, fits } = placesOf(side, trusted)
+    expect(fits).toBe(repeats * folds)
+    expect(trustedPlaces).toHaveLength(fits * 3)
     for (const [row, place] of [0, 1, 0.5].entries()) {
       const own = trustedPlaces.filter((_, at) => at % 3 === row)
       expect(mean(own)).toBeCloseTo(place, 1)
-      expect(new Set(own).size).toBe(2 * repeats)
+      expect(new Set(own).size).toBe(fits)
     }
   })
 
-  it('lie together where the groups do not differ: on rows that were fitted their means would lie 1 apart', () => {
-    const noise = normalRows(n, cols, { seed: 6, group: inAll, shift: 0 })
-    const fitted = separation(moments(noise.rows, noise.side, inGroup), moments(noise.rows, noise.side, inRest), others)
-    const { places } = atOnce(heldOut(noise.rows, noise.side, fitted, { others, rng: new Rng(1), repeats }))
-    expect(Math.abs(mean(where(places, inGroup)))).toBeLessThan(0.5)
+  it('lie together on average where the groups do not differ: on rows that were fitted their means would lie 1 apart', () => {
+    const means = Array.from({ length: 30 }, (_, seed) => {
+      const noise = normalRows(n, cols, { seed: 100 + seed, group: inAll, shift: 0 })
+      const fitted = separation(moments(noise.rows, noise.side, inGroup), moments(noise.rows, noise.side, inRest), others)
+      const { places } = atOnce(heldOut(noise.rows, noise.side, fitted, { others, rng: new Rng(1) }))
+      return mean(where(places, inGroup))
+    })
+    expect(Math.abs(mean(means))).toBeLessThan(0.3)
   })
 })

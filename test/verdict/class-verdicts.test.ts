@@ -11,7 +11,8 @@ const rowsOfClass = 40
 const plain: SplitFinding = {
   attainable: [{ rows: 1, logOdds: 100 }],
   trusted: 0,
-  source: { weight: 0.2, isClear: true, classIndex: 0 },
+  source: { weight: 0.2, classIndex: 0 },
+  agrees: { trusted: false, source: true },
   separation: 3,
   isTight: false,
   isHalf: false,
@@ -65,20 +66,20 @@ describe('a class that is accused', () => {
   })
 
   it('is poisoned where trusted rows or the source agree, and not accused where nothing does', () => {
-    const source = { weight: 0.9, isClear: false, classIndex: null }
-    expect(concludeOne(divided(rate / 2, { trusted: 2 }))).toMatchObject({
+    const source = { weight: 0.9, classIndex: null }
+    expect(concludeOne(divided(rate / 2, { agrees: { trusted: true, source: false } }))).toMatchObject({
       verdict: 'poisoned',
       accusations: [{ reason: expect.stringContaining('none or too few of the trusted rows lie there') }],
     })
     expect(concludeOne(divided(rate / 2, { source })).verdict).toBe('poisoned')
-    expect(concludeOne(divided(rate / 2, { trusted: 0.5, source: { ...source, weight: 0.4 } }))).toMatchObject({
+    expect(concludeOne(divided(rate / 2, { agrees: { trusted: false, source: false }, source }))).toMatchObject({
       verdict: 'inconclusive',
       says: expect.stringContaining('neither trusted rows nor the shape of another class'),
     })
   })
 
   it('names the class it was taken from only where that is sure', () => {
-    const source = { weight: 0.9, isClear: true, classIndex: 1 }
+    const source = { weight: 0.9, classIndex: 1 }
     const [named] = conclude(divided(rate / 4, { source }), divided(1))
     expect(named).toMatchObject({ sourceClass: 1, accusations: [{ reason: expect.stringContaining('they resemble class 1') }] })
     const [unnamed] = conclude(divided(rate / 4, { source: { ...source, classIndex: null } }), divided(1))
@@ -93,7 +94,7 @@ describe('a class that is accused', () => {
       accusations: [],
       epsilon: { estimate: 0, low: 0, high: 0.2 },
     })
-    expect(concludeOne(divided(rate / 2, { isHalf: true, trusted: 1.5 })).verdict).toBe('poisoned')
+    expect(concludeOne(divided(rate / 2, { isHalf: true, agrees: { trusted: true, source: false } })).verdict).toBe('poisoned')
   })
 
   it('is accused, tight group or not', () => {
@@ -152,19 +153,8 @@ describe('a class that is not accused', () => {
   })
 })
 
-describe('a part that trusted rows are missing from, with no gap beside it', () => {
-  it('is neither accused nor cleared', () => {
-    expect(concludeOne(divided(1, { trusted: 1.4 }))).toMatchObject({
-      verdict: 'inconclusive',
-      accusations: [],
-      says: expect.stringContaining('trusted rows are missing'),
-    })
-    expect(concludeOne(divided(1, { trusted: 1.2 })).verdict).toBe('clean')
-  })
-})
-
 describe('a second group that is not accused', () => {
-  const far = (weight: number) => concludeOne(divided(1, { separation: 7, source: { weight, isClear: false, classIndex: null } }))
+  const far = (weight: number) => concludeOne(divided(1, { separation: 7, source: { weight, classIndex: null } }))
 
   it('is natural, but not where it has the very shape of another class', () => {
     expect(far(0.7).verdict).toBe('multimodal')
