@@ -2,6 +2,7 @@ import type { DeviceSet } from '../core/device-set.js'
 import { inTurns } from '../core/turns.js'
 import { showText } from '../core/untrusted-text.js'
 import { splitClass } from '../linalg/class-split.js'
+import { typicalDistance } from '../linalg/distinct-rows.js'
 import type { Rows } from '../linalg/moments.js'
 import { otherGroups } from '../linalg/separation.js'
 import { type OwnCoordinates, ownCoordinates } from './own-coordinates.js'
@@ -46,6 +47,8 @@ export interface DivisionOptions {
 
 /** Rows that a class needs for its covariance to be part of what the others are compared with. */
 export const referenceRows = 10
+/** Parts less than this many standard deviations apart are one group: nothing to look for a source of. */
+const apart = 2
 /** Directions that the separation is judged in: more than the mixture is fitted in, since some serve to cancel the noise of others. */
 const evidenceDirections = 64
 
@@ -90,7 +93,7 @@ async function divide(
     }),
   )
   const trusted = trustedRows(set, c, coordinates)
-  const beside = { others, fits: fitsOf(set, c) }
+  const beside = { others, fits: fitsOf(set, c), typical: typicalDistance(rows) }
   const splits = await inTurns(splitClass(rows, { others: groups, directions, rng: rng.fork(`divisions of ${label}`), trusted }), signal)
   const divisions: Division[] = []
   for (const split of splits) {
@@ -102,7 +105,7 @@ async function divide(
       groupMean: group.mean,
       restMean: rest.mean,
       evidence: await inTurns(splitEvidence(rows, split, beside), signal),
-      source: await inTurns(shapeSource(rows, split, others), signal),
+      source: split.held.crossFitted >= apart ? await inTurns(shapeSource(rows, split, others), signal) : null,
     })
   }
   return divisions

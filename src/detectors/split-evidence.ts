@@ -76,9 +76,11 @@ export interface Beside {
   readonly others: readonly OtherClass[]
   /** 1 for every row of the class that the model predicts to be of it; null where predictions are not known. */
   readonly fits: Uint8Array | null
+  /** The class's typical distance. */
+  readonly typical: number
 }
 
-export function* splitEvidence(rows: Rows, split: ClassSplit, { others, fits }: Beside): Generator<void, SplitEvidence, void> {
+export function* splitEvidence(rows: Rows, split: ClassSplit, { others, fits, typical }: Beside): Generator<void, SplitEvidence, void> {
   const { side, separation, held } = split
   const { direction, group, rest } = separation
   const n = side.length
@@ -103,7 +105,7 @@ export function* splitEvidence(rows: Rows, split: ClassSplit, { others, fits }: 
     shareOfLeast: sharePast(3 / 4),
     between: n * (sharePast(middle - half) - past),
     beyond: n * past,
-    distinct: yield* distinctRows(rows, members),
+    distinct: yield* distinctRows(rows, members, typical),
     varianceRatio: varianceAcross(group, direction) / Math.max(varianceAcross(rest, direction), 1e-12),
     others: others.length,
     largestOther: shares.reduce((a, b) => Math.max(a, b), 0),

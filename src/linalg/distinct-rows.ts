@@ -8,20 +8,19 @@ const mostSampled = 200
 
 /**
  * How many of `members` (indices of `rows: [n, r]`) are not near-duplicates of each other: frames of one video, copies, resizings. Near
- * ones are joined, and the parts counted: the geometric mean over squared distances below a tenth and a fifth of the median one in the whole class.
+ * ones are joined, and the parts counted: the geometric mean over squared distances below a tenth and a fifth of the `typical` one of the whole class.
  * Of more than a thousand members every k-th is looked at, and the share goes for all. Members² / 2 · r multiply-adds at most, twice.
  */
-export function* distinctRows(rows: Rows, members: readonly number[]): Generator<void, number, void> {
+export function* distinctRows(rows: Rows, members: readonly number[], typical: number): Generator<void, number, void> {
   if (members.length === 0) return 0
   const looked = everyOf(members, mostCompared)
-  const typical = typicalDistance(rows)
-  yield
   let logs = 0
   for (const radius of radii) logs += Math.log(yield* parts(rows, looked, radius * typical))
   return Math.exp(logs / radii.length) * (members.length / looked.length)
 }
 
-function typicalDistance(rows: Rows): number {
+/** The median squared distance of two rows, over at most two hundred of them. */
+export function typicalDistance(rows: Rows): number {
   const sampled = everyOf([...Array(rows.data.length / rows.cols).keys()], mostSampled)
   const distances: number[] = []
   for (let i = 0; i < sampled.length; i++) {

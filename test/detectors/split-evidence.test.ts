@@ -4,6 +4,7 @@ import { atOnce } from '../../src/core/turns.js'
 import { type OtherClass, shapeSource, splitEvidence, valleyMiddle } from '../../src/detectors/split-evidence.js'
 import { choleskyOf } from '../../src/linalg/cholesky.js'
 import type { ClassSplit } from '../../src/linalg/class-split.js'
+import { typicalDistance } from '../../src/linalg/distinct-rows.js'
 import { dot, moments, type Rows } from '../../src/linalg/moments.js'
 import { inGroup, inRest } from '../../src/linalg/separation.js'
 import { randomCovariance } from '../support/random-covariance.js'
@@ -39,7 +40,7 @@ const otherClass = (classIndex: number, mean: number[], covariance: ArrayLike<nu
 })
 
 const evidenceOf = (held: Parameters<typeof handMade>[0], others: OtherClass[] = [], fits: Uint8Array | null = null) =>
-  atOnce(splitEvidence(rows, handMade(held), { others, fits }))
+  atOnce(splitEvidence(rows, handMade(held), { others, fits, typical: typicalDistance(rows) }))
 
 describe('the evidence of a split', () => {
   it('counts places by hand, means over two divisions', () => {
@@ -107,9 +108,9 @@ describe('the evidence of a split', () => {
 
   it('counts rows of the group that are near-duplicates once', () => {
     const [twice, split] = [{ data: rows.data.slice(), cols: 2 }, handMade({ places: [0, 0, 0, 1, 1] })]
-    expect(atOnce(splitEvidence(rows, split, { others: [], fits: null })).distinct).toBeCloseTo(2, 12)
+    expect(atOnce(splitEvidence(rows, split, { others: [], fits: null, typical: typicalDistance(rows) })).distinct).toBeCloseTo(2, 12)
     twice.data[9] = 0.99
-    expect(atOnce(splitEvidence(twice, split, { others: [], fits: null })).distinct).toBeCloseTo(1, 12)
+    expect(atOnce(splitEvidence(twice, split, { others: [], fits: null, typical: typicalDistance(rows) })).distinct).toBeCloseTo(1, 12)
   })
 
   it('takes the share of another class beyond the middle from its mean and its spread along the direction', () => {

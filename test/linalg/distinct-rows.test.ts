@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest'
 import { Rng } from '../../src/core/rng.js'
 import { atOnce } from '../../src/core/turns.js'
-import { distinctRows } from '../../src/linalg/distinct-rows.js'
+import { distinctRows, typicalDistance } from '../../src/linalg/distinct-rows.js'
 import type { Rows } from '../../src/linalg/moments.js'
 
-const count = (rows: Rows, members: readonly number[]) => atOnce(distinctRows(rows, members))
+const count = (rows: Rows, members: readonly number[]) => atOnce(distinctRows(rows, members, typicalDistance(rows)))
 const all = ({ data, cols }: Rows) => [...Array(data.length / cols).keys()]
 const normalRows = (n: number, cols: number, rng: Rng): Rows => ({
   data: Float64Array.from({ length: n * cols }, () => rng.normal()),
