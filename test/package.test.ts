@@ -104,6 +104,7 @@ test('the public names are these', () => {
       "auditWithScores",
       "beatrix",
       "createContext",
+      "exreLite",
       "knnAgreement",
       "openAudit",
       "renderJson",

@@ -21,8 +21,8 @@ const nearOwn = 0.02
 type RanResult = Extract<DetectorResult, { status: 'ran' }>
 
 /**
- * A verdict for every class. Decided by the log odds that a part of the class was planted (`splitOdds`): their p-values, given the other
- * classes of the set, adjusted by Holm's method to a family-wise `falseAccusationRate`.
+ * A verdict for every class. Decided by the log odds that a part of the class was planted (`splitOdds`): their p-values are adjusted
+ * by Holm's method to a family-wise `falseAccusationRate`.
  *
  * - accused: p ≤ rate, and a kind of evidence agrees that does not look at the gap: trusted rows are missing from the part, or it has the
  *   shape of one other class. `poisoned`, or `suspicious` where that is only just enough to name the class;
@@ -40,9 +40,7 @@ export function concludeClasses(
   const divides = ran.find(({ classes }) => classes.some((finding) => finding.status === 'ran' && finding.split !== undefined))
   if (!divides) return set.classes.map((_, c) => byAccusation(ran, c))
   const judged = divides.classes.flatMap((finding, c) => (finding.status === 'ran' && finding.split !== undefined ? [{ c, finding }] : []))
-  const logOdds = judged.map(({ finding }) => finding.statistic)
-  const hasTrusted = (i: number) => typeof judged[i]?.finding.split?.trusted === 'number'
-  const pValues = logOdds.map((own, i) => classPValue({ logOdds: own, hasTrusted: hasTrusted(i) }, without(logOdds, i)))
+  const pValues = judged.map(({ finding }) => classPValue(finding.statistic))
   const adjusted = holm(pValues)
   const conclusions = set.classes.map(() => undecided)
   for (const [i, { c, finding }] of judged.entries()) {
@@ -53,7 +51,7 @@ export function concludeClasses(
       pValue: pValues[i] as number,
       adjusted: adjusted[i] as number,
       rate: falseAccusationRate,
-      least: logOddsAt(falseAccusationRate / judged.length, hasTrusted(i), without(logOdds, i)),
+      least: logOddsAt(falseAccusationRate / judged.length),
     })
   }
   return conclusions
@@ -131,5 +129,3 @@ function detectable({ attainable }: SplitFinding, rows: number, least: number): 
   const smallest = attainable.find(({ logOdds }) => logOdds >= least)
   return smallest ? smallest.rows / rows : null
 }
-
-const without = (values: readonly number[], index: number) => values.filter((_, i) => i !== index)

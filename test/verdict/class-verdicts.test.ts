@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { ClassConclusion, ClassFinding, DetectorResult, RanFinding, SplitFinding } from '../../src/core/result.js'
-import { classPValue, logOddsAt } from '../../src/verdict/class-p-value.js'
+import { logOddsAt } from '../../src/verdict/class-p-value.js'
 import { concludeClasses } from '../../src/verdict/class-verdicts.js'
 import { handMadeSet, ranFinding, ranResult, skippedFinding } from '../report/hand-made.js'
 
@@ -26,7 +26,7 @@ function dividedWith(logOdds: number, split: Partial<SplitFinding> = {}): RanFin
 }
 
 /** A finding whose p-value is `p`. */
-const divided = (p: number, split?: Partial<SplitFinding>) => dividedWith(logOddsAt(p, true, []), split)
+const divided = (p: number, split?: Partial<SplitFinding>) => dividedWith(logOddsAt(p), split)
 
 /** What groups of 1 … 20 rows would reach. */
 const attainable = (logOddsOf: (epsilon: number) => number): SplitFinding['attainable'] =>
@@ -175,7 +175,7 @@ describe('the smallest share that would be seen', () => {
   it('is the first count of rows whose log odds would be accused among so many classes', () => {
     for (const classes of [1, 3, 30]) {
       for (const best of [slope(-20, 60), slope(-3, 40), slope(0, 25)]) {
-        const wanted = logOddsAt(rate / classes, true, [])
+        const wanted = logOddsAt(rate / classes)
         const first = Array.from({ length: rowsOfClass / 2 }, (_, i) => (i + 1) / rowsOfClass).find((epsilon) => best(epsilon) >= wanted)
         expect(least(best, classes)).toBe(first ?? null)
       }
@@ -208,13 +208,6 @@ describe('several classes', () => {
     const [alone, among] = [conclude(divided(0.9 * rate, could)), conclude(divided(0.9 * rate, could), ...skipped)]
     expect(among[0]).toEqual(alone[0])
     expect(among[0]?.verdict).toBe('suspicious')
-  })
-
-  it('are each other’s level where there are no trusted rows', () => {
-    const logOdds = [4, -1, 3, -2]
-    const without = logOdds.map((own, i) => classPValue({ logOdds: own, hasTrusted: false }, logOdds.toSpliced(i, 1)))
-    const conclusions = conclude(...logOdds.map((own) => dividedWith(own, { trusted: null })), skippedFinding())
-    expect(conclusions.map(({ pValue }) => pValue)).toEqual([...without, null])
   })
 })
 
