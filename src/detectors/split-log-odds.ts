@@ -44,8 +44,16 @@ const fewestDistinct = 0.2
 const trustedAgrees = 1.3
 const sourceAgrees = 0.5
 
-/** Whether a source is clear: its shape fits better than any other class's, not much worse than their own, and a good part of the rows lie towards it. */
-const isClear = ({ aboveOwn, aboveNext, vote }: Shape) => aboveOwn >= -5 && aboveNext >= 2 && vote >= 0.3
+/** The same below which they speak against a source. */
+const trustedDenies = -0.3
+
+/**
+ * Whether a source is clear: its shape fits better than any other class's, not much worse than their own, and a good part of the rows lie towards
+ * it; which means little with fewer than four other classes.
+ */
+const isClear = ({ aboveOwn, aboveNext, vote }: Shape, others: number) =>
+  others >= fewestOthers && aboveOwn >= -5 && aboveNext >= 2 && vote >= 0.3
+const fewestOthers = 4
 
 /** More misfits than this say no more. */
 const mostMisfits = 0.3
@@ -83,7 +91,7 @@ export function splitOdds(evidence: SplitEvidence, source: Shape | null, drift: 
     (w.misfit * Math.min(misfits, mostMisfits)) / mostMisfits
   const agrees = {
     trusted: ratio !== null && ratio >= trustedAgrees,
-    source: source !== null && !isRest && (shape >= sourceAgrees || isClear(source)),
+    source: source !== null && !isRest && (ratio ?? 0) > trustedDenies && (shape >= sourceAgrees || isClear(source, evidence.others)),
   }
   return { logOdds, trusted: ratio, source: shape, agrees, isTight: variance === tightest || distinct === fewestDistinct, isRest }
 }

@@ -75,6 +75,9 @@ describe.each([{ trustedRows: 0 }, { trustedRows: 50 }])('the log odds of a spli
     expect([agrees(1, 5, 0), agrees(1, 4.9, 0.29), agrees(1, 4.9, 0.3)]).toEqual([true, false, true])
     expect([agrees(-5, 2, 0.3), agrees(-5.1, 2, 0.3), agrees(-5, 1.9, 0.3)]).toEqual([true, false, false])
     expect(odds({ trustedRows }).agrees).toEqual({ trusted: false, source: false })
+    // Among three other classes one is always most alike.
+    const among = (others: number, aboveNext: number) => odds({ trustedRows, others }, { aboveOwn: 1, aboveNext, vote: 0.9 }).agrees.source
+    expect([among(4, 4), among(3, 4), among(3, 5)]).toEqual([true, false, true])
   })
 
   it('look at both sides where both may be the planted one', () => {
@@ -131,6 +134,12 @@ describe('trusted rows', () => {
       splitOdds({ ...evidence, distinct: 1e4, trustedRows: 2000, ...change }, null, close).trusted
     expect(of({ share: 0.09, trustedBeyond: 0 })).toBe(3)
     expect(of({ share: 0.09, trustedBeyond: 2000 })).toBe(-4)
+  })
+
+  it('deny a source where they lie in the group', () => {
+    const source = { aboveOwn: 9, aboveNext: 9, vote: 1 }
+    const agrees = (trustedBeyond: number) => odds({ share: 0.09, trustedRows: 50, trustedBeyond }, source).agrees.source
+    expect([agrees(0), agrees(5)]).toEqual([true, false])
   })
 
   it('agree from twenty to one on', () => {

@@ -23,8 +23,10 @@ describe('the p-value of a class', () => {
   })
 
   it('asks more of one class among many: log odds rise by a constant for every tenfold', () => {
-    const [ten, hundred, thousand] = [10, 100, 1000].map((classes) => logOddsAt(0.01 / classes)) as [number, number, number]
+    const [one, ten, hundred, thousand] = [1, 10, 100, 1000].map((classes) => logOddsAt(0.01 / classes)) as [number, number, number, number]
     expect(hundred - ten).toBeCloseTo(thousand - hundred, 12)
-    expect(hundred).toBeGreaterThan(ten)
+    // Beyond what was seen, more than before.
+    expect(hundred - ten).toBeGreaterThan(ten - one)
+    expect(ten).toBeGreaterThan(one)
   })
 })

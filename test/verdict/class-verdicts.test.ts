@@ -242,7 +242,7 @@ describe('where no detector divides classes', () => {
   })
 
   it('and where one does, it alone decides', () => {
-    const dividing = ranResult('divider', [], [divided(1), divided(rate / 2), skippedFinding()])
+    const dividing = ranResult('divider', [], [divided(1), divided(rate / 3), skippedFinding()])
     const conclusions = concludeClasses(setOf(3), [...results, dividing], { falseAccusationRate: rate })
     expect(verdicts(conclusions)).toEqual(['clean', 'suspicious', 'inconclusive'])
   })
