@@ -36,7 +36,7 @@ export function addSanitizeCommand(program: Command, io: Io, finish: (code: Exit
     .command('sanitize')
     .summary('take out of a training set what an audit accuses')
     .description(
-      'Writes a copy of a training set without the rows that an audit flags, and a record of what was removed and why. Nothing is overwritten.\n\nPATH is what assay audit takes, but for Parquet, which cannot be written. Where no --report is given, PATH is audited first.',
+      'Writes a copy of a training set without the rows that an audit flags, and a record of what was removed and why. Nothing is overwritten.\n\nPATH is what assay audit takes. Where no --report is given, PATH is audited first.',
     )
     .argument('<PATH>', 'audit folder, or a file with activations')
     .option('--out <DIR>', 'folder to write: it must not exist yet, or be empty', text)

@@ -1,9 +1,13 @@
 import { type ByteSource, readBytes } from './byte-source.js'
 
-/** Bytes that are made while they are written: of known length, as often as asked, the same each time. */
-export interface Chunks {
-  readonly byteLength: number
+/** Bytes that are made while they are written: as often as asked, the same each time. */
+export interface ByteStream {
   read(): AsyncIterable<Uint8Array>
+}
+
+/** Bytes whose number is known before they are made. */
+export interface Chunks extends ByteStream {
+  readonly byteLength: number
 }
 
 /** Large enough that a call costs nothing beside its bytes, small enough that two of them do not matter. */
@@ -21,11 +25,15 @@ export function inMemory(bytes: Uint8Array): Chunks {
 
 /** A source from its first byte to its last. */
 export function wholeSource(source: ByteSource, where: string): Chunks {
-  const { byteLength } = source
+  return sourceRange(source, { start: 0, end: source.byteLength }, where)
+}
+
+/** The bytes `start` … `end − 1` of a source. */
+export function sourceRange(source: ByteSource, { start, end }: { readonly start: number; readonly end: number }, where: string): Chunks {
   return {
-    byteLength,
+    byteLength: end - start,
     async *read() {
-      for (let at = 0; at < byteLength; at += chunkBytes) yield await readBytes(source, at, Math.min(at + chunkBytes, byteLength), where)
+      for (let at = start; at < end; at += chunkBytes) yield await readBytes(source, at, Math.min(at + chunkBytes, end), where)
     },
   }
 }

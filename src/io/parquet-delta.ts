@@ -1,5 +1,6 @@
 import { hostIsLittleEndian } from './file-array.js'
-import { badParquet, type ParquetKind } from './parquet-footer.js'
+import type { ParquetKind } from './parquet-footer.js'
+import { badParquet } from './parquet-metadata.js'
 import { makeArray, type ParquetValues } from './parquet-values.js'
 
 /** Blocks of equal steps hold no bits but their header: 228 values a byte as DuckDB writes them, 26 as most others do. */

@@ -1,7 +1,9 @@
 import { InputError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
 import { type ByteSource, readBytes } from './byte-source.js'
-import { readThrift, type ThriftStruct, type ThriftValue, thriftField } from './thrift.js'
+import { badParquet, count, list } from './parquet-metadata.js'
+import { readParquetSchema, type SchemaColumn, type SchemaLeaf } from './parquet-schema.js'
+import { type EncodedThrift, readThrift, type ThriftStruct, thriftField } from './thrift.js'
 
 /** How a column's values are to be read: the names of `FileArray` dtypes, or as the bytes that they are. */
 export type ParquetKind = 'bool' | 'int32' | 'uint32' | 'int64' | 'uint64' | 'float16' | 'float32' | 'float64' | 'string' | 'binary'
@@ -15,6 +17,8 @@ export interface ParquetChunk {
   readonly unpackedBytes: number
   readonly codec: number
   readonly start: number
+  /** Where its first data page is: at its start, or behind a dictionary. */
+  readonly dataStart: number
   readonly end: number
 }
 
@@ -42,22 +46,22 @@ export interface ParquetColumn {
 
 const magic = 0x31524150 // PAR1
 const maxFooterBytes = 16 * 2 ** 20
-const maxSchemaDepth = 20
 /** Unpacked to packed size: what deflate can do. Run lengths and other codecs could claim any number of values. */
 export const maxParquetRatio = 1100
 /** What a small file may unpack to all the same: a constant column is a few bytes. */
 export const freeBytes = 16 * 2 ** 20
 
-export function badParquet(where: string, what: string, cause?: unknown): InputError {
-  return new InputError('bad-parquet', `${where}: is not a sound Parquet file: ${what}; write it again`, {}, cause)
+/** The metadata at the end of a Parquet file. */
+export interface ParquetFooter {
+  readonly struct: ThriftStruct
+  /** Its fields as they are encoded. */
+  readonly encoded: ReadonlyMap<number, EncodedThrift>
+  /** Where the data in front of it end. */
+  readonly dataEnd: number
 }
 
-/**
- * Reads the footer of a Parquet file: the columns at the top of its schema in order, each with its chunks. Row counts, offsets and
- * sizes are held against each other and against the file. Throws `InputError` `bad-parquet`, `bad-thrift`, `too-large`, `encrypted` or
- * `duplicate-name`.
- */
-export async function readParquetFooter(source: ByteSource, where: string): Promise<ParquetColumn[]> {
+/** Reads the footer, and nothing out of it. Throws `InputError` `bad-parquet`, `bad-thrift`, `too-large` or `encrypted`. */
+export async function readFooter(source: ByteSource, where: string): Promise<ParquetFooter> {
   const { byteLength } = source
   if (byteLength < 12) throw badParquet(where, `it has ${byteLength} bytes`)
   const tail = new DataView((await readBytes(source, byteLength - 8, byteLength, where)).buffer)
@@ -71,9 +75,18 @@ export async function readParquetFooter(source: ByteSource, where: string): Prom
     )
   }
   const dataEnd = byteLength - 8 - length
-  const { struct } = readThrift(await readBytes(source, dataEnd, byteLength - 8, where), where)
+  const { struct, encoded } = readThrift(await readBytes(source, dataEnd, byteLength - 8, where), where)
   if (thriftField(struct, 8) !== undefined) throw new InputError('encrypted', `${where}: is encrypted; write it without a key`)
-  const leaves = readSchema(list(struct, 2, where), where)
+  return { struct, encoded, dataEnd }
+}
+
+/**
+ * Reads the columns at the top of a Parquet file's schema in order, each with its chunks. Row counts, offsets and sizes are held against
+ * each other and against the file. Throws what `readFooter` and `readParquetSchema` throw.
+ */
+export async function readParquetFooter(source: ByteSource, where: string): Promise<ParquetColumn[]> {
+  const { struct, dataEnd } = await readFooter(source, where)
+  const leaves = readParquetSchema(list(struct, 2, where), where).map(asLeaf)
   const rows = count(struct, 3, where)
   const columns = leaves.map((leaf) => columnOf(leaf, rows))
   const indexed = columns.flatMap((column) => (column.bytes && column.bytes.index !== column.index ? [column, column.bytes] : [column]))
@@ -93,14 +106,18 @@ export async function readParquetFooter(source: ByteSource, where: string): Prom
   for (const { name, chunks } of indexed) {
     const stored = chunks.reduce((sum, { start, end }) => sum + end - start, 0)
     // chunks that share bytes could be read for ever
-    if (stored > byteLength) throw badParquet(where, `the chunks of its column '${showText(name)}' overlap`)
+    if (stored > source.byteLength) throw badParquet(where, `the chunks of its column '${showText(name)}' overlap`)
   }
   for (const column of columns) checkValueCount(column, column.chunks, where)
   return columns
 }
 
 /** Throws `InputError` `too-large` where chunks of a column declare more values than their bytes can hold. */
-export function checkValueCount({ name, itemBytes }: ParquetColumn, chunks: readonly ParquetChunk[], where: string): void {
+export function checkValueCount(
+  { name, itemBytes }: Pick<ParquetColumn, 'name' | 'itemBytes'>,
+  chunks: readonly ParquetChunk[],
+  where: string,
+): void {
   const stored = chunks.reduce((sum, { start, end }) => sum + end - start, 0)
   const values = chunks.reduce((sum, chunk) => sum + chunk.values, 0)
   if (values * Math.max(itemBytes, 8) <= maxParquetRatio * stored + freeBytes) return
@@ -126,68 +143,23 @@ function columnOf(leaf: Leaf, rows: number): OpenColumn {
   return { ...leaf, rows, chunks, bytes: bytes && (bytes.index === leaf.index ? { ...bytes, chunks } : bytes) }
 }
 
-/** The columns at the top of the schema, each with its one leaf where it has only one, and the leaf that holds bytes as they are. */
-function readSchema(elements: readonly ThriftStruct[], where: string): Leaf[] {
-  let next = 0
-  let index = 0
-  const take = (): ThriftStruct => {
-    const element = elements[next++]
-    if (element === undefined) throw badParquet(where, 'its schema breaks off')
-    return element
-  }
-  /** `isBytes`: unmarked bytes that are the column itself, or its field `bytes`. */
-  type Found = Omit<Leaf, 'name' | 'bytes'> & { readonly isBytes: boolean }
-  const visit = (element: ThriftStruct, definition: number, repetition: number, depth: number): Found[] => {
-    if (depth > maxSchemaDepth) throw badParquet(where, `its schema is more than ${maxSchemaDepth} deep`)
-    const repetitionType = thriftField(element, 3)
-    const maxDefinition = definition + (repetitionType === 0 ? 0 : 1)
-    const maxRepetition = repetition + (repetitionType === 2 ? 1 : 0)
-    const children = thriftField(element, 5) === undefined ? 0 : count(element, 5, where)
-    if (children === 0) {
-      const isBytes = maxRepetition === 0 && isUnmarkedBytes(element) && (depth === 0 || (depth === 1 && isNamed(element, 'bytes')))
-      return [{ ...kindOf(element), index: index++, maxDefinition, maxRepetition, isBytes }]
-    }
-    const found: Found[] = []
-    for (let child = 0; child < children; child++) found.push(...visit(take(), maxDefinition, maxRepetition, depth + 1))
-    return found
-  }
-  const columns: Leaf[] = []
-  const root = take()
-  const names = new Set<string>()
-  for (let child = count(root, 5, where); child > 0; child--) {
-    const element = take()
-    const name = nameOf(element, where)
-    if (names.has(name)) {
-      throw new InputError('duplicate-name', `${where}: has two columns '${showText(name)}', expected one; rename the other`)
-    }
-    names.add(name)
-    const found = visit(element, 0, 0, 0)
-    const [only] = found
-    const none = {
-      kind: null,
-      reason: 'a struct of several fields',
-      itemBytes: 0,
-      index: -1,
-      maxDefinition: 0,
-      maxRepetition: 0,
-      isText: false,
-    }
-    const holder = found.find(({ isBytes }) => isBytes)
-    const bytes = holder ? { ...holder, name, kind: 'binary' as const, bytes: null } : null
-    columns.push({ name, ...(only && found.length === 1 ? only : none), bytes })
-  }
-  if (next !== elements.length) throw badParquet(where, 'its schema has more elements than it declares')
-  return columns
+/** A column as its one leaf where it has only one, and the leaf that holds bytes as they are. */
+function asLeaf({ name, leaves }: SchemaColumn): Leaf {
+  const none = { ...unreadable('a struct of several fields'), index: -1, maxDefinition: 0, maxRepetition: 0 }
+  const [only] = leaves
+  const holder = leaves.find(isBytes)
+  const bytes = holder ? { ...readLeaf(holder), name, kind: 'binary' as const, bytes: null } : null
+  return { name, ...(only && leaves.length === 1 ? readLeaf(only) : none), bytes }
 }
 
-function nameOf(element: ThriftStruct, where: string): string {
-  const name = thriftField(element, 4)
-  try {
-    if (name instanceof Uint8Array) return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(name)
-  } catch (cause) {
-    throw badParquet(where, 'the name of a column is not UTF-8', cause)
-  }
-  throw badParquet(where, 'a column has no name')
+function readLeaf({ element, index, maxDefinition, maxRepetition }: SchemaLeaf): Omit<Leaf, 'name' | 'bytes'> {
+  return { ...kindOf(element), index, maxDefinition, maxRepetition }
+}
+
+/** Unmarked bytes that are the column itself, or its field `bytes`. */
+function isBytes({ element, path, maxRepetition }: SchemaLeaf): boolean {
+  if (maxRepetition > 0 || !isUnmarkedBytes(element)) return false
+  return path.length === 1 || (path.length === 2 && isNamed(element, 'bytes'))
 }
 
 function isNamed(element: ThriftStruct, expected: string): boolean {
@@ -235,7 +207,8 @@ function kindOf(element: ThriftStruct): Pick<Leaf, 'kind' | 'itemBytes' | 'reaso
   }
 }
 
-function readChunk(
+/** Throws `InputError` `bad-parquet` or `encrypted`. */
+export function readChunk(
   chunk: ThriftStruct,
   { rows, dataEnd, where }: { readonly rows: number; readonly dataEnd: number; readonly where: string },
 ): ParquetChunk {
@@ -254,20 +227,5 @@ function readChunk(
   if (values < rows) throw badParquet(where, `a column has ${values} values for ${rows} rows`)
   const unpacked = thriftField(struct, 6)
   const unpackedBytes = typeof unpacked === 'number' && unpacked >= 0 ? unpacked : Number.POSITIVE_INFINITY
-  return { rows, values, unpackedBytes, codec: count(struct, 4, where), start, end }
-}
-
-/** A field that is a whole number ≥ 0. */
-export function count(struct: ThriftStruct, id: number, where: string): number {
-  const value = thriftField(struct, id)
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value
-  const got = value === undefined ? 'missing' : 'out of range'
-  throw badParquet(where, `field ${id} of its metadata is ${got}`)
-}
-
-/** A field that is a list of structs. */
-function list(struct: ThriftStruct, id: number, where: string): readonly ThriftStruct[] {
-  const value: ThriftValue | undefined = thriftField(struct, id)
-  if (Array.isArray(value) && value.every(Array.isArray)) return value as unknown as readonly ThriftStruct[]
-  throw badParquet(where, `field ${id} of its metadata is no list`)
+  return { rows, values, unpackedBytes, codec: count(struct, 4, where), start, dataStart, end }
 }

@@ -1,5 +1,6 @@
 import { type ByteSource, readBytes } from './byte-source.js'
-import { badParquet, checkValueCount, type ParquetChunk, type ParquetColumn } from './parquet-footer.js'
+import { checkValueCount, type ParquetChunk, type ParquetColumn } from './parquet-footer.js'
+import { badParquet } from './parquet-metadata.js'
 import { readPages } from './parquet-pages.js'
 
 /**

@@ -1,6 +1,7 @@
 import { InputError } from '../core/errors.js'
 import { type ArrayData, hostIsLittleEndian, numericDtypes, swapWords } from './file-array.js'
-import { badParquet, type ParquetKind } from './parquet-footer.js'
+import type { ParquetKind } from './parquet-footer.js'
+import { badParquet } from './parquet-metadata.js'
 
 const numpyCodes: Readonly<Partial<Record<ParquetKind, string>>> = {
   int32: 'i4',
@@ -66,12 +67,17 @@ export function readPlain(bytes: Uint8Array, kind: ParquetKind, length: number, 
 export function readByteStreamSplit(bytes: Uint8Array, kind: ParquetKind, length: number, where: string): ParquetValues {
   const itemBytes = numericDtypes[numpyCodes[kind] ?? '']?.itemBytes
   if (itemBytes === undefined) throw badParquet(where, `a page has split streams of ${kind}`)
+  return readPlain(joinStreams(bytes, itemBytes, length, where), kind, length, where)
+}
+
+/** `length` values of `itemBytes` bytes each, one behind the other, from the k-th bytes of all together. */
+export function joinStreams(bytes: Uint8Array, itemBytes: number, length: number, where: string): Uint8Array {
   if (length * itemBytes > bytes.length) throw badParquet(where, 'a page ends before its values')
   const joined = new Uint8Array(length * itemBytes)
   for (let k = 0, at = 0; k < itemBytes; k++) {
     for (let index = 0; index < length; index++) joined[index * itemBytes + k] = bytes[at++] as number
   }
-  return readPlain(joined, kind, length, where)
+  return joined
 }
 
 /** Values of a kind from the bytes of each: as they are, as text, or as the numbers of two bytes that they are. */
@@ -104,7 +110,7 @@ function decodeStrings(values: readonly Uint8Array[], where: string): string[] {
 }
 
 /** Each with its length before it; views. */
-function readByteArrays(bytes: Uint8Array, length: number, where: string): Uint8Array[] {
+export function readByteArrays(bytes: Uint8Array, length: number, where: string): Uint8Array[] {
   if (length * 4 > bytes.length) throw badParquet(where, 'a page ends before its values')
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const values: Uint8Array[] = []
@@ -116,6 +122,25 @@ function readByteArrays(bytes: Uint8Array, length: number, where: string): Uint8
     at = end
   }
   return values
+}
+
+/** Booleans in runs, whose length in bytes comes first in pages of either version. */
+export function readFlags(body: Uint8Array, length: number, where: string): Uint8Array {
+  if (length === 0) return new Uint8Array(0)
+  if (body.length < 4) throw badParquet(where, 'a page ends before its values')
+  const end = 4 + new DataView(body.buffer, body.byteOffset, 4).getUint32(0, true)
+  if (end > body.length) throw badParquet(where, 'the booleans of a page reach beyond it')
+  return Uint8Array.from(readHybrid(body.subarray(4, end), 1, length, where))
+}
+
+/** Where in a dictionary of `below` values each of `present` values is. */
+export function readIndices(body: Uint8Array, { present, below }: { present: number; below: number }, where: string): ArrayLike<number> {
+  if (present === 0) return []
+  const width = body[0]
+  if (width === undefined) throw badParquet(where, 'a page ends before its values')
+  const indices = readHybrid(body.subarray(1), width, present, where)
+  if (indices.some((index) => index >= below)) throw badParquet(where, 'a page refers to what its dictionary does not hold')
+  return indices
 }
 
 /**

@@ -4,15 +4,26 @@ import { InputError } from '../core/errors.js'
 export type ThriftStruct = readonly (number | ThriftValue)[] & { readonly thrift?: never }
 export type ThriftValue = boolean | number | bigint | Uint8Array | readonly ThriftValue[] | ThriftStruct
 
+/** A value as it is encoded, with its type in Thrift's compact protocol. */
+export interface EncodedThrift {
+  readonly type: number
+  readonly bytes: Uint8Array
+}
+
 /** Deeper than any Parquet footer, so that a crafted one cannot exhaust the stack. */
 const maxDepth = 24
 
 /**
- * Reads one struct in Thrift's compact protocol from the start of `bytes`. Every element takes at least one byte, so that what is
- * allocated is bounded by the bytes, whatever lengths they declare. Throws `InputError` `bad-thrift`.
+ * Reads one struct in Thrift's compact protocol from the start of `bytes`, and gives its fields as they are encoded too (the first where
+ * there are several): views. Every element takes at least one byte, so that what is allocated is bounded by the bytes, whatever lengths
+ * they declare. Throws `InputError` `bad-thrift`.
  */
-export function readThrift(bytes: Uint8Array, where: string): { readonly struct: ThriftStruct; readonly end: number } {
+export function readThrift(
+  bytes: Uint8Array,
+  where: string,
+): { readonly struct: ThriftStruct; readonly encoded: ReadonlyMap<number, EncodedThrift>; readonly end: number } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const encoded = new Map<number, EncodedThrift>()
   let at = 0
   const fail = (what: string): never => {
     throw new InputError(
@@ -82,10 +93,12 @@ export function readThrift(bytes: Uint8Array, where: string): { readonly struct:
       if (header === 0) return fields
       id = header >> 4 === 0 ? Number(zigzag()) : id + (header >> 4)
       const type = header & 15
+      const start = at
       fields.push(id, type === 1 || type === 2 ? type === 1 : element(type, depth))
+      if (depth === 0 && !encoded.has(id)) encoded.set(id, { type, bytes: bytes.subarray(start, at) })
     }
   }
-  return { struct: struct(0), end: at }
+  return { struct: struct(0), encoded, end: at }
 }
 
 /** A field's value, the first where there are several. */

@@ -3,7 +3,7 @@ import { showText } from '../core/untrusted-text.js'
 import type { AuditColumns } from '../io/audit-arrays.js'
 import type { PictureArrays } from '../io/bundle.js'
 import type { ByteSource } from '../io/byte-source.js'
-import type { Chunks } from '../io/chunks.js'
+import type { ByteStream } from '../io/chunks.js'
 import { openRowImages } from '../io/row-images.js'
 import { openArrayFile } from './array-file.js'
 import type { Treatment } from './clean-array.js'
@@ -18,7 +18,7 @@ export interface LeftOut {
 
 /** A file that was cleaned; null where nothing of it is left. */
 export interface Cleaned {
-  readonly chunks: Chunks | null
+  readonly chunks: ByteStream | null
   readonly leftOut: readonly LeftOut[]
 }
 
@@ -74,11 +74,16 @@ export async function cleanPictureFile(source: ByteSource, name: string, choice:
   return { chunks: await file.write(treatments, () => false), leftOut }
 }
 
+/** The key of the labels, as `loadAudit` finds it. */
+export function labelKeyIn(keys: readonly string[], { labels = 'labels' }: AuditColumns): string {
+  return labels === 'labels' && !keys.includes(labels) ? 'label' : labels
+}
+
 /** What a key holds, by its name in an audit folder; `images` for the two arrays of pictures; other keys as they are. */
 function arrayNames(keys: readonly string[], columns: AuditColumns): (key: string) => string {
   const named = new Map([
     ['index', keys.includes('images') ? 'images' : 'index'],
-    [columns.labels ?? (keys.includes('labels') ? 'labels' : 'label'), 'labels'],
+    [labelKeyIn(keys, columns), 'labels'],
     [columns.activations ?? 'activations', 'activations'],
   ])
   // a key whose place another one takes is none of the audit's

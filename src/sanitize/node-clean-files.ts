@@ -2,7 +2,7 @@ import { InputError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
 import { labelKeys } from '../io/audit-arrays.js'
 import type { ByteSource } from '../io/byte-source.js'
-import { type Chunks, inMemory, wholeSource } from '../io/chunks.js'
+import { type ByteStream, inMemory, wholeSource } from '../io/chunks.js'
 import { sniffFormat } from '../io/format.js'
 import type { AuditFiles } from '../io/node-open-audit.js'
 import { rootOf } from '../io/node-root-digest.js'
@@ -17,7 +17,7 @@ import type { RowChoice } from './row-choice.js'
 /** A file of the output. */
 export interface CleanedFile {
   readonly name: string
-  readonly chunks: Chunks
+  readonly chunks: ByteStream
   /** How many arrays an audit of the output takes from it: as often its digest counts for the audit's. */
   readonly audited: number
 }
@@ -76,7 +76,7 @@ async function cleanFile(
 ): Promise<Cleaned> {
   const { rows, keep, labelRows } = choice
   const where = `${roles.join(' and ')} (${showText(source.name, 200)})`
-  const whole = (chunks: Chunks): Cleaned => ({ chunks, leftOut: [] })
+  const whole = (chunks: ByteStream): Cleaned => ({ chunks, leftOut: [] })
   const none = (reason: string): Cleaned => ({ chunks: null, leftOut: [{ name, reason }] })
   const format = await sniffFormat(source)
   const [role] = roles.includes('labels') ? ['labels'] : roles
@@ -99,14 +99,18 @@ async function cleanFile(
         throw error
       }
     case 'images':
-      if (format === 'parquet') return none('Parquet, which is read but cannot be written')
+      if (format === 'parquet') return (await import('./clean-parquet.js')).cleanParquetPictures(source, choice)
       if (format !== 'npy') return cleanPictureFile(source, name, choice)
       return whole(await cleanNpy(source, { kind: 'rows', rows, rowOf: keep }, where))
     case 'texts':
       if (format === 'npy') return whole(await cleanNpy(source, { kind: 'rows', rows, rowOf: keep }, where))
       return whole(inMemory(await cleanLines(source, keep, where)))
-    case 'bundle':
-      return cleanBundle(source, { name, choice, replaced, columns: { labels: files.labelColumn, activations: files.activationsColumn } })
+    case 'bundle': {
+      const columns = { labels: files.labelColumn, activations: files.activationsColumn }
+      // loaded when it is needed: it takes all decompressors with it
+      if (format === 'parquet') return (await import('./clean-parquet.js')).cleanParquetBundle(source, { choice, replaced, columns })
+      return cleanBundle(source, { name, choice, replaced, columns })
+    }
     default:
       return whole(wholeSource(source, where))
   }

@@ -36,8 +36,8 @@ const own = ['keep.npy', 'drop.npy', 'audit-report.json', 'sanitize-record.json'
 
 /**
  * The files of the audit that `openAudit` opens with the same arguments, and those that go with them; and what does not. No more is read
- * of them than their first bytes. Throws `InputError`: `unsupported-format` for Parquet, which is not written, `name-clash` where two
- * files would have one name in the output, and what the file system says.
+ * of them than their first bytes. Throws `InputError` `name-clash` where two files would have one name in the output, and what the file
+ * system says.
  */
 export async function listInputFiles(path: string, files: AuditFiles): Promise<InputFiles> {
   const root = (await isDirectory(path)) ? await fromSystem(path, (at) => realpath(at)) : null
@@ -75,13 +75,7 @@ async function listFolder(root: string, replaced: ReadonlySet<string>) {
 }
 
 async function roleOfFile(path: string): Promise<FileRole> {
-  const format = await sniffFormat(await reopenedSource(path))
-  if (format === 'npy') return 'activations'
-  if (format !== 'parquet') return 'bundle'
-  const mend = 'save the arrays as .npz or .safetensors, or take the rows to keep from sanitize() of the library'
-  throw new InputError('unsupported-format', `${showText(path, 300)}: is a Parquet file, which is read but cannot be written; ${mend}`, {
-    format,
-  })
+  return (await sniffFormat(await reopenedSource(path))) === 'npy' ? 'activations' : 'bundle'
 }
 
 function roleInFolder(name: string): FileRole | null {

@@ -4,9 +4,11 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'fflate'
+import { asyncBufferFromFile, parquetMetadata, parquetReadObjects } from 'hyparquet'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { ActivationSetInput } from '../../src/core/activation-set.js'
 import { memorySource } from '../../src/io/byte-source.js'
+import { crc32 } from '../../src/io/crc32.js'
 import { readNpy } from '../../src/io/npy.js'
 import { readNpyHeader } from '../../src/io/npy-header.js'
 import { writeNpy } from '../../src/io/npy-writer.js'
@@ -17,7 +19,7 @@ import { type AuditFiles, audit, auditWithScores, openAudit } from '../../src/no
 import { renderJson } from '../../src/report/json.js'
 import { type SanitizeRecord, sanitizeRecordSchema } from '../../src/sanitize/record-schema.js'
 import { makeNpy } from '../io/make-npy.js'
-import { makeParquet } from '../io/make-parquet.js'
+import { type Column, makeParquet } from '../io/make-parquet.js'
 import { safetensorsOf } from '../io/make-safetensors.js'
 import { makeZip } from '../io/make-zip.js'
 import { type Accusation, reportOn } from '../sanitize/hand-made-report.js'
@@ -629,21 +631,141 @@ describe('bundles', () => {
     expect(input.digest).toBe((await recordIn()).output.digest)
   })
 
-  it('a picture array of its own, and one in Parquet, which is left out', async () => {
+  it('labels under label are found where labels were asked for', async () => {
+    const path = join(folder, 'set.npz')
+    const label = writeNpy(Int32Array.from(labels), [rows])
+    await writeFile(
+      path,
+      makeZip([
+        { name: 'activations.npy', data: float16 },
+        { name: 'label.npy', data: label },
+      ]),
+    )
+    const files = { labelColumn: 'labels' }
+    await report(path, files)
+    expect(await withReport(path, '--label-column', 'labels', '--relabel')).toMatchObject(ok)
+    const { labels: own } = await expectRows(join(out, 'set.npz'), { files, from: path, of: keptByRelabel })
+    expect(own).toEqual(relabelled)
+  })
+
+  it('a picture array of its own', async () => {
     await put({ 'activations.npy': float16, 'labels.npy': writeNpy(Int32Array.from(labels), [rows]) })
     const images = join(folder, 'pictures.npy')
     await writeFile(images, makeNpy({ descr: '|u1', shape: `(${rows}, 2, 2)` }, pixels))
     await report()
     expect(await withReport(data, '--images', images)).toMatchObject(ok)
     expect((await array('pictures.npy')).data).toEqual(Uint8Array.from(pick(pixels, kept, 4)))
-    await rm(out, { recursive: true })
-    const parquet = join(folder, 'pictures.parquet')
-    const png = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a)
-    await writeFile(parquet, makeParquet([{ name: 'image', kind: 'binary', rows: labels.map(() => png) } as never]))
-    expect(await withReport(data, '--images', parquet)).toMatchObject(ok)
-    expect((await recordIn()).output.leftOut).toEqual([
-      { name: 'pictures.parquet', reason: 'Parquet, which is read but cannot be written' },
-    ])
+  })
+})
+
+describe('Parquet', () => {
+  const png = (row: number) => Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, row)
+  const activations: Column = { name: 'activations', kind: 'float16', lists: 1, rows: numbers(rows).map((row) => pick(halves, [row], 4)) }
+  const label: Column = { name: 'label', kind: 'string', rows: labels.map((of) => `c${of}`) }
+  const others: readonly Column[] = [
+    { name: 'id', kind: 'int64', rows: numbers(rows, 3).map(BigInt) },
+    { name: 'bytes', kind: 'binary', within: 'image', rows: numbers(rows).map(png) },
+    { name: 'path', kind: 'string', within: 'image', rows: numbers(rows).map((row) => `${row}.png`) },
+    { name: 'when', kind: 'date', rows: numbers(rows).map((row) => (row === 4 ? null : row)) },
+  ]
+  const byName: Accusation[] = [
+    { label: 'c1', source: 'c0', rows: [10, 1] },
+    { label: 'c2', rows: [5] },
+  ]
+  const flagged = byName.map(({ source: _, ...rest }) => rest)
+  const removed = [0, 2, 3, 4, 6, 7, 8, 9, 11]
+  const objectsIn = async (path: string) => parquetReadObjects({ file: await asyncBufferFromFile(path), utf8: false })
+  /** What the file has in these rows, but for labels. */
+  const expectTable = async (path: string, of: readonly number[], own: readonly unknown[]) => {
+    const expected = pick(await objectsIn(path), of).map((row, at) => ({ ...row, label: own[at] }))
+    expect(await objectsIn(join(out, 'set.parquet'))).toEqual(expected)
+  }
+  let path: string
+  beforeEach(async () => {
+    path = join(folder, 'set.parquet')
+    await writeFile(path, makeParquet([...others.slice(0, 1), activations, label, ...others.slice(1)], { groupRows: 5, dictionary: true }))
+  })
+
+  it('as PATH: the same columns and types, unknown ones too, in the same order; the next audit has the digest of the record', async () => {
+    await report(path, {}, flagged)
+    expect(await withReport(path)).toMatchObject(ok)
+    expect((await readdir(out)).sort()).toEqual(['audit-report.json', 'drop.npy', 'keep.npy', 'sanitize-record.json', 'set.parquet'])
+    await expectTable(path, removed, pick(label.rows, removed))
+    const schemaOf = async (at: string) => parquetMetadata((await readFile(at)).buffer as ArrayBuffer).schema
+    expect(await schemaOf(join(out, 'set.parquet'))).toEqual(await schemaOf(path))
+    const { labels: own, after } = await expectRows(join(out, 'set.parquet'), { from: path, of: removed })
+    expect(own).toEqual(pick(label.rows, removed))
+    expect((await after.images?.read(4))?.data).toEqual(png(6))
+    const { output } = await recordIn()
+    expect(output.leftOut).toEqual([])
+    expect(output.files.find(({ name }) => name === 'set.parquet')?.sha256).toBe(
+      createHash('sha256')
+        .update(await outFile('set.parquet'))
+        .digest('hex'),
+    )
+    const { input } = await audit(await openAudit(join(out, 'set.parquet')), { backend: 'cpu', detectors: ['spectral-signatures'] })
+    expect(input.digest).toBe(output.digest)
+  })
+
+  it('as PATH, relabelled: labels of other row groups', async () => {
+    await report(path, {}, byName)
+    expect(await withReport(path, '--relabel')).toMatchObject(ok)
+    const expected = relabelled.map((of) => `c${of}`)
+    await expectTable(path, keptByRelabel, expected)
+    const { labels: own } = await expectRows(join(out, 'set.parquet'), { from: path, of: keptByRelabel })
+    expect(own).toEqual(expected)
+    const { input } = await audit(await openAudit(join(out, 'set.parquet')), { backend: 'cpu', detectors: ['spectral-signatures'] })
+    expect(input.digest).toBe((await recordIn()).output.digest)
+  })
+
+  it('as PATH with labels elsewhere, which are relabelled in place of the column', async () => {
+    const files = { labels: join(folder, 'y.csv') }
+    await writeFile(files.labels, `label\n${label.rows.join('\n')}\n`)
+    await report(path, files, byName)
+    expect(await withReport(path, '--labels', files.labels, '--relabel')).toMatchObject(ok)
+    await expectTable(path, keptByRelabel, pick(label.rows, keptByRelabel))
+    const inOut = { labels: join(out, 'y.csv') }
+    const { labels: own } = await expectRows(join(out, 'set.parquet'), { files: inOut, from: path, fromFiles: files, of: keptByRelabel })
+    expect(own).toEqual(relabelled.map((of) => `c${of}`))
+    const { input } = await audit(await openAudit(join(out, 'set.parquet'), inOut), { backend: 'cpu', detectors: ['spectral-signatures'] })
+    expect(input.digest).toBe((await recordIn()).output.digest)
+  })
+
+  it('as --images: pictures, and the other columns, of the rows that are kept', async () => {
+    await put({ 'activations.npy': float16, 'labels.npy': writeNpy(Int32Array.from(labels), [rows]) })
+    await report()
+    expect(await withReport(data, '--images', path, '--relabel')).toMatchObject(ok)
+    await expectTable(path, keptByRelabel, pick(label.rows, keptByRelabel))
+    const { after } = await expectRows(out, { files: { images: join(out, 'set.parquet') }, fromFiles: {}, of: keptByRelabel })
+    expect((await after.images?.read(10))?.data).toEqual(png(11))
+    expect((await recordIn()).output.leftOut).toEqual([])
+  })
+
+  it('with a column that cannot be kept is refused, and nothing is written', async () => {
+    const trusted = [
+      { ...activations, name: 'trusted_activations' },
+      { ...label, name: 'trusted_labels' },
+    ]
+    await writeFile(path, makeParquet([activations, label, ...trusted]))
+    await report(path, {}, flagged)
+    const { code, stderr } = await withReport(path)
+    expect(code).toBe(65)
+    expect(stderr).toContain("column 'trusted_activations' has an entry for each row of the table")
+    expect(stderr).toContain("column 'trusted_labels' has an entry for each row of the table")
+    expect((await readdir(folder)).sort()).toEqual(['data', 'report.json', 'set.parquet'])
+  })
+
+  it('with a damaged page in a column that no audit reads is refused, and nothing half-written is left', async () => {
+    const bytes = makeParquet([activations, label, ...others.slice(0, 1)], { crc: crc32 })
+    const at = Buffer.from(bytes).lastIndexOf(Uint8Array.of(33, 0, 0, 0, 0, 0, 0, 0)) // the id of row 11
+    expect(at).toBeGreaterThan(0)
+    bytes[at] = 34
+    await writeFile(path, bytes)
+    await report(path, {}, flagged)
+    const { code, stderr } = await withReport(path)
+    expect(code).toBe(65)
+    expect(stderr).toMatch(/column 'id' \(.*set\.parquet\): a page has another CRC-32 than it declares/)
+    expect((await readdir(folder)).sort()).toEqual(['data', 'report.json', 'set.parquet'])
   })
 })
 
@@ -766,15 +888,6 @@ describe('what it refuses, writing nothing', () => {
     expect({ code, stdout }).toEqual({ code: 65, stdout: '' })
     expect(stderr).toContain(message)
     expect(await readdir(folder)).not.toContain('out')
-  })
-
-  it('Parquet, and what to do instead', async () => {
-    const path = join(folder, 'a.parquet')
-    await writeFile(path, makeParquet([{ name: 'labels', kind: 'int32', rows: [1, 2] } as never]))
-    const { code, stderr } = await sanitize(path)
-    expect(code).toBe(65)
-    expect(stderr).toContain('is a Parquet file, which is read but cannot be written; save the arrays as .npz or .safetensors')
-    await untouched(['a.parquet', 'data', 'report.json'])
   })
 
   it('a folder that holds something, which stays as it is', async () => {
