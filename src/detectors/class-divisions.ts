@@ -146,7 +146,7 @@ export interface Suspected extends SuspiciousSide {
 /** log10 of a likelihood ratio from which trusted rows decide on the side. */
 const telling = 0.5
 /** Log odds from which a division is likely to be planted, and below which it is not likely at all. */
-const likely = 0
+const likely = 1.2
 const unlikely = -2
 
 /**

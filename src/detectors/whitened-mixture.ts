@@ -140,7 +140,7 @@ function describe(set: DeviceSet, c: number, { rows, suspected, divided, thresho
     split: {
       attainable: groupSizes(n).map((rows) => ({ rows, logOdds: splitOdds(wellApart(evidence, rows / n), null, drift).logOdds })),
       trusted,
-      source: source && isGroup ? { weight: odds.source, classIndex: takenFrom(source) } : null,
+      source: source && isGroup ? { weight: odds.source, classIndex: takenFrom(source, odds.source) } : null,
       agrees: { trusted: odds.agrees.trusted, source: odds.agrees.source && isGroup },
       separation: Math.max(...divisions.map((one) => one.evidence.separation)),
       isTight: odds.isTight,
@@ -152,9 +152,12 @@ function describe(set: DeviceSet, c: number, { rows, suspected, divided, thresho
   }
 }
 
-/** The class that planted rows seem to be taken from: the one whose shape they have, else the one that most of them lie nearest to; null where neither is sure. */
-function takenFrom({ classIndex, aboveNext, vote, mostVoted }: ShapeSource): number | null {
-  if (aboveNext >= 1.2 && vote >= 0.15) return classIndex
+/**
+ * The class that planted rows seem to be taken from: the one whose very shape they have, or whose shape they have and some lie towards, else the
+ * one that most of them lie nearest to; null where none is sure.
+ */
+function takenFrom({ classIndex, aboveNext, vote, mostVoted }: ShapeSource, weight: number): number | null {
+  if (weight >= 0.8 || (aboveNext >= 1.2 && vote >= 0.15)) return classIndex
   return mostVoted.share >= 0.7 ? mostVoted.classIndex : null
 }
 
