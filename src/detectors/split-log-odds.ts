@@ -28,7 +28,8 @@ const weights = {
   otherClass: -0.95,
   variance: 1.8,
   distinct: 2.25,
-  trusted: 1.35,
+  trusted: 0.95,
+  trustedBeyond: 2,
   source: 3.2,
   misfit: -2.45,
 }
@@ -44,6 +45,8 @@ const fewestDistinct = 0.2
 const trustedAgrees = 1.3
 const sourceAgrees = 0.5
 
+/** The same from which it counts for more: hardly any natural group has as few of the trusted rows. */
+const rare = 1
 /** The same below which they speak against a source. */
 const trustedDenies = -0.3
 
@@ -87,6 +90,7 @@ export function splitOdds(evidence: SplitEvidence, source: Shape | null, drift: 
     w.variance * variance +
     w.distinct * Math.log(distinct) +
     w.trusted * (ratio ?? 0) +
+    w.trustedBeyond * Math.max(0, (ratio ?? 0) - rare) +
     w.source * shape +
     (w.misfit * Math.min(misfits, mostMisfits)) / mostMisfits
   const agrees = {
