@@ -14,9 +14,9 @@ const sourceStands = 0.8
 const apart = 6
 /** A tight group that lies as far as this is not called natural without trusted rows that say so. */
 const farApart = 10
-/** Classes whose adjusted p-value is at most so many times the rate are not cleared either, nor those whose own is at most half of it. */
-const nearRate = 10
-const nearOwn = 0.5
+/** Classes whose adjusted p-value is at most so many times the rate are not cleared either, nor those whose own is at most this share of it. */
+const nearRate = 3
+const nearOwn = 0.3
 
 type RanResult = Extract<DetectorResult, { status: 'ran' }>
 
@@ -26,7 +26,7 @@ type RanResult = Extract<DetectorResult, { status: 'ran' }>
  *
  * - accused: p ≤ rate, and a kind of evidence agrees that does not look at the gap: trusted rows are missing from the part, or it has the
  *   shape of one other class. `poisoned`, or `suspicious` where that is only just enough to name the class;
- * - not accused, but near it (p ≤ ten times the rate, or before adjusting ≤ half of it), or a group, two halves or a tight group far off that nothing tells from natural ones: `inconclusive`;
+ * - not accused, but near it (p ≤ three times the rate, or before adjusting ≤ 0.3 times), or a group, two halves or a tight group far off that nothing tells from natural ones: `inconclusive`;
  * - a second group far off: `multimodal`, but `inconclusive` where it has the very shape of another class; otherwise `clean`.
  *
  * Where no detector divides classes, a detector's own accusation makes a class `suspicious`, at no stated rate, and its silence proves nothing.

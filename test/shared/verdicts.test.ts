@@ -24,6 +24,8 @@ interface Outcome {
   readonly trueSource: unknown
 }
 const outcomes: Outcome[] = []
+/** Unpoisoned classes of 200 rows or more, of all sets: how many there are, and those that are cleared. */
+const large = { all: 0, cleared: 0 }
 
 async function truthOf(name: string) {
   const folder = join(root ?? '', name, 'truth')
@@ -50,9 +52,11 @@ describe.skipIf(root === null)('verdicts on real sets, with trusted rows', () =>
       expect(accused.filter((label) => label !== target)).toEqual([])
       const falselyFlagged = report.rows.flagged.filter((row) => !poison[row]).length
       expect(falselyFlagged).toBeLessThanOrEqual(0.001 * poison.length)
-      const large = report.classes.filter(({ label, rows }) => label !== target && rows >= 200)
-      const cleared = large.filter(({ verdict }) => verdict === 'clean' || verdict === 'multimodal')
-      expect(cleared.length).toBeGreaterThanOrEqual(0.95 * large.length)
+      for (const { label, rows, verdict } of report.classes) {
+        if (label === target || rows < 200) continue
+        large.all++
+        if (verdict === 'clean' || verdict === 'multimodal') large.cleared++
+      }
       if (isClean(name)) return
       const set = toActivationSet(await openAudit(join(root ?? '', name)))
       const at = set.classes.findIndex(({ label }) => label === target)
@@ -77,15 +81,20 @@ describe.skipIf(root === null)('verdicts on real sets, with trusted rows', () =>
     300_000,
   )
 
-  it('eight of ten poisoned classes are accused, their ε covered, and their source named where there is one', ({ skip }) => {
+  it('nearly all unpoisoned classes are cleared', ({ skip }) => {
+    if (large.all < 171) skip('needs all fifteen scenarios')
+    expect(large.cleared).toBeGreaterThanOrEqual(0.95 * large.all)
+  })
+
+  it('nine of ten poisoned classes are accused, their ε covered, and their source named where there is one', ({ skip }) => {
     if (outcomes.length < 10) skip('needs all ten scenarios')
     const accused = outcomes.filter((outcome) => outcome.accused)
-    expect(accused.length).toBeGreaterThanOrEqual(8)
+    expect(accused.length).toBeGreaterThanOrEqual(9)
     expect(accused.filter(({ epsilonIsCovered }) => !epsilonIsCovered).length).toBeLessThanOrEqual(1)
     const mean = accused.reduce((sum, { truePositiveRate }) => sum + truePositiveRate, 0) / accused.length
     expect(mean).toBeGreaterThanOrEqual(0.95)
     const sourced = accused.filter(({ trueSource }) => typeof trueSource === 'number')
-    expect(sourced.length).toBeGreaterThanOrEqual(5)
+    expect(sourced.length).toBeGreaterThanOrEqual(6)
     for (const { name, source, trueSource } of sourced) expect(source, name).toBe(trueSource)
   })
 
@@ -112,5 +121,6 @@ afterAll(() => {
     ({ name, verdict, area, truePositiveRate, source, trueSource }) =>
       `${name.padEnd(24)} ${verdict.padEnd(12)} AUROC ${area.toFixed(3)}, flagged ${(100 * truePositiveRate).toFixed(0)} %, source ${source} (${trueSource})`,
   )
-  if (lines.length > 0) console.log(`The poisoned classes:\n${lines.join('\n')}`)
+  if (lines.length > 0)
+    console.log(`${large.cleared} of ${large.all} large unpoisoned classes cleared. The poisoned ones:\n${lines.join('\n')}`)
 })

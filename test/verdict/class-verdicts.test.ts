@@ -121,14 +121,14 @@ describe('a class that is not accused', () => {
   })
 
   it('is not cleared where it is near to being accused', () => {
-    const near = concludeOne(divided(9 * rate))
+    const near = concludeOne(divided(2.9 * rate))
     expect(near).toMatchObject({ verdict: 'inconclusive', says: expect.stringContaining('too near'), accusations: [] })
     expect(near.epsilon).toEqual({ estimate: 0, low: 0, high: 0.2 })
-    expect(concludeOne(divided(11 * rate)).verdict).toBe('clean')
+    expect(concludeOne(divided(3.1 * rate)).verdict).toBe('clean')
     // Nor where its own p-value is low, and only the number of classes takes it away.
     const others = Array.from({ length: 99 }, () => divided(1))
-    expect(conclude(divided(0.49 * rate), ...others)[0]?.verdict).toBe('inconclusive')
-    expect(conclude(divided(0.51 * rate), ...others)[0]?.verdict).toBe('clean')
+    expect(conclude(divided(0.29 * rate), ...others)[0]?.verdict).toBe('inconclusive')
+    expect(conclude(divided(0.31 * rate), ...others)[0]?.verdict).toBe('clean')
   })
 
   it('is not cleared where a tight group lies far away, unless trusted rows lie in it', () => {
