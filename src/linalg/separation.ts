@@ -11,7 +11,7 @@ export const inRest = 0
 export const setAside = 2
 
 /** For a division that is much like one whose weights are known. */
-const nearSteps = 12
+const nearSteps = 6
 /** Other groups that count for less than this in the direction of the whole are not looked at for the directions of its halves. */
 const leastWeight = 1e-3
 
