@@ -13,8 +13,8 @@ import { type PlantedActivations, plantedActivations } from '../../src/redteam/p
 import { attackCase, type Case, cleanCase } from './cases.js'
 
 export const rates = [0.01, 0.05] as const
-/** The detector that the verdict rests on; the others only rank rows. */
-const plan = planAudit(['whitened-mixture'], {})
+/** What the verdict rests on; the other detectors only rank rows. */
+const plan = planAudit(['whitened-mixture', 'exre-lite'], {})
 
 /** One audit of a clean set. */
 export interface CleanRun {

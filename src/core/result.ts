@@ -14,6 +14,8 @@ export interface RanFinding {
   readonly flagged: Uint32Array
   /** Present where the finding bears on the verdict: the rows accused and why, in words. */
   readonly accusation: { readonly rows: Uint32Array; readonly reason: string } | null
+  /** The other class that suspected rows of this one seem to be taken from, where the detector looks for it and is sure. */
+  readonly sourceClass?: number | null
   /** How the class divides in two, where the detector divides it and the verdict is to weigh it. */
   readonly split?: SplitFinding | null
 }

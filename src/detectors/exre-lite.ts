@@ -46,7 +46,8 @@ const ridge = 1e-3
  * The statistic is p/(p + l): p of the part's rows go to the one other class that most go to, l to their own; the paper's l/p below 1 is more
  * than ½. The p-value is binomial: that of so many going there if they went as the rest of the class does. Flagged is the part where the
  * statistic is ½ or more and the p-value 1 % or less. A row's score is the log odds of the part against the rest of its class in a head
- * that has the part for a class of its own. It accuses no class.
+ * that has the part for a class of its own. Where rows stay, since the network has moved them all the way to their target, the source may
+ * still show: the class that the part's mean lies towards, as a share of the way from the rest of its own. It accuses no class.
  *
  * Options: `directions` 2 … 64 of the mixtures, `minRows` ≥ 10. Cost beside the divisions: one pass for the parts' means, one for scores,
  * d³/6 + K·d² for the head of K classes, n·d·17 for the rows.
@@ -99,6 +100,8 @@ function partOf({ division, isGroup }: Suspected): Part {
 interface Head {
   /** Classes that rows can be sent to, beside their own. */
   readonly sources: readonly number[]
+  /** How far of the way from the rest of the class to each source the part lies, along the line between the two. */
+  readonly towards: readonly number[]
   /** Along the first of the class's directions and an offset: the part against the rest. Along the others: each source against the rest. */
   readonly offsets: Float64Array
 }
@@ -148,6 +151,11 @@ async function heads(set: DeviceSet, parts: ReadonlyMap<number, Part | null>, sc
       .sort((a, b) => a.distance - b.distance || a.j - b.j)
       .slice(0, width - 1)
       .map((source) => ({ ...source, solved: without(source.mean, source.solved) }))
+    const towards = sources.map(({ mean, solved }) => {
+      const inverted = solved.map((value, i) => value - (restSolved[i] as number))
+      const length = mean.reduce((sum, value, i) => sum + (value - (rest[i] as number)) * (inverted[i] as number), 0)
+      return length > 0 ? dot(between, inverted) / length : 0
+    })
     const offsets = new Float64Array(width)
     for (const [k, { mean, solved }] of [{ mean: ofPart, solved: partSolved }, ...sources].entries()) {
       const direction = solved.map((value, i) => Math.fround(value - (restSolved[i] as number)))
@@ -160,7 +168,7 @@ async function heads(set: DeviceSet, parts: ReadonlyMap<number, Part | null>, sc
         0,
       )
     }
-    fitted.set(c, { sources: sources.map(({ j }) => j), offsets })
+    fitted.set(c, { sources: sources.map(({ j }) => j), towards, offsets })
     await pause()
     signal?.throwIfAborted()
   }
@@ -220,12 +228,11 @@ interface Reclassified {
 }
 
 function reclassify(set: DeviceSet, c: number, { part, head, width, coordinates, scores }: Reclassified): ClassFinding {
-  const { sources, offsets } = head
+  const { sources, towards, offsets } = head
   const start = set.set.starts[c] as number
   const n = part.isIn.length
-  // Rows of the part that go to each source, and whose second choice it is; rows of the rest that go there.
+  // Rows of the part, and of the rest, that go to each source.
   const sent = new Uint32Array(sources.length)
-  const second = new Uint32Array(sources.length)
   const restSent = new Uint32Array(sources.length)
   let kept = 0
   for (let i = 0; i < n; i++) {
@@ -238,7 +245,6 @@ function reclassify(set: DeviceSet, c: number, { part, head, width, coordinates,
       if (leaves) restSent[best] = (restSent[best] as number) + 1
       continue
     }
-    if (sources.length > 0) second[best] = (second[best] as number) + 1
     if (leaves) sent[best] = (sent[best] as number) + 1
     else kept++
   }
@@ -249,9 +255,9 @@ function reclassify(set: DeviceSet, c: number, { part, head, width, coordinates,
   const rate = ((restSent[to] ?? 0) + 1) / (n - part.rows + 2)
   const pValue = gone === 0 ? 1 : Math.max(0, 1 - binomialCdf(gone - 1, part.rows, rate))
   const nameOf = (k: number) => showText(set.set.classes[sources[k] as number]?.label, 60)
-  const choice = most(second)
+  const source = sourceAmong(towards)
   const elsewhere = gone > 0 ? `${gone} to class ${nameOf(to)} and ${kept} to their own` : 'all to their own class'
-  const hint = sources.length > 0 ? `; next to their own ${second[choice]} are likest class ${nameOf(choice)}` : ''
+  const hint = source === null ? '' : `; they lie ${(100 * (towards[source] as number)).toFixed(0)} % of the way to class ${nameOf(source)}`
   const isPoison = statistic >= threshold && pValue <= 0.01
   const isIn = positionsByScore(set, c, scores).filter((i) => part.isIn[i - start])
   return {
@@ -262,5 +268,18 @@ function reclassify(set: DeviceSet, c: number, { part, head, width, coordinates,
     says: `of ${part.rows} suspected rows of ${n} a linear head refitted without them sends ${elsewhere}${hint}. It accuses no class`,
     flagged: isPoison ? rowsAt(set, isIn) : new Uint32Array(0),
     accusation: null,
+    sourceClass: source === null ? null : (sources[source] as number),
   }
+}
+
+/** A part that lies less than this share of the way to a class was not moved from there, as far as means tell. */
+const leastWay = 0.05
+/** Another class that it lies nearly as far towards makes neither sure. */
+const nearlyAsFar = 0.9
+
+/** Which source the part lies furthest towards, where one stands out. */
+function sourceAmong(towards: readonly number[]): number | null {
+  const [first, next] = [...towards.keys()].sort((a, b) => (towards[b] as number) - (towards[a] as number))
+  if (first === undefined || (towards[first] as number) < leastWay) return null
+  return next === undefined || (towards[next] as number) <= nearlyAsFar * (towards[first] as number) ? first : null
 }

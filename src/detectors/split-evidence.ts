@@ -45,8 +45,6 @@ export interface ShapeSource {
   readonly aboveNext: number
   /** Share of the group's rows that lie nearest to that class's mean, of all other classes' means: where a linear head would send them. */
   readonly vote: number
-  /** The class whose mean most of the rows lie nearest to, and their share. */
-  readonly mostVoted: { readonly classIndex: number; readonly share: number }
 }
 
 /** Another class in the coordinates of the one that is divided. */
@@ -164,21 +162,16 @@ export function* shapeSource(
   }
   likelihoods.sort((a, b) => b.value - a.value || a.classIndex - b.classIndex)
   const [best, next] = likelihoods as [(typeof likelihoods)[0], (typeof likelihoods)[0] | undefined]
-  const votes = votesOf(rows, side, others)
-  const [mostVoted] = [...votes].sort((a, b) => b[1] - a[1] || a[0] - b[0]) as [[number, number]]
   return {
     classIndex: best.classIndex,
     aboveOwn: best.value - own,
     aboveNext: next ? best.value - next.value : Number.POSITIVE_INFINITY,
-    vote: votes.get(best.classIndex) ?? 0,
-    mostVoted: { classIndex: mostVoted[0], share: mostVoted[1] },
+    vote: voteFor(best.classIndex, rows, side, others),
   }
 }
 
-/** Share of the group's rows that lie nearest to each class's mean; of those that have any. */
-function votesOf({ data, cols }: Rows, side: Uint8Array, others: readonly OtherClass[]): ReadonlyMap<number, number> {
-  const counts = new Map<number, number>()
-  let members = 0
+function voteFor(classIndex: number, { data, cols }: Rows, side: Uint8Array, others: readonly OtherClass[]): number {
+  let [votes, members] = [0, 0]
   for (let i = 0; i < side.length; i++) {
     if (side[i] !== inGroup) continue
     const row = data.subarray(i * cols, (i + 1) * cols)
@@ -188,7 +181,7 @@ function votesOf({ data, cols }: Rows, side: Uint8Array, others: readonly OtherC
       if (distance < nearest.distance) nearest = { classIndex: other.classIndex, distance }
     }
     members++
-    counts.set(nearest.classIndex, (counts.get(nearest.classIndex) ?? 0) + 1)
+    if (nearest.classIndex === classIndex) votes++
   }
-  return new Map([...counts].map(([classIndex, count]) => [classIndex, count / members]))
+  return votes / Math.max(members, 1)
 }

@@ -152,14 +152,9 @@ function describe(set: DeviceSet, c: number, { rows, suspected, divided, thresho
   }
 }
 
-/**
- * The class that planted rows seem to be taken from: the one whose very shape they have, or whose shape they have and some lie towards, else the
- * one that most of them lie nearest to; null where none is sure.
- */
-function takenFrom({ classIndex, aboveNext, vote, mostVoted }: ShapeSource, weight: number): number | null {
-  if (weight >= 0.8 || (aboveNext >= 1.2 && vote >= 0.15)) return classIndex
-  return mostVoted.share >= 0.7 ? mostVoted.classIndex : null
-}
+/** The class that planted rows seem to be taken from: the one whose very shape they have, or whose shape they have and some lie towards; else null. */
+const takenFrom = ({ classIndex, aboveNext, vote }: ShapeSource, weight: number) =>
+  weight >= 0.8 || (aboveNext >= 1.2 && vote >= 0.15) ? classIndex : null
 
 /** Places lie on a line on which the clean side's mean is 0 and the suspected side's 1. */
 const halfway = 0.5

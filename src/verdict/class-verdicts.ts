@@ -29,6 +29,8 @@ type RanResult = Extract<DetectorResult, { status: 'ran' }>
  * - not accused, but near it (p ≤ three times the rate, or before adjusting ≤ 0.3 times), or a group, two halves or a tight group far off that nothing tells from natural ones: `inconclusive`;
  * - a second group far off: `multimodal`, but `inconclusive` where it has the very shape of another class; otherwise `clean`.
  *
+ * The source class is the one that the dividing detector names by the shape of the part, else the one that another detector names.
+ *
  * Where no detector divides classes, a detector's own accusation makes a class `suspicious`, at no stated rate, and its silence proves nothing.
  */
 export function concludeClasses(
@@ -52,6 +54,7 @@ export function concludeClasses(
       adjusted: adjusted[i] as number,
       rate: falseAccusationRate,
       least: logOddsAt(falseAccusationRate / judged.length),
+      source: finding.split?.source?.classIndex ?? sourceNamed(ran, c),
     })
   }
   return conclusions
@@ -66,9 +69,11 @@ interface Judged {
   readonly rate: number
   /** Log odds from which the class would be accused. */
   readonly least: number
+  /** The class that suspected rows seem to be taken from. */
+  readonly source: number | null
 }
 
-function conclude(set: ActivationSet, { c, id, finding, pValue, adjusted, rate, least }: Judged): ClassConclusion {
+function conclude(set: ActivationSet, { c, id, finding, pValue, adjusted, rate, least, source: sourceClass }: Judged): ClassConclusion {
   const split = finding.split ?? null
   const minDetectableEpsilon = split ? detectable(split, (set.classes[c] as { rows: number }).rows, least) : null
   const base = { pValue, minDetectableEpsilon, sourceClass: null, accusations: [], says: null }
@@ -89,7 +94,6 @@ function conclude(set: ActivationSet, { c, id, finding, pValue, adjusted, rate, 
   if (!trusted && !source) {
     return { ...open, says: 'a group of its own, but neither trusted rows nor the shape of another class say that it was planted' }
   }
-  const sourceClass = split.source?.classIndex ?? null
   const sourceName = sourceClass === null ? undefined : set.classes[sourceClass]
   const reason = [
     `${split.suspects.length} rows of class ${showText(set.classes[c]?.label, 60)} form a group of their own, with a gap between it and the rest`,
@@ -114,6 +118,15 @@ const undecided: ClassConclusion = {
   sourceClass: null,
   accusations: [],
   says: null,
+}
+
+/** The source that another detector names, the first that does. */
+function sourceNamed(ran: readonly RanResult[], c: number): number | null {
+  for (const { classes } of ran) {
+    const finding = classes[c]
+    if (finding?.status === 'ran' && typeof finding.sourceClass === 'number') return finding.sourceClass
+  }
+  return null
 }
 
 function byAccusation(ran: readonly RanResult[], c: number): ClassConclusion {

@@ -49,6 +49,25 @@ describeEachBackend('ExRe-lite', ({ shared }) => {
     expect(findingOf(result, 0).flagged).toHaveLength(0)
   })
 
+  it('names the class that a part was moved from, though it stays where it is, and none where two are as likely', async () => {
+    // A fifth of the way to class 2, and off on an axis of its own.
+    const moved = (towards: readonly number[]) =>
+      classes({ moved: 24, at: (axis) => (axis === 0 ? 12 - 2.4 * towards.length : towards.includes(axis) ? 2.4 : axis === 5 ? 15 : 0) })
+    const one = findingOf(await exreLite(await shared(), moved([2])), 0)
+    expect(one).toMatchObject({
+      statistic: 0,
+      sourceClass: 2,
+      says: expect.stringMatching(/they lie (?:1[6-9]|2[0-4]) % of the way to class 2/),
+    })
+    const two = findingOf(await exreLite(await shared(), moved([1, 2])), 0)
+    expect(two.sourceClass).toBeNull()
+    const natural = findingOf(
+      await exreLite(await shared(), classes({ moved: 24, at: (axis) => (axis === 0 ? 12 : axis === 5 ? 15 : 0) })),
+      0,
+    )
+    expect(natural.sourceClass).toBeNull()
+  })
+
   it('ranks the part above the rest of its class', async () => {
     const set = planted({ seed: 31, rows: [200, 220, 180], features: 16, poison: { target: 1, rate: 0.15, shift: 12 } })
     const result = ran(await exreLite(await shared(), set))

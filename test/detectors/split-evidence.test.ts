@@ -178,14 +178,10 @@ describe('the source of a group', () => {
     const split = divided(plane, own)
     const like = split.separation.group.scatter.map((value, at) => value + (at % 3 === 0 ? 0.01 : 0))
     const two = [otherClass(5, [4, 0], like), otherClass(6, [0, 2], [1, 0, 0, 1])]
-    expect(atOnce(shapeSource(plane, split, two))).toMatchObject({ classIndex: 5, vote: 2 / 3, mostVoted: { classIndex: 5, share: 2 / 3 } })
+    expect(atOnce(shapeSource(plane, split, two))).toMatchObject({ classIndex: 5, vote: 2 / 3 })
     // The shape of the second, though most rows lie nearer to the first.
     const swapped = [otherClass(5, [4, 0], [1, 0, 0, 1]), otherClass(6, [0, 2], like)]
-    expect(atOnce(shapeSource(plane, split, swapped))).toMatchObject({
-      classIndex: 6,
-      vote: 1 / 3,
-      mostVoted: { classIndex: 5, share: 2 / 3 },
-    })
+    expect(atOnce(shapeSource(plane, split, swapped))).toMatchObject({ classIndex: 6, vote: 1 / 3 })
   })
 
   it('copies of one row have no shape: no source, where they gave NaN', () => {

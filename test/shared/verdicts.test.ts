@@ -36,7 +36,7 @@ async function truthOf(name: string) {
 
 async function auditOf(name: string, isTrusted: boolean) {
   const { trusted, ...input } = await openAudit(join(root ?? '', name))
-  return await auditWithScores(isTrusted ? { ...input, trusted } : input, { backend: 'cpu', detectors: ['whitened-mixture'] })
+  return await auditWithScores(isTrusted ? { ...input, trusted } : input, { backend: 'cpu', detectors: ['whitened-mixture', 'exre-lite'] })
 }
 
 const accusedIn = (classes: readonly { verdict: string; label: unknown }[]) =>

@@ -87,6 +87,17 @@ describe('a class that is accused', () => {
     expect(unnamed?.accusations[0]?.reason).not.toContain('resemble')
   })
 
+  it('takes the source that another detector names where its shape names none', () => {
+    const source = { weight: 0.9, classIndex: null }
+    const dividing = ranResult('divider', [], [divided(rate / 4, { source }), divided(1)])
+    const naming = ranResult('namer', [], [ranFinding(null, { sourceClass: 1 }), ranFinding(null, { sourceClass: 0 })])
+    const conclude = (...results: DetectorResult[]) => concludeClasses(setOf(2), results, { falseAccusationRate: rate })
+    expect(conclude(dividing, naming)).toMatchObject([{ sourceClass: 1 }, { verdict: 'clean', sourceClass: null }])
+    const shaped = ranResult('divider', [], [divided(rate / 4), divided(1)])
+    expect(conclude(shaped, naming)[0]?.sourceClass).toBe(plain.source?.classIndex)
+    expect(conclude(dividing)[0]?.sourceClass).toBeNull()
+  })
+
   it('is not accused after all where it falls into halves, unless trusted rows are missing from one', () => {
     expect(concludeOne(divided(rate / 2, { isHalf: true }))).toMatchObject({
       verdict: 'inconclusive',
