@@ -29,6 +29,7 @@ const weights = {
   variance: 1.8,
   distinct: 2.25,
   trusted: 0.95,
+  /** Beyond what is `rare`. */
   trustedBeyond: 2,
   source: 3.2,
   misfit: -2.45,

@@ -35,16 +35,18 @@ const id = 'whitened-mixture'
  *    1e-3 added). Natural variation is mostly shared by classes; what a trigger adds to one class is not. It is the whitening that SPECTRE
  *    (Hayase et al., ICML 2021) takes from a class's own robust covariance, with the other classes in its place.
  * 2. Divisions in two: mixtures of two normal distributions with one covariance (the two-component model of SCAn, Tang et al., USENIX
- *    Security 2021) in the first `directions` of them, from many starts, the smaller side peeled off three times; and very small groups.
+ *    Security 2021) in the first `directions` of them, from many starts, the smaller side peeled off three times, what is peeled
+ *    off alone and together; and very small groups.
  * 3. Evidence, in rows held out, along the direction b that separates best for the noisiest group of the whole set: `splitEvidence`,
- *    `shapeSource`; added up by `splitOdds`. The division with the highest log odds is the class's, and they are its statistic.
+ *    `shapeSource`; added up by `splitOdds`. `suspectedPart` says which division is the class's; its log odds are the statistic.
  * 4. A row's score is its distance from the clean side's mean along b in standard deviations of the noisiest group, so scores of classes
  *    compare. The suspicious side is the one without trusted rows, else the smaller one, but see `suspiciousSide` for cuts near half.
  *
  * Flagged are the rows that a mixture of two normal distributions along b gives to the suspicious side rather than to the other, in classes
  * whose log odds are at least `logOdds` (0). It accuses no class by itself: the verdict takes the log odds of all classes (`concludeClasses`).
  *
- * Options: `directions` 2 … 64, `logOdds`, `minRows` ≥ 10. Needs two classes of ten rows. Of trusted rows and logits it takes what there is.
+ * Options: `directions` 2 … 64, `logOdds`, `minRows` ≥ 10. Needs two classes of ten rows. Of trusted rows, predictions and logits it takes what
+ * there is.
  * Cost: two passes (more where the covariances of all classes take more than 128 MiB), then on the host the work that `ownCoordinates`
  * counts and about 2,000·n·directions multiply-adds for the mixtures.
  */
