@@ -18,6 +18,10 @@ const farApart = 10
 const nearRate = 3
 const nearOwn = 0.3
 
+/** The same of classes that fall into halves which no trusted rows tell apart: either may be planted, and half of a class is much. */
+const halves = 0.05
+const twoHalves = 'two halves: poison or a merged label; trusted rows would tell'
+
 type RanResult = Extract<DetectorResult, { status: 'ran' }>
 
 /**
@@ -87,10 +91,11 @@ function conclude(set: ActivationSet, { c, id, finding, pValue, adjusted, rate, 
   if (!isNear && split.separation >= apart && (split.source?.weight ?? 0) >= sourceStands) {
     return { ...open, says: 'a group far from the rest with the shape of another class, too small or too blurred to be accused' }
   }
+  if (!isNear && split.isHalf && pValue <= halves) return { ...open, says: twoHalves }
   if (!isNear) return { ...none, verdict: split.separation >= apart ? 'multimodal' : 'clean' }
   if (adjusted > rate) return { ...open, says: 'not accused, but too near to it to be cleared' }
   const { trusted, source } = split.agrees
-  if (split.isHalf && !trusted) return { ...open, says: 'two halves: poison or a merged label; trusted rows would tell' }
+  if (split.isHalf && !trusted) return { ...open, says: twoHalves }
   if (!trusted && !source) {
     return { ...open, says: 'a group of its own, but neither trusted rows nor the shape of another class say that it was planted' }
   }

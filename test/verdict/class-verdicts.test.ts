@@ -142,6 +142,15 @@ describe('a class that is not accused', () => {
     expect(conclude(divided(0.31 * rate), ...others)[0]?.verdict).toBe('clean')
   })
 
+  it('is not cleared where it falls into halves that may as well be poison', () => {
+    expect(concludeOne(divided(0.049, { isHalf: true }))).toMatchObject({
+      verdict: 'inconclusive',
+      says: expect.stringContaining('two halves'),
+    })
+    expect(concludeOne(divided(0.051, { isHalf: true })).verdict).toBe('clean')
+    expect(concludeOne(divided(0.049)).verdict).toBe('clean')
+  })
+
   it('is not cleared where a tight group lies far away, unless trusted rows lie in it', () => {
     const far = { isTight: true, separation: 12 }
     expect(concludeOne(divided(1, far))).toMatchObject({ verdict: 'inconclusive', says: expect.stringContaining('near-duplicates') })
