@@ -7,7 +7,7 @@ import { contextFactory } from '../../src/context.js'
 import { openAudit } from '../../src/io/node-open-audit.js'
 import { writeNpyFloat32 } from '../../src/io/npy.js'
 import { reportSchema } from '../../src/report/schema.js'
-import { smallSet } from '../support/disturbed-audit.js'
+import { smallSearch, smallSet } from '../support/disturbed-audit.js'
 import { type Disturbance, disturbedGpu } from '../support/disturbed-gpu.js'
 import { noWebGpu } from '../support/each-backend.js'
 import { runFake } from './fake-io.js'
@@ -24,7 +24,9 @@ afterEach(() => rm(folder, { recursive: true, force: true }))
 /** The command with the real library, on a GPU that is disturbed. */
 const audit = (disturb: Disturbance, ...flags: string[]) => {
   const { auditWithScores } = auditWith(contextFactory(disturbedGpu(disturb).open))
-  const search = ['--set', 'activation-clustering.restarts=2', '--set', 'activation-clustering.components=2']
+  const { detectors } = smallSearch
+  const settings = ['--set', 'activation-clustering.restarts=2', '--set', 'activation-clustering.components=2']
+  const search = ['--detectors', detectors.join(), ...settings]
   const argv = ['audit', join(folder, 'activations.npy'), '--labels', join(folder, 'labels.json'), ...search, ...flags]
   return runFake(argv, { library: { openAudit, auditWithScores } })
 }
