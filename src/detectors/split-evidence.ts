@@ -140,6 +140,9 @@ function trace(scatter: Float64Array, cols: number): number {
 /** Share of the rest's scatter below which a group has no shape but that of rounding: its rows are copies of one. */
 const rounding = 1e-20
 
+/** Rows that a class needs to have a shape: what fewer show is mostly the reference that they are shrunk to. */
+const fewestForShape = 30
+
 /**
  * The class, other than its own, whose covariance fits the shape of the group best: rows that a trigger has moved keep the shape of the class
  * they were taken from. null where there is none to compare with, or the group is one row many times. Costs 7/6·r³ multiply-adds for
@@ -150,13 +153,14 @@ export function* shapeSource(
   { side, separation: { group, rest } }: Pick<ClassSplit, 'side' | 'separation'>,
   others: readonly OtherClass[],
 ): Generator<void, ShapeSource | null, void> {
-  if (others.length === 0) return null
+  const shaped = others.filter((other) => other.rows >= fewestForShape)
+  if (shaped.length === 0) return null
   const cols = group.mean.length
   if (trace(group.scatter, cols) <= rounding * trace(rest.scatter, cols)) return null
   const ofRest = rest.scatter.map((value) => value / Math.max(rest.count, 1))
   const own = shapeLikelihood(group, shrunk(ofRest, rest.count, cols))
   const likelihoods: { classIndex: number; value: number }[] = []
-  for (const other of others) {
+  for (const other of shaped) {
     likelihoods.push({ classIndex: other.classIndex, value: shapeLikelihood(group, other.shrunk) })
     yield
   }

@@ -184,6 +184,13 @@ describe('the source of a group', () => {
     expect(atOnce(shapeSource(plane, split, swapped))).toMatchObject({ classIndex: 6, vote: 1 / 3 })
   })
 
+  it('is no class of fewer than thirty rows, whose shape is not known', () => {
+    const like = otherClass(5, [4, 0], [1, 0, 0, 1])
+    const split = divided(rows, side)
+    expect(atOnce(shapeSource(rows, split, [{ ...like, rows: 29 }]))).toBeNull()
+    expect(atOnce(shapeSource(rows, split, [{ ...like, rows: 30 }]))).toMatchObject({ classIndex: 5 })
+  })
+
   it('copies of one row have no shape: no source, where they gave NaN', () => {
     const copies = { data: Float64Array.of(0, 0, 1, 1, -1, 1, 5, 5, 5, 5), cols: 2 }
     const split = divided(copies, side)
