@@ -1,6 +1,7 @@
 import type { DeviceSet } from '../core/device-set.js'
 import { inTurns } from '../core/turns.js'
 import { showText } from '../core/untrusted-text.js'
+import { reasonNotToGather } from '../linalg/class-covariances.js'
 import { splitClass } from '../linalg/class-split.js'
 import { typicalDistance } from '../linalg/distinct-rows.js'
 import type { Rows } from '../linalg/moments.js'
@@ -130,8 +131,10 @@ function trustedRows(set: DeviceSet, c: number, { width, place }: OwnCoordinates
   return { data: placed, cols: width }
 }
 
-/** Why classes cannot be compared, or null where they can. */
-export function reasonNotToCompare(set: DeviceSet): string | null {
+/** Why classes cannot be divided, or null where they can: their covariances cannot be gathered, or there is nothing to compare them with. */
+export function reasonNotToDivide(set: DeviceSet): string | null {
+  const notGathered = reasonNotToGather(set)
+  if (notGathered) return notGathered
   const judged = set.set.classes.filter(({ rows }, c) => rows >= referenceRows && set.varies[c])
   if (judged.length >= 2) return null
   return `class ${showText(judged[0]?.label)} has no other class to be compared with: needs at least two classes of ${referenceRows} rows that differ`
@@ -155,14 +158,12 @@ const unlikely = -2
  * class may have a natural group beside a planted one). null where there is none.
  */
 export async function suspectedPart(set: DeviceSet, classIndex: number, { divisions, drift }: DividedClass): Promise<Suspected | null> {
-  const [furthest] = divisions
-  if (!furthest) return null
   const weighed = divisions.map((division) => ({ division, odds: splitOdds(division.evidence, division.source, drift) }))
-  weighed.sort((a, b) => b.odds.logOdds - a.odds.logOdds)
-  const agreed = weighed.find(({ odds }) => odds.logOdds >= likely && (odds.agrees.trusted || odds.agrees.source))
-  const [first] = weighed as [(typeof weighed)[0]]
-  const { division, odds } =
-    agreed ?? (first.odds.logOdds >= unlikely ? first : (weighed.find((one) => one.division === furthest) ?? first))
+  const byOdds = [...weighed].sort((a, b) => b.odds.logOdds - a.odds.logOdds)
+  const [[furthest], [likeliest]] = [weighed, byOdds]
+  if (!furthest || !likeliest) return null
+  const agreed = byOdds.find(({ odds }) => odds.logOdds >= likely && (odds.agrees.trusted || odds.agrees.source))
+  const { division, odds } = agreed ?? (likeliest.odds.logOdds >= unlikely ? likeliest : furthest)
   const missingFrom = odds.trusted !== null && odds.trusted >= telling ? (odds.isRest ? 'rest' : 'group') : null
   return { division, odds, ...(await suspiciousSide(set, { classIndex, side: division.side, missingFrom })) }
 }

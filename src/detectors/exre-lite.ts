@@ -5,13 +5,14 @@ import { readRows, rowsPerRead } from '../core/read-rows.js'
 import type { ClassFinding } from '../core/result.js'
 import { inTurns } from '../core/turns.js'
 import { showText } from '../core/untrusted-text.js'
-import { cholesky, solveLower, solveLowerTransposed } from '../linalg/cholesky.js'
-import { ClassCovariances, reasonNotToGather } from '../linalg/class-covariances.js'
+import { solveLower, solveLowerTransposed } from '../linalg/cholesky.js'
+import { ClassCovariances } from '../linalg/class-covariances.js'
 import { fewestRows } from '../linalg/class-split.js'
+import { factorReference } from '../linalg/leave-one-out-eigen.js'
 import { dot } from '../linalg/moments.js'
 import { inGroup } from '../linalg/separation.js'
 import { binomialCdf } from '../stats/binomial.js'
-import { classDivisions, reasonNotToCompare, referenceRows, type Suspected, suspectedPart } from './class-divisions.js'
+import { classDivisions, reasonNotToDivide, referenceRows, type Suspected, suspectedPart } from './class-divisions.js'
 import { gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
 import type { Detector } from './detector.js'
 import { placedRows } from './placed-rows.js'
@@ -63,7 +64,7 @@ export const exreLite: Detector<ExreLiteOptions> = {
     const { classes } = set.set
     const skipReason = (c: number, rank: number) => reasonToSkip(set, c, { id, minRows, least: 2 * fewestRows, rank })
     const wanted = [...classes.keys()].filter((c) => skipReason(c, set.varies[c] as number) === null)
-    const refusal = wanted.length > 0 ? (reasonNotToGather(set) ?? reasonNotToCompare(set)) : null
+    const refusal = wanted.length > 0 ? reasonNotToDivide(set) : null
     if (refusal) return { status: 'skipped', id, reason: refusal }
     const divided = wanted.length > 0 ? (await classDivisions(set, { directions, minRows })).divided : new Map()
     const parts = new Map<number, Part | null>()
@@ -113,9 +114,8 @@ async function heads(set: DeviceSet, parts: ReadonlyMap<number, Part | null>, sc
   const covariances = await ClassCovariances.gather(set, referenceRows)
   const { live } = covariances
   const size = live.length
-  const trace = covariances.mean.reduce((sum, value, at) => sum + (at % (size + 1) === 0 ? value : 0), 0)
-  const raised = covariances.mean.map((value, at) => (at % (size + 1) === 0 ? value + (ridge * trace) / size : value))
-  const factor = await inTurns(cholesky(raised, size), signal)
+  const classes = covariances.classes.length
+  const { factor } = await inTurns(factorReference(covariances.mean, { size, classes, ridge }), signal)
   const inverse = (vector: Float64Array) => solveLowerTransposed(factor, size, solveLower(factor, size, vector.slice()))
   const [sums, means] = await sumsAndMeans(set, parts, live)
   const solved = covariances.classes.map((j) => ({ j, mean: means[j] as Float64Array, solved: inverse(means[j] as Float64Array) }))
@@ -131,7 +131,7 @@ async function heads(set: DeviceSet, parts: ReadonlyMap<number, Part | null>, sc
     const rest = own.map((mean, i) => (rows * mean - part.rows * (ofPart[i] as number)) / left)
     const between = ofPart.map((value, i) => value - (rest[i] as number))
     // Of this class's covariance between · betweenᵀ is left out, and so of the mean of all: (S − a·δ·δᵀ)⁻¹ = S⁻¹ + b·S⁻¹δ·δᵀS⁻¹.
-    const share = covariances.classes.includes(c) ? (part.rows * left) / (rows * (rows - 1) * covariances.classes.length) : 0
+    const share = (part.rows * left) / (rows * (rows - 1) * classes)
     const along = inverse(between)
     const factorAlong = share / Math.max(1 - share * dot(between, along), 1e-9)
     const without = (vector: Float64Array, inverted: Float64Array) => {

@@ -1,13 +1,12 @@
 import * as z from 'zod/mini'
 import type { DeviceSet } from '../core/device-set.js'
 import type { ClassFinding, RanFinding } from '../core/result.js'
-import { reasonNotToGather } from '../linalg/class-covariances.js'
 import { fewestRows } from '../linalg/class-split.js'
 import { dot, type Rows } from '../linalg/moments.js'
 import { projections } from '../linalg/separation.js'
 import { binomialInterval } from '../stats/binomial-interval.js'
 import { fitTwoNormals, upperPosterior } from '../stats/two-normals.js'
-import { classDivisions, type DividedClass, reasonNotToCompare, type Suspected, suspectedPart } from './class-divisions.js'
+import { classDivisions, type DividedClass, reasonNotToDivide, type Suspected, suspectedPart } from './class-divisions.js'
 import { gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
 import type { Detector } from './detector.js'
 import type { OwnCoordinates } from './own-coordinates.js'
@@ -60,7 +59,7 @@ export const whitenedMixture: Detector<WhitenedMixtureOptions> = {
   async detect(context, set, { directions, logOdds, minRows }) {
     const skipReason = (c: number, rank: number) => reasonToSkip(set, c, { id, minRows, least: 2 * fewestRows, rank })
     const wanted = [...set.set.classes.keys()].filter((c) => skipReason(c, set.varies[c] as number) === null)
-    const refusal = wanted.length > 0 ? (reasonNotToGather(set) ?? reasonNotToCompare(set)) : null
+    const refusal = wanted.length > 0 ? reasonNotToDivide(set) : null
     if (refusal) return { status: 'skipped', id, reason: refusal }
     const found = wanted.length > 0 ? await classDivisions(set, { directions, minRows }) : null
     const scores = new Float32Array(set.rows)
