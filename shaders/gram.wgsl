@@ -2,7 +2,8 @@
 // a class added in order and mirrored. Rows are centred as a tile is loaded.
 // CPU twin: src/kernels/gram.ts
 //
-// One workgroup of 256 threads makes one block; each thread holds 4×4 sums. 16 rows are staged at a time: 2 × 16 × 64 floats = 8 KiB.
+// One workgroup of 128 threads makes one block; each thread holds 8×4 sums. 8 rows are staged at a time: 2 × 8 × 64 floats = 4 KiB.
+// Loads beyond the rows or columns are moved inside, not branched over; a row beyond the tile is zero on the left.
 // Rounding: a sum of L products of a tile errs by at most L · 2⁻²⁴ · Σ|ab|, L ≤ 512 by default; tiles are added in float32.
 
 struct Params {
@@ -14,27 +15,28 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;               // [n, cols]
-@group(0) @binding(2) var<storage, read> means: array<f32>;           // [all classes, cols]
-@group(0) @binding(3) var<storage, read> tiles: array<vec4u>;         // [tiles]: class in batch, first row, rows, class
-@group(0) @binding(4) var<storage, read> firstTile: array<u32>;       // [classes + 1]
-@group(0) @binding(5) var<storage, read_write> blockSums: array<f32>; // [tiles · pairs, 64 · 64]
-@group(0) @binding(6) var<storage, read_write> gram: array<f32>;      // [classes · cols, cols]
+@group(0) @binding(1) var<storage, read> x: array<vec4f>;               // [n, cols / 4]
+@group(0) @binding(2) var<storage, read> means: array<vec4f>;           // [classes, cols / 4]
+@group(0) @binding(3) var<storage, read> tiles: array<vec4u>;           // [tiles]: class in batch, first row, rows, class
+@group(0) @binding(4) var<storage, read> firstTile: array<u32>;         // [classes + 1]
+@group(0) @binding(5) var<storage, read_write> blockSums: array<vec4f>; // [tiles · pairs, 64 · 16]
+@group(0) @binding(6) var<storage, read_write> gram: array<f32>;        // [classes · cols, cols]
 
-var<workgroup> left: array<vec4f, 256>;  // 16 rows × 64 columns
-var<workgroup> right: array<vec4f, 256>;
+var<workgroup> left: array<vec4f, 128>;  // 8 rows × 64 columns
+var<workgroup> right: array<vec4f, 128>;
 
-fn centred(row: u32, rowIsIn: bool, col: u32, meanAt: u32) -> vec4f {
-  var value = vec4f(0.0);
-  if (rowIsIn && col < params.cols) {
-    let at = row * params.cols + col;
-    let mean = meanAt + col;
-    value = vec4f(x[at] - means[mean], x[at + 1u] - means[mean + 1u], x[at + 2u] - means[mean + 2u], x[at + 3u] - means[mean + 3u]);
+/** The `pair`-th block of the upper triangle, row by row: its row and its column of blocks. */
+fn blockOf(pair: u32) -> vec2u {
+  var rest = pair;
+  var block = 0u;
+  while (rest >= params.blocks - block) {
+    rest -= params.blocks - block;
+    block++;
   }
-  return value;
+  return vec2u(block, block + rest);
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(128)
 fn blockProducts(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) grid: vec3u,
@@ -45,50 +47,60 @@ fn blockProducts(
   if (index >= params.tiles) {
     return;
   }
-  var rest = id % params.pairs;
-  var block = 0u;
-  while (rest >= params.blocks - block) {
-    rest -= params.blocks - block;
-    block++;
-  }
-  let leftCol = block * 64u;
-  let rightCol = (block + rest) * 64u;
+  let block = blockOf(id % params.pairs);
   let tile = tiles[index];
-  let meanAt = tile.x * params.cols;
+  let quads = params.cols / 4u;
   let loadRow = local.x / 16u;
-  let loadCol = (local.x % 16u) * 4u;
-  let outRow = local.x / 16u;
-  let outCol = local.x % 16u;
+  let leftQuad = min(block.x * 16u + local.x % 16u, quads - 1u);
+  let rightQuad = min(block.y * 16u + local.x % 16u, quads - 1u);
+  let leftMean = means[tile.x * quads + leftQuad];
+  let rightMean = means[tile.x * quads + rightQuad];
+  let outRow = local.x / 16u;  // rows 4·outRow … and 32 + 4·outRow … of the block
+  let outCol = local.x % 16u;  // columns 4·outCol …
 
   var sum0 = vec4f(0.0);
   var sum1 = vec4f(0.0);
   var sum2 = vec4f(0.0);
   var sum3 = vec4f(0.0);
-  for (var start = 0u; start < tile.z; start += 16u) {
+  var sum4 = vec4f(0.0);
+  var sum5 = vec4f(0.0);
+  var sum6 = vec4f(0.0);
+  var sum7 = vec4f(0.0);
+  for (var start = 0u; start < tile.z; start += 8u) {
     let row = start + loadRow;
-    left[local.x] = centred(tile.y + row, row < tile.z, leftCol + loadCol, meanAt);
-    right[local.x] = centred(tile.y + row, row < tile.z, rightCol + loadCol, meanAt);
+    let at = (tile.y + min(row, tile.z - 1u)) * quads;
+    let leftIn = x[at + leftQuad];
+    let rightIn = x[at + rightQuad];
     workgroupBarrier();
-    for (var r = 0u; r < 16u; r++) {
+    left[local.x] = select(vec4f(0.0), leftIn - leftMean, row < tile.z);
+    right[local.x] = rightIn - rightMean;
+    workgroupBarrier();
+    for (var r = 0u; r < 8u; r++) {
       let a = left[r * 16u + outRow];
-      let b = right[r * 16u + outCol];
-      sum0 += a.x * b;
-      sum1 += a.y * b;
-      sum2 += a.z * b;
-      sum3 += a.w * b;
+      let b = left[r * 16u + outRow + 8u];
+      let c = right[r * 16u + outCol];
+      sum0 += a.x * c;
+      sum1 += a.y * c;
+      sum2 += a.z * c;
+      sum3 += a.w * c;
+      sum4 += b.x * c;
+      sum5 += b.y * c;
+      sum6 += b.z * c;
+      sum7 += b.w * c;
     }
-    workgroupBarrier();
   }
-  let at = id * 4096u + outRow * 256u + outCol * 4u;
-  for (var j = 0u; j < 4u; j++) {
-    blockSums[at + j] = sum0[j];
-    blockSums[at + 64u + j] = sum1[j];
-    blockSums[at + 128u + j] = sum2[j];
-    blockSums[at + 192u + j] = sum3[j];
-  }
+  let at = id * 1024u + outRow * 64u + outCol;
+  blockSums[at] = sum0;
+  blockSums[at + 16u] = sum1;
+  blockSums[at + 32u] = sum2;
+  blockSums[at + 48u] = sum3;
+  blockSums[at + 512u] = sum4;
+  blockSums[at + 528u] = sum5;
+  blockSums[at + 544u] = sum6;
+  blockSums[at + 560u] = sum7;
 }
 
-// One invocation: one element of one class's matrix. Both halves read the upper one, so the result is exactly symmetric.
+// One invocation: four neighbours in a row of one block of one class, written to both halves, so that the result is exactly symmetric.
 @compute @workgroup_size(64)
 fn finish(
   @builtin(workgroup_id) group: vec3u,
@@ -96,22 +108,27 @@ fn finish(
   @builtin(local_invocation_id) local: vec3u,
 ) {
   let id = (group.x + group.y * grid.x) * 64u + local.x;
-  let perClass = params.cols * params.cols;
-  let class_ = id / perClass;
+  let within = id % 1024u;
+  let pair = (id / 1024u) % params.pairs;
+  let class_ = id / 1024u / params.pairs;
   if (class_ >= params.classes) {
     return;
   }
-  let i = (id % perClass) / params.cols;
-  let j = id % params.cols;
-  let low = min(i, j);
-  let high = max(i, j);
-  let block = low / 64u;
-  // Pairs before block row `block`: Σ (blocks − b) for b < block.
-  let pair = block * params.blocks - (block * (block + 1u)) / 2u + high / 64u;
-  let within = (low % 64u) * 64u + high % 64u;
-  var total = 0.0;
-  for (var index = firstTile[class_]; index < firstTile[class_ + 1u]; index++) {
-    total += blockSums[(index * params.pairs + pair) * 4096u + within];
+  let block = blockOf(pair);
+  let row = block.x * 64u + within / 16u;
+  let col = block.y * 64u + (within % 16u) * 4u;
+  if (row >= params.cols || col >= params.cols) {
+    return;
   }
-  gram[id] = total;
+  var total = vec4f(0.0);
+  for (var index = firstTile[class_]; index < firstTile[class_ + 1u]; index++) {
+    total += blockSums[(index * params.pairs + pair) * 1024u + within];
+  }
+  let at = class_ * params.cols * params.cols;
+  for (var j = 0u; j < 4u; j++) {
+    if (col + j >= row) {
+      gram[at + row * params.cols + col + j] = total[j];
+      gram[at + (col + j) * params.cols + row] = total[j];
+    }
+  }
 }

@@ -23,14 +23,14 @@ struct Params {
 var<workgroup> others: array<vec4f, 256>;   // 64 rows × 16 dimensions
 var<workgroup> memberOf: array<vec4f, 64>;  // one-hot cluster of each of those rows
 
+/** A coordinate, 0 beyond the dimensions: loaded in any case, not branched over, so that all of a row's loads are under way together. */
+fn coordinate(row: u32, j: u32) -> f32 {
+  return select(0.0, points[row * params.dims + min(j, params.dims - 1u)], j < params.dims);
+}
+
 fn loadRow(row: u32, quad: u32) -> vec4f {
-  var value = vec4f(0.0);
-  for (var j = 0u; j < 4u; j++) {
-    if (quad * 4u + j < params.dims) {
-      value[j] = points[row * params.dims + quad * 4u + j];
-    }
-  }
-  return value;
+  let j = quad * 4u;
+  return vec4f(coordinate(row, j), coordinate(row, j + 1u), coordinate(row, j + 2u), coordinate(row, j + 3u));
 }
 
 @compute @workgroup_size(64)
@@ -53,15 +53,21 @@ fn silhouette(
   var sums = vec4f(0.0);
   for (var start = starts[tile.x]; start < end; start += 64u) {
     let other = min(start + local.x, end - 1u);
+    let other0 = loadRow(other, 0u);
+    let other1 = loadRow(other, 1u);
+    let other2 = loadRow(other, 2u);
+    let other3 = loadRow(other, 3u);
+    let isIn = start + local.x < end;
+    let member = select(vec4f(0.0), vec4f(1.0), vec4u(clusterOf[other]) == vec4u(0u, 1u, 2u, 3u));
     workgroupBarrier();
-    for (var quad = 0u; quad < 4u; quad++) {
-      others[local.x * 4u + quad] = loadRow(other, quad);
-    }
-    memberOf[local.x] = select(vec4f(0.0), vec4f(1.0), vec4u(clusterOf[other]) == vec4u(0u, 1u, 2u, 3u));
+    others[local.x * 4u] = other0;
+    others[local.x * 4u + 1u] = other1;
+    others[local.x * 4u + 2u] = other2;
+    others[local.x * 4u + 3u] = other3;
+    memberOf[local.x] = select(vec4f(0.0), member, isIn); // of no cluster beyond the class
     workgroupBarrier();
     var chunk = vec4f(0.0);
-    let count = min(64u, end - start);
-    for (var i = 0u; i < count; i++) {
+    for (var i = 0u; i < 64u; i++) {
       let d0 = own0 - others[i * 4u];
       let d1 = own1 - others[i * 4u + 1u];
       let d2 = own2 - others[i * 4u + 2u];

@@ -54,9 +54,9 @@ export function kernelCases({ classes, rowsPerClass, cols }: Size): KernelCase[]
     operations,
   })
   return [
-    one(classMeansKernel, [x, ...tiles(256)], n * cols),
+    one(classMeansKernel, [x, ...tiles(128)], n * cols),
     one(gramKernel, [x, means, ...tiles(512)], n * cols + n * cols * (cols + 1)),
-    one(gramApplyKernel, [x, means, random(classes * applyWidth, cols), ...tiles(512)], n * cols + 4 * applyWidth * n * cols),
+    one(gramApplyKernel, [x, means, random(classes * applyWidth, cols), ...tiles(128)], n * cols + 4 * applyWidth * n * cols),
     one(projectKernel, [x, means, random(classes * dims, cols), tiles(64)[0]], n * cols + 2 * dims * n * cols, { output: 'coordinates' }),
     one(
       kmeansStepKernel,

@@ -3,11 +3,11 @@ import type { DeviceSet } from '../core/device-set.js'
 import { sampleRows } from './sample.js'
 import { classMeansWgsl } from './wgsl.gen.js'
 
-const rowsPerTile = 256
+const rowsPerTile = 128
 
 /**
  * Column means of every class. Inputs: x `[n, d]`, row tiles, first tile of each class. Output `[classes, d]`.
- * Tolerance: a tile's 256 values are summed in chunks of 16, so the error is at most (16 + 16 + tiles of the class) · 2⁻²⁴ of the mean
+ * Tolerance: a tile's 128 values are summed in trees of 8, so the error is at most (3 + 16 + tiles of the class) · 2⁻²⁴ of the mean
  * |x|; x is shifted by the data set's mean, and 1e-5 of the largest mean leaves room for a thousand tiles.
  */
 export const classMeansKernel: Kernel<void> = {
@@ -18,7 +18,7 @@ export const classMeansKernel: Kernel<void> = {
     const { cols } = x as Shape
     const count = (tiles as Shape).rows
     const classes = (firstTile as Shape).rows - 1
-    const blocks = Math.ceil(cols / 64)
+    const blocks = Math.ceil(cols / 256)
     const uniforms = [cols, count, classes, blocks]
     const read = [{ input: 0 }, { input: 1 }]
     return {
@@ -29,7 +29,7 @@ export const classMeansKernel: Kernel<void> = {
         {
           entryPoint: 'finish',
           uniforms,
-          workgroups: Math.ceil((classes * cols) / 64),
+          workgroups: Math.ceil((classes * cols) / (4 * 64)),
           bindings: [null, { input: 1 }, { input: 2 }, { scratch: 0 }, 'output'],
         },
       ],

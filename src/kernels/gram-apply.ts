@@ -8,11 +8,11 @@ import { gramApplyWgsl } from './wgsl.gen.js'
 /** Directions a class in one call: what fits the shader's registers, and enough for ten wanted ones (block Krylov). */
 export const applyWidth = 16
 
-const rowsPerTile = 512
+const rowsPerTile = 128
 
 /**
- * Z = Xᵀ(X·V) of every class, X centred. Inputs: x `[n, d]`, means `[classes, d]`, directions V `[classes · 16, d]` (one a row), row
- * tiles, first tiles. Output Z `[classes · 16, d]`.
+ * Z = Xᵀ(X·V) of every class, X centred. Inputs: x `[n, d]`, means `[classes, d]`, directions V `[classes · 16, d]` (one a row), tiles of
+ * at most 128 rows, first tiles. Output Z `[classes · 16, d]`.
  * Tolerance: two chained sums of d and n products; measured 2e-7 of Σ|ab| each, so 2e-5 of the largest entry is ample.
  */
 export const gramApplyKernel: Kernel<void> = {
@@ -23,22 +23,32 @@ export const gramApplyKernel: Kernel<void> = {
     const { cols } = x as Shape
     const count = (tiles as Shape).rows
     const classes = (firstTile as Shape).rows - 1
-    const uniforms = [cols, count, classes]
+    const blocks = Math.ceil(cols / 128)
+    const uniforms = [cols, count, classes, blocks]
     return {
       output: { rows: classes * applyWidth, cols, type: 'f32' },
-      scratch: [{ rows: count * cols, cols: applyWidth, type: 'f32' }],
+      scratch: [
+        { rows: count * rowsPerTile, cols: applyWidth, type: 'f32' },
+        { rows: count * cols, cols: applyWidth, type: 'f32' },
+      ],
       passes: [
         {
-          entryPoint: 'applyTiles',
+          entryPoint: 'multiply',
           uniforms,
-          workgroups: count,
+          workgroups: count * (rowsPerTile / 64),
           bindings: [{ input: 0 }, { input: 1 }, { input: 2 }, { input: 3 }, null, { scratch: 0 }],
+        },
+        {
+          entryPoint: 'multiplyTransposed',
+          uniforms,
+          workgroups: count * blocks,
+          bindings: [{ input: 0 }, { input: 1 }, null, { input: 3 }, null, { scratch: 0 }, { scratch: 1 }],
         },
         {
           entryPoint: 'finish',
           uniforms,
           workgroups: Math.ceil((classes * cols * (applyWidth / 4)) / 64),
-          bindings: [null, null, null, null, { input: 4 }, { scratch: 0 }, 'output'],
+          bindings: [null, null, null, null, { input: 4 }, null, { scratch: 1 }, 'output'],
         },
       ],
     }
@@ -82,6 +92,12 @@ function addApplied(row: Float64Array, v: ArrayLike<number>, sums: Float64Array)
   }
 }
 
+/** Bytes of one class's directions, results and scratch: what a batch of classes is cut by. */
+export function applyBytesPerClass(rows: number, cols: number): number {
+  const tiles = Math.ceil(rows / rowsPerTile)
+  return (tiles * rowsPerTile + (tiles + 2) * cols) * applyWidth * 4
+}
+
 /**
  * Z = Xᵀ(X·V) for every class of the set, in one pass over its rows. `groups` are matrices V of sixteen directions a class,
  * `[classes · 16, d]`; so are the results, on the host.
@@ -91,7 +107,7 @@ export async function gramApply(set: DeviceSet, groups: readonly Float32Array[])
   const cols = set.paddedCols
   const means = await classMeans(set)
   const totals = groups.map((group) => new Float64Array(group.length))
-  for await (const { rows, batch } of set.batches((count) => (Math.ceil(count / rowsPerTile) + 2) * applyWidth * cols * 4)) {
+  for await (const { rows, batch } of set.batches((count) => applyBytesPerClass(count, cols))) {
     const { tiles, firstTile } = rows.rowTiles(rowsPerTile, batch)
     using centres = uploadPart(backend, means, { ...batch, cols })
     for (const [index, group] of groups.entries()) {

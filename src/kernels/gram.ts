@@ -36,7 +36,7 @@ export const gramKernel: Kernel<void> = {
         {
           entryPoint: 'finish',
           uniforms,
-          workgroups: Math.ceil((classes * cols * cols) / 64),
+          workgroups: classes * pairs * (1024 / 64),
           bindings: [null, null, null, { input: 3 }, { scratch: 0 }, 'output'],
         },
       ],
