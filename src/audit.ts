@@ -34,13 +34,17 @@ export type Audit = (set: ActivationSetInput, options?: AuditOptions) => Promise
 /** An audit that also returns the scores of the rows. */
 export type AuditWithScores = (set: ActivationSetInput, options?: AuditOptions) => Promise<ScoredAudit>
 
+const unreachable = (): Promise<string> => Promise.reject(new Error('unreachable: files have digests of their own'))
+
 /** Binds audits to a way of making contexts: the browser's or Node's. */
 export function auditWith(createContext: ContextFactory): { audit: Audit; auditWithScores: AuditWithScores } {
   const auditWithScores: AuditWithScores = async (input, options = {}) => {
     const parsed = parseAuditOptions(options)
     const plan = selectDetectors(registry, { wanted: parsed.detectors, given: parsed.detectorOptions })
     parsed.signal?.throwIfAborted()
-    const { set, digest } = hashedSet(toActivationSet(input))
+    const given = toActivationSet(input)
+    // Files were hashed as they were read.
+    const { set, digest } = given.origin ? { set: given, digest: unreachable } : hashedSet(given)
     const progress = progressOver(plan, parsed.onProgress)
     const { choice, results, elapsedMs } = await runWithFallback(set, plan, { options: parsed, createContext, progress })
     const origin = typeof set.origin === 'function' ? await set.origin() : set.origin
