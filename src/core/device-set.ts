@@ -1,6 +1,6 @@
 import type { RowBlock } from './activation-rows.js'
 import type { ActivationSet } from './activation-set.js'
-import type { Context } from './backend.js'
+import type { Backend, Context } from './backend.js'
 import { type SortedRows, sortedSet, sortedStretch } from './class-order.js'
 import { ClassedRows, type ClassRange } from './classed-rows.js'
 import { dispose } from './dispose.js'
@@ -23,8 +23,8 @@ export interface ClassBatch extends DeviceBlock {
 /** A block that is read again is held on the host and on the backend, and the one before it may not have been collected yet. */
 const bytesHeldPerByte = 4
 
-/** Device memory that the output and the partial sums of one run may take. */
-const batchBytes = 64 * 2 ** 20
+/** Device memory that the output and the partial sums of one run may take: more where buffers may be larger, as few runs keep a GPU busy. */
+const batchBytes = ({ maxBindingBytes }: Backend) => Math.max(64 * 2 ** 20, maxBindingBytes / 4)
 
 /**
  * An activation set as kernels take it: rows class by class, shifted by the data set's column means, columns padded with zeros to a
@@ -104,6 +104,20 @@ export class DeviceSet implements Disposable {
     return this.#blocks === null
   }
 
+  /** Whether every class lies in one block. */
+  get hasWholeClasses(): boolean {
+    const { classes } = this.set
+    return (
+      (this.#blocks ?? []).length > 0 &&
+      (this.#blocks ?? []).every(({ rows: { starts } }) =>
+        classes.every(({ rows }, c) => {
+          const own = (starts[c + 1] as number) - (starts[c] as number)
+          return own === 0 || own === rows
+        }),
+      )
+    )
+  }
+
   /** All rows, block by block. A block is good until the next one is asked for. */
   async *blocks(): AsyncGenerator<DeviceBlock, void, undefined> {
     this.#check()
@@ -119,6 +133,7 @@ export class DeviceSet implements Disposable {
     bytesPerClass: (rows: number) => number,
     range: ClassRange = this.allClasses,
   ): AsyncGenerator<ClassBatch, void, undefined> {
+    const limit = batchBytes(this.context.backend)
     for await (const block of this.blocks()) {
       const { starts, present } = block.rows
       const last = Math.min(range.end, present.end)
@@ -127,7 +142,7 @@ export class DeviceSet implements Disposable {
         let end = first
         let bytes = 0
         do bytes += bytesOf(end++)
-        while (end < last && bytes + bytesOf(end) <= batchBytes)
+        while (end < last && bytes + bytesOf(end) <= limit)
         yield { ...block, batch: { first, end } }
         first = end
       }
