@@ -1,5 +1,5 @@
-import type { HostMatrix, Kernel, Shape } from '../core/backend.js'
-import type { DeviceSet } from '../core/device-set.js'
+import type { DeviceMatrix, HostMatrix, Kernel, Shape } from '../core/backend.js'
+import type { ClassBatch, DeviceSet } from '../core/device-set.js'
 import { classMeans } from './class-means.js'
 import { addPart, uploadPart } from './class-parts.js'
 import { sampleMatrix, sampleRows } from './sample.js'
@@ -99,6 +99,15 @@ export function applyBytesPerClass(rows: number, cols: number): number {
 }
 
 /**
+ * Enqueues Z = Xᵀ(X·V) for the classes of a batch. `centres: [classes, d]`; `directions` has V in its first classes · 16 rows. The caller
+ * disposes the result `[classes · 16, d]`.
+ */
+export function runGramApply({ rows, batch }: ClassBatch, centres: DeviceMatrix, directions: DeviceMatrix): DeviceMatrix {
+  const { tiles, firstTile } = rows.rowTiles(rowsPerTile, batch)
+  return rows.backend.run(gramApplyKernel, [rows.x, centres, directions, tiles, firstTile], undefined)
+}
+
+/**
  * Z = Xᵀ(X·V) for every class of the set, in one pass over its rows. `groups` are matrices V of sixteen directions a class,
  * `[classes · 16, d]`; so are the results, on the host.
  */
@@ -107,12 +116,12 @@ export async function gramApply(set: DeviceSet, groups: readonly Float32Array[])
   const cols = set.paddedCols
   const means = await classMeans(set)
   const totals = groups.map((group) => new Float64Array(group.length))
-  for await (const { rows, batch } of set.batches((count) => applyBytesPerClass(count, cols))) {
-    const { tiles, firstTile } = rows.rowTiles(rowsPerTile, batch)
+  for await (const block of set.batches((count) => applyBytesPerClass(count, cols))) {
+    const { batch } = block
     using centres = uploadPart(backend, means, { ...batch, cols })
     for (const [index, group] of groups.entries()) {
       using directions = uploadPart(backend, group, { ...batch, cols, perClass: applyWidth })
-      using ofBlock = backend.run(gramApplyKernel, [rows.x, centres, directions, tiles, firstTile], undefined)
+      using ofBlock = runGramApply(block, centres, directions)
       addPart(totals[index] as Float64Array, await backend.read(ofBlock), batch.first * applyWidth * cols)
     }
   }

@@ -3,9 +3,11 @@ import { DetectorError } from '../core/errors.js'
 import { pause } from '../core/pause.js'
 import { inTurns } from '../core/turns.js'
 import { showText } from '../core/untrusted-text.js'
+import { classMeans } from '../kernels/class-means.js'
 import { gram, gramBytesPerClass } from '../kernels/gram.js'
-import { applyWidth, gramApply } from '../kernels/gram-apply.js'
+import { applyBytesPerClass, applyWidth, gramApply } from '../kernels/gram-apply.js'
 import { BlockKrylov } from './block-krylov.js'
+import { filteredSubspace } from './filtered-subspace.js'
 import { symmetricEigenInTurns, withFixedSign } from './symmetric-eigen.js'
 
 /** The leading principal directions of every class, about the class's own mean. */
@@ -20,7 +22,7 @@ export interface ClassDirections {
 }
 
 /** How the directions are found. `auto` counts operations; the others are for tests and benches. */
-export type EigenMethod = 'auto' | 'gram' | 'krylov'
+export type EigenMethod = 'auto' | 'gram' | 'krylov' | 'filter'
 
 /** Solved for together, since a block iteration finds them anyway and detectors that want 1 and 10 then share one solution. */
 const solvedTogether = 10
@@ -29,7 +31,8 @@ const solvedTogether = 10
  * The `k` leading eigenpairs of every class's centred XᵀX (equally: right singular vectors of the centred class), all classes at once.
  * Signs are fixed: the largest entry is positive. `k` is cut to the number of columns. The result is kept with the set.
  *
- * Method: the d×d Gram matrix in one pass over the data and an eigensolver on the host, or block Krylov with one pass per step and no
+ * Method: on a GPU an iteration that leaves everything there (`filteredSubspace`), where the set lies on it and the host would take long.
+ * Else the d×d Gram matrix in one pass over the data and an eigensolver on the host, or block Krylov with one pass per step and no
  * d×d matrix, whichever `gramIsCheaper` counts to be cheaper.
  */
 export function topEigenvectors(set: DeviceSet, k: number, method: EigenMethod = 'auto'): Promise<ClassDirections> {
@@ -43,6 +46,7 @@ export function topEigenvectors(set: DeviceSet, k: number, method: EigenMethod =
 
 async function solve(set: DeviceSet, k: number, method: EigenMethod): Promise<readonly Pairs[]> {
   const width = applyWidth * Math.ceil(Math.min(k + 6, set.paddedCols) / applyWidth)
+  if (method === 'filter' || (method === 'auto' && filterIsCheaper(set, width))) return byFilter(set, k)
   const useGram = method === 'gram' || (method === 'auto' && gramIsCheaper(set, width))
   return useGram ? byGram(set, k, width) : byKrylov(set, k, width)
 }
@@ -98,6 +102,31 @@ function gramIsCheaper(set: DeviceSet, width: number): boolean {
   const gramOperations = (rows * size * size) / 2 + classes * steps * width * size * size
   const krylovOperations = 1.5 * 2 * steps * width * rows * size + classes * steps * 8 * width * width * size
   return gramOperations + Math.ceil(classes / classesPerPass(set)) * reading <= krylovOperations + steps * reading
+}
+
+/** Multiply-adds of the host that take about as long as the few dozen dispatches and reads of a filtered iteration: some 50 ms. */
+const worthDispatching = 2 ** 26
+
+/** Whether the iteration on the backend is possible, and saves the host more than it costs. */
+function filterIsCheaper(set: DeviceSet, width: number): boolean {
+  const { name, maxBindingBytes } = set.context.backend
+  const size = set.paddedCols
+  if (name !== 'webgpu' || width !== applyWidth || !set.hasWholeClasses) return false
+  const largestClass = set.set.classes.reduce((largest, info) => Math.max(largest, info.rows), 0)
+  if (applyBytesPerClass(largestClass, size) > maxBindingBytes) return false
+  return set.set.classes.length * 8 * width * size * Math.min(size, 8 * width) >= worthDispatching
+}
+
+async function byFilter(set: DeviceSet, k: number): Promise<Pairs[]> {
+  const problem = { means: await classMeans(set), start: startBlock(set, applyWidth), wanted: k }
+  const pairs: Pairs[] = new Array(set.set.classes.length).fill({ values: new Float64Array(0), vectors: [] })
+  for await (const block of set.batches((rows) => applyBytesPerClass(rows, set.paddedCols))) {
+    const found = await filteredSubspace(set, block, problem)
+    found.forEach((own, c) => {
+      pairs[block.batch.first + c] = own
+    })
+  }
+  return pairs
 }
 
 /** How many classes' Gram matrices are added up on the host at a time. */

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import type { Kernel } from '../../src/core/backend.js'
 import { classMeansKernel } from '../../src/kernels/class-means.js'
+import { filterStepKernel } from '../../src/kernels/filter-step.js'
 import { gramKernel } from '../../src/kernels/gram.js'
 import { gramApplyKernel } from '../../src/kernels/gram-apply.js'
 import { kmeansDistancesKernel, kmeansStepKernel } from '../../src/kernels/kmeans.js'
 import { projectKernel, projectScoresKernel } from '../../src/kernels/project.js'
+import { ritzProductsKernel, ritzResidualsKernel, ritzVectorsKernel } from '../../src/kernels/ritz.js'
 import { silhouetteKernel } from '../../src/kernels/silhouette.js'
 
 const kernels = [
@@ -16,6 +18,10 @@ const kernels = [
   kmeansStepKernel,
   kmeansDistancesKernel,
   silhouetteKernel,
+  filterStepKernel,
+  ritzProductsKernel,
+  ritzResidualsKernel,
+  ritzVectorsKernel,
 ]
 
 describe.each(kernels.map((kernel) => ({ id: kernel.id, kernel: kernel as unknown as Kernel<unknown> })))(

@@ -112,8 +112,8 @@ describeEachBackend('top eigenvectors', (backend) => {
     ['one feature', blobs([30, 20], 1), 10],
     ['one direction', blobs([70, 40], 9), 1],
     ['more directions than are solved for anyway', blobs([100], 30), 14],
-  ])('agree with a float64 covariance matrix, by Gram and by Krylov: %s', async (_, data, k) => {
-    for (const method of ['gram', 'krylov', 'auto'] as const) {
+  ])('agree with a float64 covariance matrix, by Gram, Krylov and filter: %s', async (_, data, k) => {
+    for (const method of ['gram', 'krylov', 'filter', 'auto'] as const) {
       using set = await DeviceSet.upload(context, toActivationSet(data))
       const found = await topEigenvectors(set, k, method)
       expect(found.k).toBe(Math.min(k, data.activations.cols))
@@ -121,7 +121,7 @@ describeEachBackend('top eigenvectors', (backend) => {
     }
   })
 
-  it.each(['gram', 'krylov'] as const)('a constant class, a single row and two equal rows have rank 0 (%s)', async (method) => {
+  it.each(['gram', 'krylov', 'filter'] as const)('a constant class, a single row and two equal rows have rank 0 (%s)', async (method) => {
     const data = { data: Float32Array.of(0.1, 7, 0.1, 7, 0.1, 7, 0.3, 1, 5, 5, 5, 5, 1, 2, 3, 5), rows: 8, cols: 2 }
     using set = await DeviceSet.upload(context, toActivationSet({ activations: data, labels: [0, 0, 0, 1, 2, 2, 3, 3] }))
     const found = await topEigenvectors(set, 2, method)
@@ -138,7 +138,7 @@ describeEachBackend('top eigenvectors', (backend) => {
   })
 
   it('leave no buffer behind', async () => {
-    for (const method of ['gram', 'krylov'] as const) {
+    for (const method of ['gram', 'krylov', 'filter'] as const) {
       {
         using set = await DeviceSet.upload(context, toActivationSet(blobs([40, 30], 16)))
         await topEigenvectors(set, 5, method)
@@ -150,13 +150,13 @@ describeEachBackend('top eigenvectors', (backend) => {
   it('say what is wrong where squares leave the range of float32, and do not call it constant', async () => {
     const data = blobs([30], 6)
     const huge = { data: data.activations.data.map((value) => value * 1e20), rows: 30, cols: 6 }
-    for (const method of ['gram', 'krylov'] as const) {
+    for (const method of ['gram', 'krylov', 'filter'] as const) {
       using set = await DeviceSet.upload(context, toActivationSet({ activations: huge, labels: data.labels }))
       await expect(topEigenvectors(set, 2, method)).rejects.toMatchObject({ name: 'DetectorError', code: 'overflow' })
     }
   })
 
-  it.each(['gram', 'krylov'] as const)('stop with the signal’s reason (%s)', async (method) => {
+  it.each(['gram', 'krylov', 'filter'] as const)('stop with the signal’s reason (%s)', async (method) => {
     const aborter = new AbortController()
     using context = await backend.open({ signal: aborter.signal })
     {
