@@ -2,25 +2,17 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type ActivationSetInput, toActivationSet } from '../../src/core/activation-set.js'
-import { ClassedRows } from '../../src/core/classed-rows.js'
-import { DeviceSet } from '../../src/core/device-set.js'
 import { writeNpyFloat32 } from '../../src/io/npy.js'
-import { classMeans } from '../../src/kernels/class-means.js'
-import { project } from '../../src/kernels/project.js'
-import { kmeans } from '../../src/linalg/kmeans.js'
-import { topEigenvectors } from '../../src/linalg/top-eigenvectors.js'
-import { audit, createContext, openAudit } from '../../src/node.js'
+import { audit, openAudit } from '../../src/node.js'
 import { chooseBackends, describeMachine } from '../machine.js'
 import { printTable, short, summarise } from '../repeats.js'
+import { disagreement, figures } from './agreement.js'
 import { findPython, type PeerRun, runPeer } from './peer.js'
 import { type PlantedSize, plantedSet } from './planted.js'
 
 const small: PlantedSize = { rows: 2000, cols: 128, classes: 10 }
 const usual: PlantedSize = { rows: 20_000, cols: 128, classes: 10 }
 const large: PlantedSize = { rows: 50_000, cols: 512, classes: 10 }
-/** How far inertia, silhouette and largest score may be from the peer's before anything is timed. */
-const agreement = 0.01
 
 const { values: flags } = parseArgs({
   options: {
@@ -123,37 +115,4 @@ async function benchSize(size: PlantedSize, { name, software }: { name: 'cpu' | 
   console.log(
     `from files, with memory for ${allowed}, so that every pass reads them again: ${short(ratio.median)} times as long (least ${short(ratio.min)})`,
   )
-}
-
-/** Per class: inertia of the split, mean silhouette and largest spectral score. The report has no inertia, so the split is made again. */
-async function figures(input: ActivationSetInput, options: { backend: 'cpu' | 'webgpu'; softwareAdapters: boolean; seed: number }) {
-  const report = await audit(input, options)
-  const { backend, softwareAdapters, seed } = options
-  using context = await createContext({ backend, softwareAdapters, seed })
-  using set = await DeviceSet.upload(context, toActivationSet(input))
-  const { directions, values, k } = await topEigenvectors(set, 10)
-  const coordinates = await project(set, { centres: await classMeans(set), directions, output: 'coordinates' })
-  const spread = values.map((value, i) => Math.sqrt(value / (set.set.classes[Math.floor(i / k)] as { rows: number }).rows))
-  const rng = context.rng.fork('activation-clustering')
-  const x = context.backend.upload({ data: coordinates, rows: set.rows, cols: k, type: 'f32' })
-  using rows = new ClassedRows(context.backend, x, set.set.starts)
-  const searches = [{ scatter: 1, rngs: set.set.classes.map(({ label }) => rng.fork(String(label))) }]
-  const { inertia } = await kmeans({ rows, coordinates, spread }, { clusters: 2, restarts: 10, searches })
-  const statistic = (c: number, id: string) => report.classes[c]?.evidence.find(({ detector }) => detector === id)?.statistic ?? Number.NaN
-  return report.classes.map((_, c) => ({
-    inertia: inertia[c] as number,
-    silhouette: statistic(c, 'activation-clustering'),
-    largestScore: statistic(c, 'spectral-signatures'),
-  }))
-}
-
-/** Says how far apart the two are at most; throws where it is more than 1 %. */
-function disagreement({ classes }: PeerRun, ours: Awaited<ReturnType<typeof figures>>): string {
-  const worst = (['inertia', 'silhouette', 'largestScore'] as const).map((key) => {
-    const apart = Math.max(...classes.map((theirs, c) => Math.abs(((ours[c]?.[key] ?? Number.NaN) - theirs[key]) / theirs[key])))
-    if (!(apart <= agreement))
-      throw new Error(`${key} differs by ${(100 * apart).toFixed(2)} % from the peer's; there is no point in timing it`)
-    return `${key === 'largestScore' ? 'largest score' : key} within ${apart.toExponential(0)}`
-  })
-  return worst.join(', ')
 }

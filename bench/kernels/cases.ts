@@ -26,12 +26,15 @@ const dims = 10
 const restarts = 10
 const clusters = 2
 
-/** One case for each kernel, as the detectors use them: 16 directions in gram-apply, 10 in project, 10 restarts of 2-means. */
-export function kernelCases({ classes, rowsPerClass, cols }: Size): KernelCase[] {
+/**
+ * One case for each kernel, as the detectors use them: 16 directions in gram-apply, 10 in project, 10 restarts of 2-means. Of float32 inputs
+ * only the first `rowsMade` rows are made, where the caller repeats them.
+ */
+export function kernelCases({ classes, rowsPerClass, cols }: Size, rowsMade = Number.POSITIVE_INFINITY): KernelCase[] {
   const n = classes * rowsPerClass
   const rng = new Rng(1)
   const random = (rows: number, columns: number): HostMatrix => ({
-    data: Float32Array.from({ length: rows * columns }, () => rng.normal()),
+    data: Float32Array.from({ length: Math.min(rows, rowsMade) * columns }, () => rng.normal()),
     rows,
     cols: columns,
     type: 'f32',
