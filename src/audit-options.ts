@@ -9,7 +9,7 @@ export interface ContextOptions {
   readonly backend?: 'auto' | 'webgpu' | 'cpu' | undefined
   /** Lets `auto` take a software adapter: for tests. Default false. */
   readonly softwareAdapters?: boolean | undefined
-  /** Threads of the CPU path; no result depends on it. (This version computes on the calling thread whatever it says.) */
+  /** Threads of the CPU path; no result depends on it. Default: as many as the machine runs at a time; 1 where memory cannot be shared. */
   readonly threads?: number | undefined
   /**
    * Bytes that the activations may take in memory, at least 1 MiB; a larger set is read block by block, again at every pass. Default: a

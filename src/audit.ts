@@ -95,14 +95,14 @@ interface Ran {
 
 /** A GPU that `auto` took and that fails is replaced by the CPU, which starts over; one that was asked for by name is not. */
 async function runWithFallback(set: ActivationSet, plan: readonly Selected[], run: Run): Promise<Ran> {
-  const { backend, softwareAdapters, seed, signal, memory } = run.options
-  using context = await run.createContext({ backend, softwareAdapters, seed, signal, memory }, run.progress.share)
+  const { backend, softwareAdapters, threads, seed, signal, memory } = run.options
+  using context = await run.createContext({ backend, softwareAdapters, threads, seed, signal, memory }, run.progress.share)
   try {
     return await runDetectors(context, set, plan, run.progress)
   } catch (error) {
     if (!(error instanceof BackendError) || backend !== 'auto' || context.choice.name !== 'webgpu') throw error
     context[dispose]() // Whatever the GPU still holds goes before the CPU begins.
-    using cpu = await run.createContext({ backend: 'cpu', seed, signal, memory }, run.progress.share)
+    using cpu = await run.createContext({ backend: 'cpu', threads, seed, signal, memory }, run.progress.share)
     const ran = await runDetectors(cpu, set, plan, run.progress)
     return {
       ...ran,

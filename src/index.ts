@@ -1,6 +1,7 @@
 import { auditWith } from './audit.js'
 import { browserMemory } from './backends/browser-memory.js'
 import { openBrowserGpu } from './backends/browser-webgpu.js'
+import { webThreads } from './backends/web-worker-pool.js'
 import { contextFactory } from './context.js'
 
 export type { AuditInput } from './io/audit-arrays.js'
@@ -8,7 +9,7 @@ export { type OpenAuditOptions, openAudit } from './io/open-audit.js'
 export * from './public.js'
 
 /** Makes a context on the browser's WebGPU or the CPU. */
-export const createContext = contextFactory(openBrowserGpu, browserMemory)
+export const createContext = contextFactory(openBrowserGpu, browserMemory, webThreads)
 
 /** Runs detectors over a set, on the browser's WebGPU or the CPU, and gathers a report. */
 export const { audit, auditWithScores } = auditWith(createContext)

@@ -20,7 +20,9 @@ const table: Record<string, { ours: readonly string[]; packages: readonly string
   core: { ours: [], packages: ['@noble/hashes'] },
   stats: { ours: ['core'], packages: [] },
   kernels: { ours: ['core'], packages: [] },
-  backends: { ours: ['core'], packages: ['webgpu'] },
+  wasm: { ours: [], packages: [] }, // AssemblyScript
+  forms: { ours: ['core'], packages: [] },
+  backends: { ours: ['core', 'forms'], packages: ['webgpu'] },
   linalg: { ours: ['core', 'stats', 'kernels'], packages: [] },
   io: { ours: ['core'], packages: ['fflate', 'hyparquet-compressors'] },
   detectors: { ours: ['core', 'stats', 'kernels', 'linalg'], packages: ['zod'] },
@@ -29,7 +31,7 @@ const table: Record<string, { ours: readonly string[]; packages: readonly string
   verdict: { ours: ['core', 'stats', 'linalg', 'kernels', 'detectors'], packages: [] },
   'version.ts': { ours: [], packages: [] },
   'audit-options.ts': { ours: ['core'], packages: ['zod'] },
-  'context.ts': { ours: ['core', 'audit-options.ts', 'backends/create.ts'], packages: [] },
+  'context.ts': { ours: ['core', 'audit-options.ts', 'backends/create.ts', 'backends/thread-host.ts'], packages: [] },
   'audit.ts': {
     ours: ['core', 'detectors', 'verdict', 'report/build.ts', 'report/schema.ts', 'audit-options.ts', 'context.ts', 'version.ts'],
     packages: ['zod'],

@@ -3,6 +3,8 @@ import { BackendError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
 import { ReferenceBackend } from './reference.js'
 import { said } from './said.js'
+import { noThreads, type ThreadHost } from './thread-host.js'
+import { hasRelaxedSimd, hasSimd } from './wasm-features.js'
 import { WebGpuBackend } from './webgpu.js'
 
 /** A WebGPU entry point, or why there is none. */
@@ -16,13 +18,19 @@ export interface BackendOptions {
   readonly backend: 'auto' | 'webgpu' | 'cpu'
   /** Lets `auto` take a software adapter as if it were a GPU. */
   readonly softwareAdapters: boolean
+  /** Threads of the CPU path; as many as the machine runs at a time unless told. */
+  readonly threads?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
 
 /** Chooses a backend and says which and why. Throws `BackendError` `backend-unavailable` where `webgpu` was asked for and is not to be had. */
-export async function createBackend(options: BackendOptions, openGpu: OpenGpu): Promise<{ backend: Backend; choice: BackendChoice }> {
+export async function createBackend(
+  options: BackendOptions,
+  openGpu: OpenGpu,
+  threadHost: ThreadHost = noThreads,
+): Promise<{ backend: Backend; choice: BackendChoice }> {
   options.signal?.throwIfAborted()
-  if (options.backend === 'cpu') return onCpu(options, 'asked for by name')
+  if (options.backend === 'cpu') return await onCpu(options, threadHost, 'asked for by name')
   const byName = options.backend === 'webgpu'
   const opened = await openDevice({ software: byName || options.softwareAdapters, signal: options.signal }, openGpu)
   if ('backend' in opened) {
@@ -33,12 +41,30 @@ export async function createBackend(options: BackendOptions, openGpu: OpenGpu): 
     const message = `webgpu: asked for by name, but ${opened.reason}; pass --backend cpu, or auto to let Assay choose`
     throw new BackendError('backend-unavailable', message, { reason: opened.reason }, opened.cause)
   }
-  return onCpu(options, opened.reason)
+  return await onCpu(options, threadHost, opened.reason)
 }
 
-function onCpu({ signal }: BackendOptions, reason: string): { backend: Backend; choice: BackendChoice } {
-  const backend = new ReferenceBackend(signal)
-  return { backend, choice: { name: 'cpu', adapter: backend.adapter, reason } }
+/** WebAssembly where the engine has SIMD and the page's policy allows it. It is loaded here, so that nobody else pays for it. */
+async function onCpu(
+  { signal, threads }: BackendOptions,
+  host: ThreadHost,
+  reason: string,
+): Promise<{ backend: Backend; choice: BackendChoice }> {
+  const plain = (why: string) => {
+    const backend = new ReferenceBackend(signal)
+    return { backend, choice: { name: 'cpu' as const, adapter: backend.adapter, reason: `${reason}; ${why}` } }
+  }
+  if (!hasSimd()) return plain('this engine has no WebAssembly SIMD')
+  try {
+    const { WasmBackend } = await import('./wasm.js')
+    const wanted = threads ?? host.available
+    const backend = await WasmBackend.open(host, { relaxed: hasRelaxedSimd(), threads: wanted, signal })
+    const why = wanted > 1 && host.without !== null ? `, since ${host.without}` : ''
+    const used = `${backend.threads} ${backend.threads === 1 ? 'thread' : 'threads'}${why}`
+    return { backend, choice: { name: 'cpu', adapter: backend.adapter, reason: `${reason}; ${used}` } }
+  } catch (error) {
+    return plain(`WebAssembly does not start: ${said(error)}`)
+  }
 }
 
 type Opened = { backend: WebGpuBackend; software: boolean } | { reason: string; cause?: unknown }

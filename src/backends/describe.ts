@@ -1,6 +1,7 @@
 import { dispose } from '../core/dispose.js'
 import { adapterName, createBackend, isNullAdapter, isSoftware, type OpenGpu } from './create.js'
 import { said } from './said.js'
+import type { ThreadHost } from './thread-host.js'
 
 export interface AdapterDescription {
   readonly vendor: string
@@ -26,8 +27,8 @@ const limitsOfInterest = [
 ] as const
 
 /** What WebGPU offers here and what `auto` would take, without computing anything. */
-export async function describeBackends(openGpu: OpenGpu): Promise<BackendDescription> {
-  const { backend, choice } = await createBackend({ backend: 'auto', softwareAdapters: false }, openGpu)
+export async function describeBackends(openGpu: OpenGpu, threadHost?: ThreadHost): Promise<BackendDescription> {
+  const { backend, choice } = await createBackend({ backend: 'auto', softwareAdapters: false }, openGpu, threadHost)
   backend[dispose]()
   try {
     const access = await openGpu()

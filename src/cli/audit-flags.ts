@@ -38,7 +38,11 @@ export function addAuditFlags(command: Command): Command {
     .option('--set <ID.OPTION=VALUE>', "set a detector's option; may be repeated", detectorSetting)
     .option('--backend <NAME>', 'where to compute: auto, webgpu or cpu', oneOf(backends), 'auto')
     .option('--software-adapters', 'let WebGPU take an adapter that is only software (slow)')
-    .option('--threads <N>', 'threads of the CPU path (no effect in this version, whose CPU path uses one)', wholeNumber(1, 1024))
+    .option(
+      '--threads <N>',
+      'threads of the CPU path; no result depends on it (default: as many as the machine runs at a time)',
+      wholeNumber(1, 1024),
+    )
     .option(
       '--memory <SIZE>',
       'memory that the activations may take, such as 512M or 2G; larger sets are read block by block (default: a quarter of the machine, at most 4G)',

@@ -2,6 +2,7 @@ import { availableParallelism, cpus } from 'node:os'
 import type { Command } from 'commander'
 import type { BackendDescription } from '../backends/describe.js'
 import { nodeMemory } from '../backends/node-memory.js'
+import { hasRelaxedSimd, hasSimd } from '../backends/wasm-features.js'
 import { defaultMemory } from '../context.js'
 import { showText } from '../core/untrusted-text.js'
 import { toJsonText } from '../report/json.js'
@@ -10,7 +11,6 @@ import { type ExitCode, exitCode } from './exit-codes.js'
 import type { Io } from './io.js'
 import { checkOutputFile, writeOutputFiles } from './output-files.js'
 import { text } from './values.js'
-import { hasRelaxedSimd, hasSimd } from './wasm-features.js'
 
 /** What `assay doctor --json` writes. */
 export interface MachineDescription extends BackendDescription {

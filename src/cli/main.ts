@@ -66,7 +66,8 @@ const io: Io = {
     describeBackends: async () => {
       const { describeBackends } = await import('../backends/describe.js')
       const { openNodeGpu } = await import('../backends/node-webgpu.js')
-      return describeBackends(openNodeGpu)
+      const { nodeThreads } = await import('../backends/node-worker-pool.js')
+      return describeBackends(openNodeGpu, nodeThreads)
     },
   },
 }

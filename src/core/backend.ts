@@ -60,6 +60,8 @@ export interface Kernel<P> {
   readonly tolerance: Tolerance
   plan(inputs: readonly Shape[], params: P): Plan
   cpu(inputs: readonly HostMatrix[], params: P, output: Float32Array): Generator<void, void, void>
+  /** The name of its WebAssembly form, where it has one. */
+  readonly wasm?: string
   /** A small input on which a device is held against the twin before its first result is believed. */
   sample(): { readonly inputs: readonly HostMatrix[]; readonly params: P }
 }
@@ -75,6 +77,8 @@ export interface Backend extends Disposable {
   /** Bytes held by matrices that have not been disposed, and by work in flight. */
   readonly liveBytes: number
   upload(matrix: HostMatrix): DeviceMatrix
+  /** An array of zeros that `upload` takes without copying it, where the backend has such: its values must not change from then on. */
+  allocate?(length: number): Float32Array
   /** Enqueues the kernel and returns its output at once; failures show at `read`. */
   run<P>(kernel: Kernel<P>, inputs: readonly DeviceMatrix[], params: P): DeviceMatrix
   /** Waits for the work that `matrix` depends on and copies it to the host. */

@@ -15,6 +15,8 @@ export interface SortedRows {
 interface BlockShape {
   readonly rowsPerBlock: number
   readonly paddedCols: number
+  /** How memory is had; plain arrays unless told. */
+  readonly allocate?: ((length: number) => Float32Array) | undefined
 }
 
 /**
@@ -23,7 +25,7 @@ interface BlockShape {
  */
 export function sortedSet(
   set: ActivationSet,
-  { rowsPerBlock, paddedCols }: BlockShape,
+  { rowsPerBlock, paddedCols, allocate = (length) => new Float32Array(length) }: BlockShape,
 ): { blocks: SortedRows[]; add(read: RowBlock): void } {
   const { rows } = set.activations
   const blocks: SortedRows[] = []
@@ -38,7 +40,7 @@ export function sortedSet(
   for (const end of ends) {
     const start = from
     blocks.push({
-      data: allocate((end - start) * paddedCols, rows * paddedCols * 4),
+      data: allocated(allocate, (end - start) * paddedCols, rows * paddedCols * 4),
       starts: set.starts.map((at) => Math.min(Math.max(at, start), end) - start),
       positions: set.starts.subarray(0, -1).map((at) => Math.max(at, start)),
     })
@@ -98,9 +100,9 @@ export function sortedStretch(
   }
 }
 
-function allocate(length: number, ofBytes: number): Float32Array {
+function allocated(allocate: (length: number) => Float32Array, length: number, ofBytes: number): Float32Array {
   try {
-    return new Float32Array(length)
+    return allocate(length)
   } catch (cause) {
     const message = `activations: their ${ofBytes} bytes do not fit into memory here; set memory (--memory) to what there is, and they are read block by block`
     throw new InputError('too-large', message, { bytes: ofBytes }, cause)

@@ -71,7 +71,8 @@ export class DeviceSet implements Disposable {
     const fits = rows * paddedCols * 4 <= memory
     const blockBytes = fits ? backend.maxBindingBytes : Math.min(backend.maxBindingBytes, memory / bytesHeldPerByte)
     const rowsPerBlock = Math.min(rows, wholeReads(Math.max(1, Math.floor(blockBytes / (paddedCols * 4))), cols))
-    const sorted = fits ? sortedSet(set, { rowsPerBlock, paddedCols }) : null
+    const allocate = backend.allocate?.bind(backend)
+    const sorted = fits ? sortedSet(set, { rowsPerBlock, paddedCols, allocate }) : null
     const survey = surveyor(set)
     for await (const read of readRows(set.activations, {
       rowsPerBlock: Math.min(rowsPerBlock, rowsPerRead(cols)),

@@ -12,6 +12,7 @@ const rowsPerTile = 128
  */
 export const classMeansKernel: Kernel<void> = {
   id: 'class-means',
+  wasm: 'class-means',
   wgsl: classMeansWgsl,
   tolerance: { atol: 1e-5, rtol: 1e-5 },
   plan([x, tiles, firstTile]: readonly Shape[]) {

@@ -17,6 +17,7 @@ const rowsPerTile = 128
  */
 export const gramApplyKernel: Kernel<void> = {
   id: 'gram-apply',
+  wasm: 'gram-apply',
   wgsl: gramApplyWgsl,
   tolerance: { atol: 2e-5, rtol: 2e-5 },
   plan([x, , , tiles, firstTile]: readonly Shape[]) {

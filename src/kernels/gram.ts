@@ -15,6 +15,7 @@ const rowsPerTile = 512
  */
 export const gramKernel: Kernel<void> = {
   id: 'gram',
+  wasm: 'gram',
   wgsl: gramWgsl,
   tolerance: { atol: 1e-5, rtol: 1e-5 },
   plan([x, , tiles, firstTile]: readonly Shape[]) {

@@ -25,6 +25,7 @@ const centreRows = ({ classes, restarts, clusters }: KmeansParams) => classes * 
  */
 export const kmeansStepKernel: Kernel<KmeansParams> = {
   id: 'kmeans-step',
+  wasm: 'kmeans-step',
   wgsl: kmeansWgsl,
   tolerance: { atol: 1e-5, rtol: 1e-5 },
   plan([points, tiles]: readonly Shape[], params) {

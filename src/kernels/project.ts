@@ -18,6 +18,7 @@ export interface ProjectParams {
  */
 export const projectKernel: Kernel<ProjectParams> = {
   id: 'project',
+  wasm: 'project',
   wgsl: projectWgsl,
   tolerance: { atol: 1e-5, rtol: 1e-5 },
   plan([x, means, directions, tiles]: readonly Shape[], { output }) {

@@ -16,6 +16,7 @@ const rowsPerTile = 64
  */
 export const silhouetteKernel: Kernel<void> = {
   id: 'silhouette',
+  wasm: 'silhouette',
   wgsl: silhouetteWgsl,
   tolerance: { atol: 1e-4, rtol: 0 },
   plan([points, , tiles]: readonly Shape[]) {

@@ -1,0 +1,151 @@
+import type { Backend, DeviceMatrix, ElementType, HostMatrix, Kernel } from '../core/backend.js'
+import { dispose } from '../core/dispose.js'
+import { BackendError } from '../core/errors.js'
+import { pause } from '../core/pause.js'
+
+/** A kernel with what it is to run on. `stop` throws when the work is to end. */
+export interface CpuRun<P> {
+  readonly kernel: Kernel<P>
+  readonly inputs: readonly HostMatrix[]
+  readonly params: P
+  readonly length: number
+  readonly stop: () => void
+}
+
+/**
+ * What the backends on the CPU have in common: matrices are arrays on the host, and work runs in the order it was enqueued. They differ
+ * in how a kernel is computed and where arrays lie.
+ */
+export abstract class CpuBackend implements Backend {
+  readonly name = 'cpu'
+  abstract readonly adapter: string
+  readonly maxBindingBytes = 2 ** 30
+  readonly #signal: AbortSignal | undefined
+  #liveBytes = 0
+  #disposed = false
+  #queue: Promise<unknown> = Promise.resolve()
+
+  constructor(signal?: AbortSignal) {
+    this.#signal = signal
+  }
+
+  /** Computes the kernel's output, `[length]`. */
+  protected abstract compute<P>(run: CpuRun<P>): Promise<Float32Array>
+
+  /** An array that `upload` takes as it is. */
+  allocate(length: number): Float32Array {
+    return new Float32Array(length)
+  }
+
+  /** The matrix as `compute` wants it. */
+  protected held(matrix: HostMatrix): HostMatrix {
+    return matrix
+  }
+
+  get liveBytes(): number {
+    return this.#liveBytes
+  }
+
+  upload(matrix: HostMatrix): DeviceMatrix {
+    this.#check()
+    if (matrix.data.length !== matrix.rows * matrix.cols)
+      throw new RangeError(`upload: ${matrix.data.length} values for ${matrix.rows} × ${matrix.cols}`)
+    return this.#matrix(matrix, Promise.resolve(this.held(matrix)))
+  }
+
+  run<P>(kernel: Kernel<P>, inputs: readonly DeviceMatrix[], params: P): DeviceMatrix {
+    this.#check()
+    const sources = inputs.map((input) => this.#own(input))
+    const contents = sources.map((source) => source.content)
+    const { output } = kernel.plan(sources, params)
+    const stop = () => this.#stopIfAsked()
+    const work = this.#queue.then(async () => {
+      const matrices = await Promise.all(contents)
+      const data = await this.compute({ kernel, inputs: matrices, params, length: output.rows * output.cols, stop })
+      stop()
+      return { ...output, data }
+    })
+    this.#queue = work.then(
+      () => undefined,
+      () => undefined,
+    )
+    return this.#matrix(output, work)
+  }
+
+  async read(matrix: DeviceMatrix): Promise<Float32Array> {
+    this.#check()
+    const { data } = await this.#own(matrix).content
+    return data instanceof Float32Array ? data.slice() : Float32Array.from(data)
+  }
+
+  [dispose](): void {
+    this.#disposed = true
+  }
+
+  #stopIfAsked(): void {
+    this.#signal?.throwIfAborted()
+    this.#check()
+  }
+
+  #check(): void {
+    if (this.#disposed) throw new BackendError('disposed', 'cpu: used after it was disposed; keep the context alive until the last read')
+  }
+
+  #matrix(shape: { rows: number; cols: number; type: ElementType }, content: Promise<HostMatrix>): CpuMatrix {
+    content.catch(() => undefined) // A failure shows where the matrix is read, not as an unhandled rejection.
+    const matrix = new CpuMatrix(shape, content, () => {
+      this.#liveBytes -= matrix.byteLength
+    })
+    this.#liveBytes += matrix.byteLength
+    return matrix
+  }
+
+  #own(matrix: DeviceMatrix): CpuMatrix {
+    if (!(matrix instanceof CpuMatrix))
+      throw new BackendError('foreign-matrix', 'cpu: a matrix of another backend was passed; read it there and upload it here')
+    return matrix
+  }
+}
+
+/** Computes a kernel by its twin, wherever it yields the event loop gets a turn and an abort is seen. */
+export async function computeByTwin<P>(
+  { kernel, inputs, params, length, stop }: CpuRun<P>,
+  output: Float32Array = new Float32Array(length),
+): Promise<Float32Array> {
+  const twin = kernel.cpu(inputs, params, output)
+  while (!twin.next().done) {
+    await pause()
+    stop()
+  }
+  return output
+}
+
+class CpuMatrix implements DeviceMatrix {
+  readonly rows: number
+  readonly cols: number
+  readonly type: ElementType
+  readonly byteLength: number
+  #content: Promise<HostMatrix> | null
+  #release: (() => void) | null
+
+  constructor(shape: { rows: number; cols: number; type: ElementType }, content: Promise<HostMatrix>, release: () => void) {
+    this.rows = shape.rows
+    this.cols = shape.cols
+    this.type = shape.type
+    this.byteLength = shape.rows * shape.cols * 4
+    this.#content = content
+    this.#release = release
+  }
+
+  get content(): Promise<HostMatrix> {
+    if (!this.#content) throw new BackendError('disposed', `cpu: a ${this.rows} × ${this.cols} matrix was used after it was disposed`)
+    return this.#content
+  }
+
+  /** Lets go of the values, so that a handle that is still held somewhere does not keep their memory. */
+  [dispose](): void {
+    this.#content = null
+    this.#release?.()
+    this.#release = null
+  }
+}

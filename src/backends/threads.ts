@@ -1,0 +1,95 @@
+import { BackendError } from '../core/errors.js'
+import { pause } from '../core/pause.js'
+import type { Engine } from '../forms/engine.js'
+import type { Form, Work } from '../forms/form.js'
+import { Pieces } from '../forms/pieces.js'
+import type { Run } from '../forms/thread.js'
+import { said } from './said.js'
+import type { Thread, ThreadHost } from './thread-host.js'
+
+/** Milliseconds that the calling thread blocks before the event loop gets a turn. */
+const waitMs = 4
+
+/**
+ * Worker threads that share the pieces of runs with the calling thread. They start when they are first needed, serve every backend of the
+ * process and wait without cost in between. One that ends takes its runs down with it, and new ones start at the next run.
+ */
+export class Threads {
+  readonly #host: ThreadHost
+  readonly #module: WebAssembly.Module
+  readonly #program: string
+  #threads: Thread[] = []
+  readonly #runs = new Map<number, { readonly pieces: Pieces; failure: string | null }>()
+  #lastId = 0
+
+  constructor(host: ThreadHost, module: WebAssembly.Module, program: string) {
+    this.#host = host
+    this.#module = module
+    this.#program = program
+  }
+
+  /** Starts what `threads` threads need and is not there yet. */
+  start(threads: number): void {
+    const workers = this.#host.callerTakesPart ? threads - 1 : threads
+    while (this.#threads.length < workers) {
+      const thread = this.#host.start(this.#program, {
+        message: ({ id, failure }) => this.#fail(id, failure),
+        failure: (error) => this.#lose(thread, said(error)),
+      })
+      thread.post({ module: this.#module })
+      this.#threads.push(thread)
+    }
+  }
+
+  /**
+   * Runs all phases of a form on `threads` threads, the calling one among them where it may block. `stop` throws when the run is to end.
+   * Throws `BackendError` `thread-failed` where a thread fails or ends.
+   */
+  async run<P>(
+    { name, form, phases, work }: { name: string; form: Form<P>; phases: readonly number[]; work: Work<P> },
+    { threads, engine, piecesPerTurn, stop }: { threads: number; engine: Engine; piecesPerTurn: number; stop: () => void },
+  ): Promise<void> {
+    this.start(threads)
+    const pieces = new Pieces(new Int32Array(new SharedArrayBuffer(4 * Pieces.words(phases))), phases)
+    const id = ++this.#lastId
+    const entry: { readonly pieces: Pieces; failure: string | null } = { pieces, failure: null }
+    this.#runs.set(id, entry)
+    const run: Run = { ...work, id, form: name, state: pieces.state, phases }
+    const { callerTakesPart } = this.#host
+    const useful = Math.max(...phases) - (callerTakesPart ? 1 : 0)
+    for (const thread of this.#threads.slice(0, Math.min(useful, callerTakesPart ? threads - 1 : threads))) thread.post(run)
+    try {
+      for (let phase = 0; phase < phases.length && !pieces.failed; phase++) {
+        while (!pieces.isDone(phase) && !pieces.failed) {
+          if (callerTakesPart) {
+            let taken = 0
+            while (taken < piecesPerTurn && pieces.runNext(phase, engine, form, work)) taken++
+            if (taken < piecesPerTurn) pieces.wait(phase, waitMs)
+            if (pieces.isDone(phase)) break
+          }
+          await pause()
+          stop()
+        }
+      }
+      while (pieces.failed && entry.failure === null) await pause() // what failed is on its way
+      if (entry.failure !== null)
+        throw new BackendError('thread-failed', `cpu: a thread failed in ${name}: ${entry.failure}`, { kernel: name })
+    } finally {
+      pieces.stop()
+      this.#runs.delete(id)
+    }
+  }
+
+  #fail(id: number, failure: string): void {
+    const run = this.#runs.get(id)
+    if (!run) return
+    run.failure ??= failure
+    run.pieces.fail()
+  }
+
+  /** Nobody knows which pieces the thread had taken, so every run that is on fails. */
+  #lose(thread: Thread, why: string): void {
+    this.#threads = this.#threads.filter((other) => other !== thread)
+    for (const id of this.#runs.keys()) this.#fail(id, why)
+  }
+}

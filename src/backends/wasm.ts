@@ -1,0 +1,107 @@
+import type { HostMatrix } from '../core/backend.js'
+import { pause } from '../core/pause.js'
+import { Engine } from '../forms/engine.js'
+import { formOf } from '../forms/registry.js'
+import { CpuBackend, type CpuRun, computeByTwin } from './cpu.js'
+import type { ThreadHost } from './thread-host.js'
+import { Threads } from './threads.js'
+import { relaxedSimdWasm, simdWasm, threadProgram } from './wasm.gen.js'
+
+/** Less work than this, in multiply-adds, is done before other threads have woken up. */
+const worthThreads = 2 ** 20
+/** An array of this many bytes is likely the beginning of work for all threads. */
+const worthStarting = 2 ** 22
+/** Multiply-adds before the event loop gets a turn: a few milliseconds. */
+const operationsPerTurn = 2 ** 25
+
+interface Compiled {
+  readonly adapter: string
+  readonly engine: Engine
+  readonly threads: Threads | null
+}
+
+/** Runs the WebAssembly form of each kernel that has one, on as many threads as it is given, and the twin of the others. */
+export class WasmBackend extends CpuBackend {
+  readonly adapter: string
+  /** 1 where there are no worker threads. */
+  readonly threads: number
+  readonly #engine: Engine
+  readonly #threads: Threads | null
+
+  constructor({ adapter, engine, threads }: Compiled, options: { threads: number; signal: AbortSignal | undefined }) {
+    super(options.signal)
+    this.adapter = adapter
+    this.#engine = engine
+    this.#threads = options.threads > 1 ? threads : null
+    this.threads = this.#threads ? options.threads : 1
+  }
+
+  /**
+   * Compiles the module and makes this process's instance of it, at the first call. Rejects where the engine or a page's policy does not
+   * allow that.
+   */
+  static async open(
+    host: ThreadHost,
+    options: { relaxed: boolean; threads: number; signal: AbortSignal | undefined },
+  ): Promise<WasmBackend> {
+    compiled ??= compile(host, options.relaxed)
+    compiled.catch(() => {
+      compiled = null
+    })
+    return new WasmBackend(await compiled, options)
+  }
+
+  override allocate(length: number): Float32Array {
+    if (!this.#threads) return new Float32Array(length)
+    if (length * 4 >= worthStarting) this.#threads.start(this.threads)
+    return new Float32Array(new SharedArrayBuffer(length * 4))
+  }
+
+  protected override held(matrix: HostMatrix): HostMatrix {
+    const { data } = matrix
+    if (!this.#threads || data.buffer instanceof SharedArrayBuffer) return matrix
+    const buffer = new SharedArrayBuffer(data.byteLength)
+    const shared = data instanceof Uint32Array ? new Uint32Array(buffer) : new Float32Array(buffer)
+    shared.set(data)
+    return { ...matrix, data: shared }
+  }
+
+  protected async compute<P>(run: CpuRun<P>): Promise<Float32Array> {
+    const { kernel, inputs, params, length, stop } = run
+    if (kernel.wasm === undefined) return await computeByTwin(run, this.allocate(length))
+    const form = formOf(kernel.wasm)
+    const { phases, scratch, operations } = form.cut(inputs, params)
+    const count = phases.reduce((sum, pieces) => sum + pieces, 0)
+    const piecesPerTurn = Math.max(1, Math.floor((operationsPerTurn * count) / Math.max(operations, 1)))
+    const isShared = this.#threads !== null && operations >= worthThreads && Math.max(...phases) > 1
+    const work = { inputs, params, output: this.allocate(length), scratch: this.allocate(scratch) }
+    if (isShared && this.#threads) {
+      const options = { threads: this.threads, engine: this.#engine, piecesPerTurn, stop }
+      await this.#threads.run({ name: kernel.wasm, form, phases, work }, options)
+      return work.output
+    }
+    let done = 0
+    for (const [phase, pieces] of phases.entries()) {
+      for (let piece = 0; piece < pieces; piece++) {
+        form.run(this.#engine, work, phase, piece)
+        if (++done % piecesPerTurn !== 0) continue
+        await pause()
+        stop()
+      }
+    }
+    return work.output
+  }
+}
+
+let compiled: Promise<Compiled> | null = null
+
+async function compile(host: ThreadHost, relaxed: boolean): Promise<Compiled> {
+  const bytes = Uint8Array.from(atob(relaxed ? relaxedSimdWasm : simdWasm), (char) => char.charCodeAt(0))
+  const module = await WebAssembly.compile(bytes)
+  const engine = new Engine(await WebAssembly.instantiate(module))
+  return {
+    adapter: relaxed ? 'WASM SIMD relaxed' : 'WASM SIMD',
+    engine,
+    threads: host.without === null ? new Threads(host, module, threadProgram) : null,
+  }
+}

@@ -1,0 +1,82 @@
+/** What src/wasm/ exports: pointers are byte offsets into its memory. What each does stands there. */
+export interface WasmExports {
+  readonly memory: WebAssembly.Memory
+  centre(x: number, rows: number, cols: number, mean: number): void
+  addColumns(x: number, rows: number, cols: number, sums: number): void
+  products(a: number, rows: number, b: number, others: number, cols: number, out: number, stride: number): void
+  toSingles(totals: number, count: number, out: number): void
+  pack(x: number, rows: number, cols: number, mean: number, panels: number): void
+  gramPanel(panels: number, rows: number, i: number, count: number, totals: number): void
+  panelProducts(a: number, panels: number, rows: number, first: number, count: number, totals: number): void
+  symmetric(totals: number, stride: number, n: number, out: number): void
+  assignRows(points: number, rows: number, dims: number, centres: number, clusters: number, masks: number, sums: number): void
+  distanceSums(
+    rows: number,
+    cols: number,
+    count: number,
+    dims: number,
+    stride: number,
+    rowMasks: number,
+    lastMask: number,
+    rowSums: number,
+    colSums: number,
+  ): void
+}
+
+const pageBytes = 2 ** 16
+/** Places begin at cache lines. */
+const alignment = 64
+
+/**
+ * One thread's instance of the module and its memory: a few MiB into which blocks of rows are copied, since the data lie outside.
+ */
+export class Engine {
+  readonly wasm: WasmExports
+  #f32 = new Float32Array(0)
+  #f64 = new Float64Array(0)
+
+  constructor(instance: WebAssembly.Instance) {
+    this.wasm = instance.exports as unknown as WasmExports
+  }
+
+  get f32(): Float32Array {
+    return this.#f32
+  }
+
+  get f64(): Float64Array {
+    return this.#f64
+  }
+
+  /** Offsets of places of so many bytes, for one piece of work; what they hold at first is left over. `f32` and `f64` are good until the next call. */
+  place(...byteLengths: number[]): number[] {
+    let end = alignment
+    const offsets = byteLengths.map((bytes) => {
+      const at = end
+      end += Math.ceil(bytes / alignment) * alignment
+      return at
+    })
+    const { memory } = this.wasm
+    const missing = end - memory.buffer.byteLength
+    if (missing > 0) memory.grow(Math.ceil(missing / pageBytes))
+    if (this.#f32.buffer !== memory.buffer) {
+      this.#f32 = new Float32Array(memory.buffer)
+      this.#f64 = new Float64Array(memory.buffer)
+    }
+    return offsets
+  }
+
+  /** Copies float32 values to offset `at`. */
+  put(at: number, values: ArrayLike<number>): void {
+    this.#f32.set(values, at / 4)
+  }
+
+  /** `count` float32 values at offset `at`: a view. */
+  view(at: number, count: number): Float32Array {
+    return this.#f32.subarray(at / 4, at / 4 + count)
+  }
+
+  /** Zeros `count` float32 values from offset `at` on. */
+  clear(at: number, count: number): void {
+    this.#f32.fill(0, at / 4, at / 4 + count)
+  }
+}

@@ -1,0 +1,63 @@
+import type { HostMatrix } from '../core/backend.js'
+import { type AddUp, addUp, addUpPieces, placeOf } from './add-up.js'
+import { type Chunk, type Chunks, chunksOf, once } from './chunks.js'
+import type { Engine } from './engine.js'
+import type { Form, Work } from './form.js'
+
+/** Rows summed in float32 before they are added to float64 totals: panels of so many rows of 512 columns fill half a second-level cache. */
+const rowsPerBlock = 128
+
+/**
+ * Centred Gram matrices. Rows are centred as they are packed into panels of eight columns; each block's products are added to float64
+ * totals. A class of several chunks has a matrix for each, added up in order.
+ */
+export const gramForm: Form<void> = {
+  cut(inputs) {
+    const { cols } = inputs[0] as HostMatrix
+    const { chunks } = chunked(inputs)
+    const rows = chunks.reduce((sum, { start, end }) => sum + end - start, 0)
+    const sums = addingUp(inputs)
+    return { phases: [chunks.length, addUpPieces(sums)], scratch: sums.chunks.slots * sums.size, operations: (rows * cols * cols) / 2 }
+  },
+  run(engine, work, phase, piece) {
+    if (phase === 0) chunkProducts(engine, work, piece)
+    else addUp(engine, work, addingUp(work.inputs), piece)
+  },
+}
+
+function chunkProducts(engine: Engine, work: Work<void>, piece: number): void {
+  const { inputs } = work
+  const [x, means] = inputs as [HostMatrix, HostMatrix]
+  const { data, cols } = x
+  const { class_, start, end } = chunked(inputs).chunks[piece] as Chunk
+  const count = Math.ceil(cols / 8)
+  const padded = count * 8
+  const [stage, mean, panels, totals, out] = engine.place(
+    rowsPerBlock * cols * 4,
+    cols * 4,
+    rowsPerBlock * padded * 4,
+    padded * padded * 8,
+    cols * cols * 4,
+  ) as [number, number, number, number, number]
+  const { wasm } = engine
+  engine.put(mean, means.data.subarray(class_ * cols, (class_ + 1) * cols))
+  engine.clear(totals, padded * padded * 2)
+  for (let row = start; row < end; row += rowsPerBlock) {
+    const rows = Math.min(rowsPerBlock, end - row)
+    engine.put(stage, data.subarray(row * cols, (row + rows) * cols))
+    wasm.pack(stage, rows, cols, mean, panels)
+    for (let i = 0; i < count; i++) wasm.gramPanel(panels, rows + (rows & 1), i, count, totals + i * 8 * padded * 8)
+  }
+  wasm.symmetric(totals, padded, cols, out)
+  placeOf(work, addingUp(inputs), piece).set(engine.view(out, cols * cols))
+}
+
+function addingUp(inputs: readonly HostMatrix[]): AddUp {
+  const { cols } = inputs[0] as HostMatrix
+  return { chunks: chunked(inputs), size: cols * cols }
+}
+
+function chunked([, , tiles, firstTile]: readonly HostMatrix[]): Chunks {
+  const classes = (firstTile as HostMatrix).data.length - 1
+  return once((tiles as HostMatrix).data, 'gram', () => chunksOf(tiles as HostMatrix, classes, { least: 1024, most: 8192 }))
+}

@@ -1,0 +1,24 @@
+import { classMeansForm } from './class-means.js'
+import type { Form } from './form.js'
+import { gramForm } from './gram.js'
+import { gramApplyForm } from './gram-apply.js'
+import { kmeansStepForm } from './kmeans-step.js'
+import { projectForm } from './project.js'
+import { silhouetteForm } from './silhouette.js'
+
+/** The WebAssembly forms, by the name that kernels give. */
+const forms: Readonly<Record<string, Form<never>>> = {
+  'class-means': classMeansForm,
+  gram: gramForm,
+  'gram-apply': gramApplyForm,
+  'kmeans-step': kmeansStepForm,
+  project: projectForm,
+  silhouette: silhouetteForm,
+}
+
+/** The form of that name. Throws `RangeError` where there is none. */
+export function formOf(name: string): Form<unknown> {
+  const form = Object.hasOwn(forms, name) ? forms[name] : undefined
+  if (!form) throw new RangeError(`no WebAssembly form is called ${name}`)
+  return form as Form<unknown>
+}

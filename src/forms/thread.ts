@@ -1,0 +1,49 @@
+import type { HostMatrix } from '../core/backend.js'
+import { Engine } from './engine.js'
+import { Pieces } from './pieces.js'
+import { formOf } from './registry.js'
+
+/** What the calling thread sends: the compiled module once, then runs. */
+export type ToThread = { readonly module: WebAssembly.Module } | Run
+
+/** One run of a kernel. The arrays lie in memory that all threads see. */
+export interface Run {
+  readonly id: number
+  readonly form: string
+  readonly inputs: readonly HostMatrix[]
+  readonly params: unknown
+  readonly output: Float32Array
+  readonly scratch: Float32Array
+  readonly state: Int32Array
+  readonly phases: readonly number[]
+}
+
+/** What a thread says of a run that failed in it. */
+export interface FromThread {
+  readonly id: number
+  readonly failure: string
+}
+
+/** The program of a worker thread: takes pieces of each run until there are none. It is bundled by src/wasm/build.mjs. */
+export function serve(receive: (handle: (message: ToThread) => void) => void, tell: (message: FromThread) => void): void {
+  let engine: Engine | null = null
+  receive((message) => {
+    if ('module' in message) engine = new Engine(new WebAssembly.Instance(message.module))
+    else takePart(engine as Engine, message, tell)
+  })
+}
+
+function takePart(engine: Engine, run: Run, tell: (message: FromThread) => void): void {
+  const pieces = new Pieces(run.state, run.phases)
+  try {
+    const form = formOf(run.form)
+    for (let phase = 0; phase < run.phases.length; phase++) {
+      while (pieces.runNext(phase, engine, form, run));
+      // Work of the last phase that others do is waited for by the calling thread alone.
+      while (phase + 1 < run.phases.length && !pieces.isDone(phase) && !pieces.stopped) pieces.wait(phase, Number.POSITIVE_INFINITY)
+    }
+  } catch (error) {
+    tell({ id: run.id, failure: error instanceof Error ? `${error.name}: ${error.message}` : String(error) })
+    pieces.fail()
+  }
+}

@@ -1,0 +1,70 @@
+// Writes src/backends/wasm.gen.ts: both builds of the AssemblyScript beside this file, and the program of a worker thread (src/forms/thread.ts),
+// as strings, so that Node, bundlers, the test runner and a bare <script type="module"> all see the same module.
+// usage: node src/wasm/build.mjs
+import { existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import asc from 'assemblyscript/asc'
+import { build } from 'esbuild'
+
+/** What they export, the module exports. */
+const sources = ['clusters.ts', 'panels.ts', 'rows.ts']
+const here = dirname(fileURLToPath(import.meta.url))
+
+/** The text of wasm.gen.ts. */
+export async function generate() {
+  const constants = {
+    simdWasm: (await compile('simd')).toString('base64'),
+    relaxedSimdWasm: (await compile('simd,relaxed-simd')).toString('base64'),
+    threadProgram: await bundleThread(),
+  }
+  return (
+    '// Generated from src/wasm/ and src/forms/ by src/wasm/build.mjs (npm run embed). Do not edit.\n' +
+    Object.entries(constants)
+      .map(([name, text]) => `\nexport const ${name} =\n  ${JSON.stringify(text)}\n`)
+      .join('')
+  )
+}
+
+/** The module's bytes, built with the given features. */
+async function compile(features) {
+  let bytes
+  const { error, stderr } = await asc.main(
+    [...sources, '--outFile', 'out.wasm', '-O3', '--noAssert', '--runtime', 'stub', '--enable', features],
+    {
+      readFile: (name, base) => {
+        const path = join(here, base === '.' ? '' : base, name)
+        return existsSync(path) ? readFileSync(path, 'utf8') : null
+      },
+      writeFile: (_name, contents) => {
+        bytes = Buffer.from(contents)
+      },
+      listFiles: () => [],
+    },
+  )
+  if (error) throw new Error(`${error.message}\n${stderr}`)
+  return bytes
+}
+
+/** The worker's program as a classic script that defines `assayThread`. */
+async function bundleThread() {
+  const { outputFiles } = await build({
+    absWorkingDir: here,
+    entryPoints: ['../forms/thread.ts'],
+    bundle: true,
+    write: false,
+    minify: true,
+    format: 'iife',
+    globalName: 'assayThread',
+    target: 'es2022',
+    platform: 'neutral',
+    legalComments: 'none',
+  })
+  return outputFiles[0].text
+}
+
+if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  const target = join(here, '..', 'backends', 'wasm.gen.ts')
+  const text = await generate()
+  if (!existsSync(target) || readFileSync(target, 'utf8') !== text) writeFileSync(target, text)
+}

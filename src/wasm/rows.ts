@@ -1,0 +1,95 @@
+import { fma, laneSum } from "./lanes.ts";
+
+/** Subtracts `mean: [cols]` from `x: [rows, cols]`, in place. cols is a multiple of four. */
+export function centre(x: usize, rows: i32, cols: i32, mean: usize): void {
+  const bytes = <usize>cols << 2;
+  for (let row = 0; row < rows; row++) {
+    for (let at: usize = 0; at < bytes; at += 16) {
+      v128.store(x + at, f32x4.sub(v128.load(x + at), v128.load(mean + at)));
+    }
+    x += bytes;
+  }
+}
+
+/** sums `[cols]`, float64, += the rows of x: `[rows, cols]`. cols is a multiple of four. */
+export function addColumns(x: usize, rows: i32, cols: i32, sums: usize): void {
+  const bytes = <usize>cols << 2;
+  for (let at: usize = 0; at < bytes; at += 16) {
+    let low = v128.load(sums);
+    let high = v128.load(sums, 16);
+    for (let row = 0, from = x + at; row < rows; row++, from += bytes) {
+      low = f64x2.add(low, f64x2.promote_low_f32x4(v128.load64_zero(from)));
+      high = f64x2.add(high, f64x2.promote_low_f32x4(v128.load64_zero(from, 8)));
+    }
+    v128.store(sums, low);
+    v128.store(sums, high, 16);
+    sums += 32;
+  }
+}
+
+/**
+ * Inner products of the rows of a: `[rows, cols]` and b: `[others, cols]`, to out[row · stride + other], float32. rows is a multiple of
+ * four, others of two, cols of four. Eight accumulators: sixteen registers hold them and what they need.
+ */
+export function products(a: usize, rows: i32, b: usize, others: i32, cols: i32, out: usize, stride: i32): void {
+  const bytes = <usize>cols << 2;
+  const step = <usize>stride << 2;
+  for (let row = 0; row < rows; row += 4) {
+    const end = a + bytes;
+    let b0 = b;
+    let to = out;
+    for (let other = 0; other < others; other += 2) {
+      let c00 = f32x4.splat(0);
+      let c01 = f32x4.splat(0);
+      let c10 = f32x4.splat(0);
+      let c11 = f32x4.splat(0);
+      let c20 = f32x4.splat(0);
+      let c21 = f32x4.splat(0);
+      let c30 = f32x4.splat(0);
+      let c31 = f32x4.splat(0);
+      const a1 = bytes;
+      const a2 = bytes << 1;
+      const a3 = a2 + bytes;
+      let q = b0;
+      for (let p = a; p < end; p += 16, q += 16) {
+        const v0 = v128.load(q);
+        const v1 = v128.load(q + bytes);
+        let u = v128.load(p);
+        c00 = fma(u, v0, c00);
+        c01 = fma(u, v1, c01);
+        u = v128.load(p + a1);
+        c10 = fma(u, v0, c10);
+        c11 = fma(u, v1, c11);
+        u = v128.load(p + a2);
+        c20 = fma(u, v0, c20);
+        c21 = fma(u, v1, c21);
+        u = v128.load(p + a3);
+        c30 = fma(u, v0, c30);
+        c31 = fma(u, v1, c31);
+      }
+      store<f32>(to, laneSum(c00));
+      store<f32>(to, laneSum(c01), 4);
+      store<f32>(to + step, laneSum(c10));
+      store<f32>(to + step, laneSum(c11), 4);
+      store<f32>(to + (step << 1), laneSum(c20));
+      store<f32>(to + (step << 1), laneSum(c21), 4);
+      store<f32>(to + (step << 1) + step, laneSum(c30));
+      store<f32>(to + (step << 1) + step, laneSum(c31), 4);
+      b0 += bytes << 1;
+      to += 8;
+    }
+    a += bytes << 2;
+    out += step << 2;
+  }
+}
+
+/** out: float32, from `count` float64 numbers; count is a multiple of four. */
+export function toSingles(totals: usize, count: i32, out: usize): void {
+  for (let at = 0; at < count; at += 4) {
+    const low = f32x4.demote_f64x2_zero(v128.load(totals));
+    const high = f32x4.demote_f64x2_zero(v128.load(totals, 16));
+    v128.store(out, v128.shuffle<f32>(low, high, 0, 1, 4, 5));
+    totals += 32;
+    out += 16;
+  }
+}
