@@ -3,7 +3,7 @@ import type { ContextFactory } from './context.js'
 import { type ActivationSet, type ActivationSetInput, toActivationSet } from './core/activation-set.js'
 import type { BackendChoice, Context, Progress } from './core/backend.js'
 import { DeviceSet } from './core/device-set.js'
-import { hashedSet } from './core/digest.js'
+import { type HashOptions, hashedSet } from './core/digest.js'
 import { dispose } from './core/dispose.js'
 import { BackendError } from './core/errors.js'
 import type { DetectorResult } from './core/result.js'
@@ -36,17 +36,24 @@ export type AuditWithScores = (set: ActivationSetInput, options?: AuditOptions) 
 
 const unreachable = (): Promise<string> => Promise.reject(new Error('unreachable: files have digests of their own'))
 
-/** Binds audits to a way of making contexts: the browser's or Node's. */
-export function auditWith(createContext: ContextFactory): { audit: Audit; auditWithScores: AuditWithScores } {
+/** Binds audits to a way of making contexts and to the platform's SHA-256: the browser's or Node's. */
+export function auditWith(
+  createContext: ContextFactory,
+  newSha256?: HashOptions['newSha256'],
+): { audit: Audit; auditWithScores: AuditWithScores } {
   const auditWithScores: AuditWithScores = async (input, options = {}) => {
     const parsed = parseAuditOptions(options)
     const plan = selectDetectors(registry, { wanted: parsed.detectors, given: parsed.detectorOptions })
     parsed.signal?.throwIfAborted()
     const given = toActivationSet(input)
     // Files were hashed as they were read.
-    const { set, digest } = given.origin ? { set: given, digest: unreachable } : hashedSet(given)
+    const { set, digest } = given.origin ? { set: given, digest: unreachable } : hashedSet(given, { newSha256, signal: parsed.signal })
     const progress = progressOver(plan, parsed.onProgress)
-    const { choice, results, elapsedMs } = await runWithFallback(set, plan, { options: parsed, createContext, progress })
+    const uploaded = () => {
+      // Hashed while other threads compute. Why it fails shows below, where it is waited for.
+      if (!set.origin && set.activations.inMemory) digest().catch(() => undefined)
+    }
+    const { choice, results, elapsedMs } = await runWithFallback(set, plan, { options: parsed, createContext, progress, uploaded })
     const origin = typeof set.origin === 'function' ? await set.origin() : set.origin
     const ran = results.flatMap((result) => (result.status === 'ran' ? [[result.id, result.scores] as const] : []))
     const report = buildReport({
@@ -76,6 +83,8 @@ export function auditWith(createContext: ContextFactory): { audit: Audit; auditW
 interface Run {
   readonly options: ParsedAuditOptions
   readonly createContext: ContextFactory
+  /** Called when the rows are on the backend. */
+  readonly uploaded: () => void
   readonly progress: {
     /** Reading begins, for the first time or over again. */
     begin(): void
@@ -98,12 +107,12 @@ async function runWithFallback(set: ActivationSet, plan: readonly Selected[], ru
   const { backend, softwareAdapters, threads, seed, signal, memory } = run.options
   using context = await run.createContext({ backend, softwareAdapters, threads, seed, signal, memory }, run.progress.share)
   try {
-    return await runDetectors(context, set, plan, run.progress)
+    return await runDetectors(context, set, plan, run)
   } catch (error) {
     if (!(error instanceof BackendError) || backend !== 'auto' || context.choice.name !== 'webgpu') throw error
     context[dispose]() // Whatever the GPU still holds goes before the CPU begins.
     using cpu = await run.createContext({ backend: 'cpu', threads, seed, signal, memory }, run.progress.share)
-    const ran = await runDetectors(cpu, set, plan, run.progress)
+    const ran = await runDetectors(cpu, set, plan, run)
     return {
       ...ran,
       choice: { ...ran.choice, reason: `the GPU failed in mid-run, so the audit started over on the CPU: ${showText(error.message, 300)}` },
@@ -111,9 +120,10 @@ async function runWithFallback(set: ActivationSet, plan: readonly Selected[], ru
   }
 }
 
-async function runDetectors(context: Context, input: ActivationSet, plan: readonly Selected[], progress: Run['progress']): Promise<Ran> {
+async function runDetectors(context: Context, input: ActivationSet, plan: readonly Selected[], { progress, uploaded }: Run): Promise<Ran> {
   progress.begin()
   using set = await DeviceSet.upload(context, input)
+  uploaded()
   const results: DetectorResult[] = []
   const elapsedMs: Record<string, number> = {}
   for (const [index, { detector, options }] of plan.entries()) {

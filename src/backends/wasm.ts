@@ -23,6 +23,7 @@ interface Compiled {
 /** Runs the WebAssembly form of each kernel that has one, on as many threads as it is given, and the twin of the others. */
 export class WasmBackend extends CpuBackend {
   readonly adapter: string
+  readonly runsForms = true
   /** 1 where there are no worker threads. */
   readonly threads: number
   readonly #engine: Engine

@@ -72,6 +72,8 @@ export interface Backend extends Disposable {
   readonly name: 'cpu' | 'webgpu'
   /** The adapter or the CPU path, for people. */
   readonly adapter: string
+  /** Whether kernels that have a WebAssembly form run in it. */
+  readonly runsForms?: boolean
   /** The largest matrix that can be uploaded or bound, in bytes. */
   readonly maxBindingBytes: number
   /** Bytes held by matrices that have not been disposed, and by work in flight. */

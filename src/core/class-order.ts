@@ -2,7 +2,7 @@ import type { RowBlock } from './activation-rows.js'
 import type { ActivationSet } from './activation-set.js'
 import { InputError } from './errors.js'
 
-/** Rows on the host, put in class order one by one; columns padded with zeros. */
+/** Rows on the host, put in class order one by one, less a shift where one is given; columns padded with zeros. */
 export interface SortedRows {
   /** `[rows, paddedCols]` */
   readonly data: Float32Array
@@ -26,7 +26,7 @@ interface BlockShape {
 export function sortedSet(
   set: ActivationSet,
   { rowsPerBlock, paddedCols, allocate = (length) => new Float32Array(length) }: BlockShape,
-): { blocks: SortedRows[]; add(read: RowBlock): void } {
+): { blocks: SortedRows[]; add(read: RowBlock, shift?: Float32Array): void } {
   const { rows } = set.activations
   const blocks: SortedRows[] = []
   const ends: number[] = []
@@ -50,7 +50,7 @@ export function sortedSet(
   const blockOf = new Uint32Array(next.length)
   return {
     blocks,
-    add(read) {
+    add(read, shift) {
       for (let i = 0; i < read.rows; i++) {
         const c = set.classOf[read.start + i] as number
         const position = next[c] as number
@@ -58,7 +58,10 @@ export function sortedSet(
         let block = blockOf[c] as number
         while (position >= (ends[block] as number)) block++
         blockOf[c] = block
-        copyRow(read, i, (blocks[block] as SortedRows).data, (position - (block > 0 ? (ends[block - 1] as number) : 0)) * paddedCols)
+        const { data } = blocks[block] as SortedRows
+        const at = (position - (block > 0 ? (ends[block - 1] as number) : 0)) * paddedCols
+        if (shift) copyShifted(read, i, shift, { data, at })
+        else copyRow(read, i, data, at)
       }
     },
   }
@@ -115,4 +118,11 @@ function copyRow({ data, rows }: RowBlock, row: number, to: Float32Array, at: nu
   // Copying all at once has a price, which short rows do not earn.
   if (cols >= 64) to.set(data.subarray(from, from + cols), at)
   else for (let j = 0; j < cols; j++) to[at + j] = data[from + j] as number
+}
+
+function copyShifted({ data, rows }: RowBlock, row: number, shift: Float32Array, to: { data: Float32Array; at: number }): void {
+  const cols = data.length / rows
+  const from = row * cols
+  const { data: out, at } = to
+  for (let j = 0; j < cols; j++) out[at + j] = (data[from + j] as number) - (shift[j] as number)
 }

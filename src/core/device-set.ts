@@ -73,22 +73,29 @@ export class DeviceSet implements Disposable {
     const rowsPerBlock = Math.min(rows, wholeReads(Math.max(1, Math.floor(blockBytes / (paddedCols * 4))), cols))
     const allocate = backend.allocate?.bind(backend)
     const sorted = fits ? sortedSet(set, { rowsPerBlock, paddedCols, allocate }) : null
+    // What lies in memory is looked at twice, and shifted as it is copied; what has to be read is read once and shifted where it lies.
+    const twice = sorted !== null && set.activations.inMemory !== null
     const survey = surveyor(set)
-    for await (const read of readRows(set.activations, {
-      rowsPerBlock: Math.min(rowsPerBlock, rowsPerRead(cols)),
-      signal: context.signal,
-    })) {
+    const reading = { rowsPerBlock: Math.min(rowsPerBlock, rowsPerRead(cols)), signal: context.signal }
+    for await (const read of readRows(set.activations, reading)) {
       survey.add(read)
-      sorted?.add(read)
-      context.progress((read.start + read.rows) / rows)
+      if (!twice) sorted?.add(read)
+      context.progress((read.start + read.rows) / rows / (twice ? 2 : 1))
     }
     const shift = new Float32Array(paddedCols)
     shift.set(survey.means())
+    if (twice) {
+      for await (const read of readRows(set.activations, reading)) {
+        sorted.add(read, shift)
+        context.progress(0.5 + (read.start + read.rows) / rows / 2)
+      }
+    }
     const made = { context, set, shift, rowsPerBlock, varies: survey.varies }
     if (!sorted) return new DeviceSet(made, null)
     const blocks: DeviceBlock[] = []
     try {
-      for (const block of sorted.blocks) blocks.push(await uploadBlock(context, block, shift))
+      for (const block of sorted.blocks)
+        blocks.push(twice ? uploaded(context, block, paddedCols) : await uploadBlock(context, block, shift))
     } catch (error) {
       for (const { rows } of blocks) rows[dispose]()
       throw error
@@ -247,8 +254,10 @@ function addRows(data: Float32Array, sums: Float64Array): void {
   }
 }
 
-async function uploadBlock(context: Context, { data, starts, positions }: SortedRows, shift: Float32Array): Promise<DeviceBlock> {
-  const { backend, signal } = context
+/** Subtracts the shift and uploads. */
+async function uploadBlock(context: Context, block: SortedRows, shift: Float32Array): Promise<DeviceBlock> {
+  const { signal } = context
+  const { data } = block
   const cols = shift.length
   const rows = data.length / cols
   const perTurn = rowsPerRead(cols)
@@ -260,6 +269,10 @@ async function uploadBlock(context: Context, { data, starts, positions }: Sorted
     await pause()
     signal?.throwIfAborted()
   }
-  const x = backend.upload({ data, rows, cols, type: 'f32' })
+  return uploaded(context, block, cols)
+}
+
+function uploaded({ backend }: Context, { data, starts, positions }: SortedRows, cols: number): DeviceBlock {
+  const x = backend.upload({ data, rows: data.length / cols, cols, type: 'f32' })
   return { rows: new ClassedRows(backend, x, starts), positions }
 }

@@ -4,17 +4,36 @@ import type { ActivationSet } from './activation-set.js'
 import { pause } from './pause.js'
 import { readRows, rowsPerRead } from './read-rows.js'
 
+/** A SHA-256 that is fed block by block, as Node's own. */
+export interface Sha256 {
+  update(bytes: Uint8Array): unknown
+  digest(): Uint8Array
+}
+
+export interface HashOptions {
+  /** The platform's SHA-256 block by block, where it has one. */
+  readonly newSha256?: (() => Sha256) | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
 /**
  * SHA-256 (hex) of a set that came as arrays: over the checked activations, then the labels, each as a line `name dtype shape` followed by
  * the little-endian bytes; labels that are not all numbers go as JSON. Two sets with the same activations and labels have the same
- * digest, whatever arrays they came in. Activations that do not lie in memory are hashed as they are first read to their end, so use the
+ * digest, whatever arrays they came in. It is computed once, a few milliseconds at a time. Activations that do not lie in memory are hashed as they are first read to their end, so use the
  * returned set in place of `set`.
  */
-export function hashedSet(set: ActivationSet): { readonly set: ActivationSet; digest(): Promise<string> } {
+export function hashedSet(set: ActivationSet, options: HashOptions = {}): { readonly set: ActivationSet; digest(): Promise<string> } {
   const { activations } = set
   const { rows, cols, inMemory } = activations
   const head = new TextEncoder().encode(`activations float32 ${rows},${cols}\n`)
-  if (inMemory) return { set, digest: async () => hex(await sha256([head, floatBytes(inMemory.data), ...labelBytes(set)])) }
+  if (inMemory) {
+    let whole: Promise<string> | null = null
+    const digest = () => {
+      whole ??= sha256([head, floatBytes(inMemory.data), ...labelBytes(set)], options).then(hex)
+      return whole
+    }
+    return { set, digest }
+  }
   let whole: ReturnType<typeof incrementalSha256.create> | null = null
   const hashed: ActivationRows = {
     rows,
@@ -56,13 +75,13 @@ const floatBytes = ({ buffer, byteOffset, byteLength }: Float32Array) => littleE
 const hex = (bytes: Uint8Array) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 
 /**
- * The platform's SHA-256 where there is one and it takes that much: Node's wants less than 2 GiB, and pages that were not loaded over a
- * secure connection have none. Else one in JavaScript, some ten times slower, block by block.
+ * The platform's SHA-256: block by block where it has that; else all at once, which takes two copies and less than 2 GiB, and which pages
+ * that were not loaded over a secure connection have not. Else one in JavaScript, some ten times slower.
  */
-async function sha256(parts: readonly Uint8Array[]): Promise<Uint8Array> {
+async function sha256(parts: readonly Uint8Array[], { newSha256, signal }: HashOptions): Promise<Uint8Array> {
   const byteLength = parts.reduce((sum, part) => sum + part.byteLength, 0)
   const subtle = globalThis.crypto?.subtle as SubtleCrypto | undefined
-  if (subtle && byteLength < 2 ** 31) {
+  if (!newSha256 && subtle && byteLength < 2 ** 31) {
     const bytes = new Uint8Array(byteLength)
     let at = 0
     for (const part of parts) {
@@ -71,12 +90,13 @@ async function sha256(parts: readonly Uint8Array[]): Promise<Uint8Array> {
     }
     return new Uint8Array(await subtle.digest('SHA-256', bytes))
   }
-  const hash = incrementalSha256.create()
+  const hash: Sha256 = newSha256?.() ?? incrementalSha256.create()
   const block = 2 ** 22
   for (const part of parts) {
     for (let at = 0; at < part.byteLength; at += block) {
       hash.update(part.subarray(at, at + block))
       await pause()
+      signal?.throwIfAborted()
     }
   }
   return hash.digest()

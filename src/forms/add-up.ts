@@ -6,7 +6,11 @@ import type { Work } from './form.js'
 export interface AddUp {
   readonly chunks: Chunks
   readonly size: number
+  /** Which place of the output each class has; its own number unless told. */
+  readonly placeOfClass?: readonly number[]
 }
+
+const placeOfClass = (sums: AddUp, c: number) => sums.placeOfClass?.[c] ?? c
 
 /** Numbers that a piece adds up. */
 const perPiece = 2 ** 16
@@ -17,14 +21,16 @@ export function addUpPieces({ chunks, size }: AddUp): number {
 }
 
 /** Where a chunk's result goes: to its class's place in the output, or to its slot in the scratch. */
-export function placeOf({ output, scratch }: Work<unknown>, { chunks, size }: AddUp, piece: number): Float32Array {
+export function placeOf({ output, scratch }: Work<unknown>, sums: AddUp, piece: number): Float32Array {
+  const { chunks, size } = sums
   const slot = chunks.slot[piece] as number
-  const [array, at] = slot < 0 ? [output, (chunks.chunks[piece] as Chunk).class_] : [scratch, slot]
+  const [array, at] = slot < 0 ? [output, placeOfClass(sums, (chunks.chunks[piece] as Chunk).class_)] : [scratch, slot]
   return array.subarray(at * size, (at + 1) * size)
 }
 
 /** Adds up chunks that lie in the scratch one after the other, in order and in float64, to the class's place in the output. */
-export function addUp(engine: Engine, { output, scratch }: Work<unknown>, { chunks, size }: AddUp, piece: number): void {
+export function addUp(engine: Engine, { output, scratch }: Work<unknown>, sums: AddUp, piece: number): void {
+  const { chunks, size } = sums
   const strips = Math.ceil(size / perPiece)
   const c = chunks.split[Math.floor(piece / strips)] as number
   const from = (piece % strips) * perPiece
@@ -37,5 +43,5 @@ export function addUp(engine: Engine, { output, scratch }: Work<unknown>, { chun
     engine.wasm.addColumns(part, 1, count, totals)
   }
   engine.wasm.toSingles(totals, count, part)
-  output.set(engine.view(part, count), c * size + from)
+  output.set(engine.view(part, count), placeOfClass(sums, c) * size + from)
 }

@@ -19,7 +19,7 @@ export interface Chunks {
 }
 
 /** Pieces that a batch of few, large classes is cut into at least, as long as a piece keeps `least` rows. */
-const fewestPieces = 16
+const fewestPieces = 8
 const blockRows = 256
 
 /**

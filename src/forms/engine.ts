@@ -10,6 +10,12 @@ export interface WasmExports {
   panelProducts(a: number, panels: number, rows: number, first: number, count: number, totals: number): void
   symmetric(totals: number, stride: number, n: number, out: number): void
   assignRows(points: number, rows: number, dims: number, centres: number, clusters: number, masks: number, sums: number): void
+  doubleProducts(a: number, rows: number, b: number, others: number, stride: number, out: number, outStride: number): void
+  combine(c: number, count: number, m: number, cStride: number, basis: number, stride: number, out: number, sign: number): void
+  widen(x: number, rows: number, n: number, stride: number, out: number): void
+  normalise(x: number, stride: number): number
+  topPairsRoom(n: number, stride: number): number
+  topPairs(a: number, n: number, stride: number, wanted: number, values: number, vectors: number, room: number): void
   distanceSums(
     rows: number,
     cols: number,
@@ -43,11 +49,7 @@ export class Engine {
     return this.#f32
   }
 
-  get f64(): Float64Array {
-    return this.#f64
-  }
-
-  /** Offsets of places of so many bytes, for one piece of work; what they hold at first is left over. `f32` and `f64` are good until the next call. */
+  /** Offsets of places of so many bytes, for one piece of work; what they hold at first is left over. Views are good until the next call. */
   place(...byteLengths: number[]): number[] {
     let end = alignment
     const offsets = byteLengths.map((bytes) => {
@@ -63,6 +65,11 @@ export class Engine {
       this.#f64 = new Float64Array(memory.buffer)
     }
     return offsets
+  }
+
+  /** `count` float64 values at offset `at`: a view. */
+  doubles(at: number, count: number): Float64Array {
+    return this.#f64.subarray(at / 8, at / 8 + count)
   }
 
   /** Copies float32 values to offset `at`. */

@@ -2,7 +2,7 @@ import type { HostMatrix } from '../core/backend.js'
 import { type AddUp, addUp, addUpPieces, placeOf } from './add-up.js'
 import { type Chunk, type Chunks, chunksOf, once } from './chunks.js'
 import type { Engine } from './engine.js'
-import type { Form, Work } from './form.js'
+import type { Form } from './form.js'
 
 /** Rows summed in float32 before they are added to float64 totals: panels of so many rows of 512 columns fill half a second-level cache. */
 const rowsPerBlock = 128
@@ -20,16 +20,16 @@ export const gramForm: Form<void> = {
     return { phases: [chunks.length, addUpPieces(sums)], scratch: sums.chunks.slots * sums.size, operations: (rows * cols * cols) / 2 }
   },
   run(engine, work, phase, piece) {
-    if (phase === 0) chunkProducts(engine, work, piece)
-    else addUp(engine, work, addingUp(work.inputs), piece)
+    const sums = addingUp(work.inputs)
+    if (phase === 1) addUp(engine, work, sums, piece)
+    else chunkProducts(engine, work.inputs, sums.chunks.chunks[piece] as Chunk, placeOf(work, sums, piece))
   },
 }
 
-function chunkProducts(engine: Engine, work: Work<void>, piece: number): void {
-  const { inputs } = work
+/** The Gram matrix of a chunk's rows about their class's mean, to `place`: `[cols, cols]`. Inputs begin with x and means. */
+export function chunkProducts(engine: Engine, inputs: readonly HostMatrix[], { class_, start, end }: Chunk, place: Float32Array): void {
   const [x, means] = inputs as [HostMatrix, HostMatrix]
   const { data, cols } = x
-  const { class_, start, end } = chunked(inputs).chunks[piece] as Chunk
   const count = Math.ceil(cols / 8)
   const padded = count * 8
   const [stage, mean, panels, totals, out] = engine.place(
@@ -49,7 +49,7 @@ function chunkProducts(engine: Engine, work: Work<void>, piece: number): void {
     for (let i = 0; i < count; i++) wasm.gramPanel(panels, rows + (rows & 1), i, count, totals + i * 8 * padded * 8)
   }
   wasm.symmetric(totals, padded, cols, out)
-  placeOf(work, addingUp(inputs), piece).set(engine.view(out, cols * cols))
+  place.set(engine.view(out, cols * cols))
 }
 
 function addingUp(inputs: readonly HostMatrix[]): AddUp {

@@ -1,3 +1,4 @@
+import { classEigenpairsForm } from './class-eigenpairs.js'
 import { classMeansForm } from './class-means.js'
 import type { Form } from './form.js'
 import { gramForm } from './gram.js'
@@ -8,6 +9,7 @@ import { silhouetteForm } from './silhouette.js'
 
 /** The WebAssembly forms, by the name that kernels give. */
 const forms: Readonly<Record<string, Form<never>>> = {
+  'class-eigenpairs': classEigenpairsForm,
   'class-means': classMeansForm,
   gram: gramForm,
   'gram-apply': gramApplyForm,

@@ -7,6 +7,7 @@ import { classMeans } from '../kernels/class-means.js'
 import { gram, gramBytesPerClass } from '../kernels/gram.js'
 import { applyBytesPerClass, applyWidth, gramApply } from '../kernels/gram-apply.js'
 import { BlockKrylov } from './block-krylov.js'
+import { classEigenpairs } from './class-eigenpairs.js'
 import { filteredSubspace } from './filtered-subspace.js'
 import { symmetricEigenInTurns, withFixedSign } from './symmetric-eigen.js'
 
@@ -22,7 +23,7 @@ export interface ClassDirections {
 }
 
 /** How the directions are found. `auto` counts operations; the others are for tests and benches. */
-export type EigenMethod = 'auto' | 'gram' | 'krylov' | 'filter'
+export type EigenMethod = 'auto' | 'gram' | 'krylov' | 'filter' | 'kernel'
 
 /** Solved for together, since a block iteration finds them anyway and detectors that want 1 and 10 then share one solution. */
 const solvedTogether = 10
@@ -47,6 +48,8 @@ export function topEigenvectors(set: DeviceSet, k: number, method: EigenMethod =
 async function solve(set: DeviceSet, k: number, method: EigenMethod): Promise<readonly Pairs[]> {
   const width = applyWidth * Math.ceil(Math.min(k + 6, set.paddedCols) / applyWidth)
   if (method === 'filter' || (method === 'auto' && filterIsCheaper(set, width))) return byFilter(set, k)
+  const inKernel = set.context.backend.runsForms === true && set.hasWholeClasses
+  if (method === 'kernel' || (method === 'auto' && inKernel && gramIsCheaper(set, width))) return byKernel(set, k, width)
   const useGram = method === 'gram' || (method === 'auto' && gramIsCheaper(set, width))
   return useGram ? byGram(set, k, width) : byKrylov(set, k, width)
 }
@@ -199,6 +202,19 @@ function* multiply(
     }
     if ((i + 1) % rowsPerTurn === 0) yield
   }
+}
+
+/** All of it by one kernel: Gram matrices, or those of the rows' inner products, and the eigensolver, on as many threads as there are. */
+async function byKernel(set: DeviceSet, k: number, width: number): Promise<Pairs[]> {
+  const size = set.paddedCols
+  const pairs = await classEigenpairs(set, k, Float32Array.from(startBlock(set, width)))
+  return set.set.classes.map((_, c) => {
+    const rows = Array.from({ length: k }, (_, i) => pairs.subarray((c * k + i) * (size + 1), (c * k + i + 1) * (size + 1)))
+    return {
+      values: Float64Array.from(rows, (row) => row[size] as number),
+      vectors: rows.map((row) => Float64Array.from(row.subarray(0, size))),
+    }
+  })
 }
 
 async function byKrylov(set: DeviceSet, k: number, width: number): Promise<Pairs[]> {
