@@ -56,9 +56,11 @@ export function auditWith(
     const { choice, results, elapsedMs } = await runWithFallback(set, plan, { options: parsed, createContext, progress, uploaded })
     const origin = typeof set.origin === 'function' ? await set.origin() : set.origin
     const ran = results.flatMap((result) => (result.status === 'ran' ? [[result.id, result.scores] as const] : []))
+    const scores = combinedScores(set, results)
     const report = buildReport({
       set,
       results,
+      scores,
       conclusions: concludeClasses(set, results, parsed),
       choice,
       tool: { name: 'assay', version },
@@ -75,7 +77,7 @@ export function auditWith(
         detectors: elapsedMs,
       },
     })
-    return { report, scores: combinedScores(set, results), detectorScores: new Map(ran) }
+    return { report, scores, detectorScores: new Map(ran) }
   }
   return { auditWithScores, audit: async (set, options) => (await auditWithScores(set, options)).report }
 }

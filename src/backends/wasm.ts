@@ -54,8 +54,16 @@ export class WasmBackend extends CpuBackend {
 
   override allocate(length: number): Float32Array {
     if (!this.#threads) return new Float32Array(length)
-    if (length * 4 >= worthStarting) this.#threads.start(this.threads)
-    return new Float32Array(new SharedArrayBuffer(length * 4))
+    const buffer = new SharedArrayBuffer(length * 4)
+    if (buffer.byteLength >= worthStarting) {
+      this.#threads.start(this.threads)
+      this.#threads.touch(buffer)
+    }
+    return new Float32Array(buffer)
+  }
+
+  #array(length: number): Float32Array {
+    return new Float32Array(this.#threads ? new SharedArrayBuffer(length * 4) : new ArrayBuffer(length * 4))
   }
 
   protected override held(matrix: HostMatrix): HostMatrix {
@@ -69,13 +77,13 @@ export class WasmBackend extends CpuBackend {
 
   protected async compute<P>(run: CpuRun<P>): Promise<Float32Array> {
     const { kernel, inputs, params, length, stop } = run
-    if (kernel.wasm === undefined) return await computeByTwin(run, this.allocate(length))
+    if (kernel.wasm === undefined) return await computeByTwin(run, this.#array(length))
     const form = formOf(kernel.wasm)
     const { phases, scratch, operations } = form.cut(inputs, params)
     const count = phases.reduce((sum, pieces) => sum + pieces, 0)
     const piecesPerTurn = Math.max(1, Math.floor((operationsPerTurn * count) / Math.max(operations, 1)))
     const isShared = this.#threads !== null && operations >= worthThreads && Math.max(...phases) > 1
-    const work = { inputs, params, output: this.allocate(length), scratch: this.allocate(scratch) }
+    const work = { inputs, params, output: this.#array(length), scratch: this.#array(scratch) }
     if (isShared && this.#threads) {
       const options = { threads: this.threads, engine: this.#engine, piecesPerTurn, stop }
       await this.#threads.run({ name: kernel.wasm, form, phases, work }, options)

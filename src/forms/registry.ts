@@ -3,7 +3,7 @@ import { classMeansForm } from './class-means.js'
 import type { Form } from './form.js'
 import { gramForm } from './gram.js'
 import { gramApplyForm } from './gram-apply.js'
-import { kmeansStepForm } from './kmeans-step.js'
+import { kmeansLloydForm } from './kmeans-lloyd.js'
 import { projectForm } from './project.js'
 import { silhouetteForm } from './silhouette.js'
 
@@ -13,7 +13,7 @@ const forms: Readonly<Record<string, Form<never>>> = {
   'class-means': classMeansForm,
   gram: gramForm,
   'gram-apply': gramApplyForm,
-  'kmeans-step': kmeansStepForm,
+  'kmeans-lloyd': kmeansLloydForm,
   project: projectForm,
   silhouette: silhouetteForm,
 }

@@ -3,8 +3,8 @@ import { Engine } from './engine.js'
 import { Pieces } from './pieces.js'
 import { formOf } from './registry.js'
 
-/** What the calling thread sends: the compiled module once, then runs. */
-export type ToThread = { readonly module: WebAssembly.Module } | Run
+/** What the calling thread sends: the compiled module once, then runs, and memory that it is about to fill. */
+export type ToThread = { readonly module: WebAssembly.Module } | { readonly fresh: Int32Array } | Run
 
 /** One run of a kernel. The arrays lie in memory that all threads see. */
 export interface Run {
@@ -29,8 +29,15 @@ export function serve(receive: (handle: (message: ToThread) => void) => void, te
   let engine: Engine | null = null
   receive((message) => {
     if ('module' in message) engine = new Engine(new WebAssembly.Instance(message.module))
+    else if ('fresh' in message) touch(message.fresh)
     else takePart(engine as Engine, message, tell)
   })
+}
+
+/** The first touch of a page makes the system find it, which takes longer than to fill it: done here while the caller reads its input. */
+function touch(fresh: Int32Array): void {
+  const page = 1024
+  for (let at = 0; at < fresh.length; at += page) Atomics.or(fresh, at, 0)
 }
 
 function takePart(engine: Engine, run: Run, tell: (message: FromThread) => void): void {

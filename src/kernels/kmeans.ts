@@ -25,7 +25,6 @@ const centreRows = ({ classes, restarts, clusters }: KmeansParams) => classes * 
  */
 export const kmeansStepKernel: Kernel<KmeansParams> = {
   id: 'kmeans-step',
-  wasm: 'kmeans-step',
   wgsl: kmeansWgsl,
   tolerance: { atol: 1e-5, rtol: 1e-5 },
   plan([points, tiles]: readonly Shape[], params) {
@@ -86,6 +85,35 @@ export const kmeansStepKernel: Kernel<KmeansParams> = {
     const { x, tiles, firstTile } = sampleRows(10)
     const params = { classes: 2, restarts: 3, clusters: 2 }
     return { inputs: [x, tiles, firstTile, sampleMatrix(centreRows(params), 12)], params }
+  },
+}
+
+export interface LloydParams extends KmeansParams {
+  readonly steps: number
+}
+
+/**
+ * `steps` Lloyd steps at once, fewer for centres that stay where they are: inputs and output are those of a step. For backends that compute
+ * on the CPU, where a class's rows stay in a core's cache from one step to the next; a GPU runs the steps one by one.
+ */
+export const kmeansLloydKernel: Kernel<LloydParams> = {
+  id: 'kmeans-lloyd',
+  wasm: 'kmeans-lloyd',
+  wgsl: '',
+  tolerance: kmeansStepKernel.tolerance,
+  plan(inputs: readonly Shape[], params) {
+    return { output: kmeansStepKernel.plan(inputs, params).output, scratch: [], passes: [] }
+  },
+  *cpu([points, tiles, firstTile, centres]: readonly HostMatrix[], params, output) {
+    const now = { ...(centres as HostMatrix), data: (centres as HostMatrix).data.slice() }
+    for (let step = 0; step < params.steps; step++) {
+      yield* kmeansStepKernel.cpu([points as HostMatrix, tiles as HostMatrix, firstTile as HostMatrix, now], params, output)
+      now.data.set(output)
+    }
+  },
+  sample() {
+    const { inputs, params } = kmeansStepKernel.sample()
+    return { inputs, params: { ...params, steps: 2 } }
   },
 }
 

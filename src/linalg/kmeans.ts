@@ -3,12 +3,14 @@ import { dispose } from '../core/dispose.js'
 import { pause } from '../core/pause.js'
 import type { Rng } from '../core/rng.js'
 import { inTurns } from '../core/turns.js'
-import { type KmeansParams, kmeansDistancesKernel, kmeansStepKernel } from '../kernels/kmeans.js'
+import { type KmeansParams, kmeansDistancesKernel, kmeansLloydKernel, kmeansStepKernel } from '../kernels/kmeans.js'
 import { exchange } from './hartigan.js'
 
 const rowsPerTile = 64
 /** Lloyd steps between two looks at the centres. */
 const stepsPerRead = 8
+/** Rows of one class times steps that one run of a kernel on the CPU takes at most: a piece of it is to take some ten milliseconds. */
+const rowStepsPerRun = 2 ** 18
 /** Far starts take longer than starts near a solution; what is left to do after these steps, the exchange does. */
 const maxSteps = (round: number) => (round === 0 ? 32 : 16)
 /** Rounds of restarts near the best solutions so far, how many of those are kept, and how far off (in standard deviations) to start. */
@@ -143,16 +145,21 @@ async function lloyd(points: ClassedRows, start: Float32Array, options: LloydOpt
   const { backend } = points
   const { tiles, firstTile } = points.rowTiles(rowsPerTile)
   const stride = points.x.cols + 2
+  const largest = points.starts.reduce((most, end, c) => Math.max(most, c > 0 ? end - (points.starts[c - 1] as number) : 0), 1)
+  const perRun = backend.runsForms ? 2 ** Math.floor(Math.log2(Math.min(stepsPerRead, Math.max(1, rowStepsPerRun / largest)))) : 1
   let centres = backend.upload({ data: start, rows: start.length / stride, cols: stride, type: 'f32' })
   const step = () => {
-    const next = backend.run(kmeansStepKernel, [points.x, tiles, firstTile, centres], options)
+    const inputs = [points.x, tiles, firstTile, centres]
+    const next = backend.runsForms
+      ? backend.run(kmeansLloydKernel, inputs, { ...options, steps: perRun })
+      : backend.run(kmeansStepKernel, inputs, options)
     centres[dispose]()
     centres = next
   }
   try {
     let before = start
     for (let steps = 0; ; ) {
-      for (let i = 0; i < stepsPerRead; i++, steps++) step()
+      for (let i = 0; i < stepsPerRead; i += perRun, steps += perRun) step()
       const after = await backend.read(centres)
       if (steps >= options.maxSteps || sameCentres(before, after, stride)) return after
       before = after

@@ -22,6 +22,8 @@ export interface ReportParts {
   /** The options in effect that can change a result. */
   readonly options: Readonly<Record<string, unknown>>
   readonly digest: string
+  /** What `combinedScores` gave of `results`, where it is known already. */
+  readonly scores?: Float32Array
   readonly files: readonly Readonly<Report['input']['files'][number]>[]
   readonly timings: Readonly<Report['timings']>
 }
@@ -51,7 +53,7 @@ export function buildReport(parts: ReportParts): Report {
     options: { ...options },
     verdict: overallVerdict(classes, detectors),
     classes,
-    rows: reportRows(set, ran, conclusions),
+    rows: reportRows(parts, ran),
     detectors,
     timings: { readMs: timings.readMs, computeMs: timings.computeMs, detectors: { ...timings.detectors } },
   }
@@ -113,7 +115,8 @@ function rankOf(scores: Float32Array, members: Uint32Array, share: number): (row
   return (row) => {
     const score = scores[row] as number
     const lower = countBelow(sorted, score)
-    const ties = countUpTo(sorted, score) - lower - 1
+    let ties = 0
+    while (sorted[lower + ties + 1] === score) ties++
     return (share * (lower + ties / 2)) / (members.length - 1)
   }
 }
@@ -151,17 +154,17 @@ function reportClass(set: ActivationSet, { info, index, ran, conclusion }: Concl
   }
 }
 
-function reportRows(set: ActivationSet, ran: readonly RanResult[], conclusions: readonly ClassConclusion[]): Report['rows'] {
+function reportRows({ set, conclusions, scores: known }: ReportParts, ran: readonly RanResult[]): Report['rows'] {
   const found = new Map<number, { reasons: string[]; probability: number | null }>()
   for (const { detector, reason, rows, probabilities } of conclusions.flatMap(({ accusations }) => accusations)) {
     const sentence = `${detector}: ${reason}`
     for (const [i, row] of [...rows].entries()) {
-      const known = found.get(row)
-      if (!known) found.set(row, { reasons: [sentence], probability: probabilities ? (probabilities[i] as number) : null })
-      else if (!known.reasons.includes(sentence)) known.reasons.push(sentence)
+      const before = found.get(row)
+      if (!before) found.set(row, { reasons: [sentence], probability: probabilities ? (probabilities[i] as number) : null })
+      else if (!before.reasons.includes(sentence)) before.reasons.push(sentence)
     }
   }
-  const scores = found.size > 0 ? combinedScores(set, ran) : new Float32Array()
+  const scores = known ?? (found.size > 0 ? combinedScores(set, ran) : new Float32Array())
   const flagged = [...found.keys()].sort((a, b) => (scores[b] as number) - (scores[a] as number) || a - b)
   const probability = flagged.map((row) => found.get(row)?.probability ?? null)
   return {
@@ -191,21 +194,13 @@ function reportDetector(result: DetectorResult, classes: readonly ClassInfo[]): 
   return { id, status, reason: `ran on ${classes.length - skipped} of ${of}; skipped ${skips.join('; ')}${more}` }
 }
 
+/** How many of the sorted values are less than `value`. */
 function countBelow(sorted: Float32Array, value: number): number {
-  return firstIndex(sorted, (other) => other >= value)
-}
-
-function countUpTo(sorted: Float32Array, value: number): number {
-  return firstIndex(sorted, (other) => other > value)
-}
-
-/** Index of the first element that passes a test which, once passed, stays passed. */
-function firstIndex(sorted: Float32Array, passes: (value: number) => boolean): number {
   let start = 0
   let end = sorted.length
   while (start < end) {
     const middle = (start + end) >>> 1
-    if (passes(sorted[middle] as number)) end = middle
+    if ((sorted[middle] as number) >= value) end = middle
     else start = middle + 1
   }
   return start

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { Rng } from '../../src/core/rng.js'
-import { type KmeansParams, kmeansDistancesKernel, kmeansStepKernel } from '../../src/kernels/kmeans.js'
+import { type KmeansParams, kmeansDistancesKernel, kmeansLloydKernel, kmeansStepKernel } from '../../src/kernels/kmeans.js'
 import { classedRows } from '../support/classed-rows.js'
 import { describeEachBackend } from '../support/each-backend.js'
 import { expectParity } from '../support/parity.js'
@@ -33,7 +33,29 @@ const shapes = [
   { name: 'one dimension', rows: [70], dims: 1, restarts: 2, clusters: 2 },
 ]
 
-describeEachBackend('k-means kernels', ({ shared }) => {
+describeEachBackend('k-means kernels', ({ name: backendName, shared }) => {
+  it.skipIf(backendName === 'webgpu').each(shapes)('several steps at once are single steps one after the other: $name', async (shape) => {
+    const { rows, dims, restarts, clusters } = shape
+    const context = await shared()
+    const { backend } = context
+    const rng = new Rng(12)
+    const params: KmeansParams = { classes: rows.length, restarts, clusters }
+    const data = Float32Array.from({ length: rows.reduce((sum, count) => sum + count, 0) * dims }, () => rng.normal())
+    using points = classedRows(context, data, dims, rows)
+    const { tiles, firstTile } = points.rowTiles(64)
+    const centres = Float32Array.from({ length: rows.length * restarts * clusters * (dims + 2) }, () => rng.normal())
+    const upload = (values: Float32Array) => backend.upload({ data: values, rows: values.length / (dims + 2), cols: dims + 2, type: 'f32' })
+    let expected = centres
+    for (let step = 0; step < 5; step++) {
+      using before = upload(expected)
+      using after = backend.run(kmeansStepKernel, [points.x, tiles, firstTile, before], params)
+      expected = (await backend.read(after)) as Float32Array<ArrayBuffer>
+    }
+    using start = upload(centres)
+    using end = backend.run(kmeansLloydKernel, [points.x, tiles, firstTile, start], { ...params, steps: 5 })
+    expectParity(kmeansLloydKernel, await backend.read(end), expected)
+  })
+
   it.each(shapes)('step and measure as the definitions say: $name', async ({ rows, dims, restarts, clusters }) => {
     const context = await shared()
     const { backend } = context
