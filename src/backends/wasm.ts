@@ -38,18 +38,16 @@ export class WasmBackend extends CpuBackend {
   }
 
   /**
-   * Compiles the module and makes this process's instance of it, at the first call. Rejects where the engine or a page's policy does not
+   * Compiles the build and makes this process's instance of it, at the first call. Rejects where the engine or a page's policy does not
    * allow that.
    */
   static async open(
     host: ThreadHost,
     options: { relaxed: boolean; threads: number; signal: AbortSignal | undefined },
   ): Promise<WasmBackend> {
-    compiled ??= compile(host, options.relaxed)
-    compiled.catch(() => {
-      compiled = null
-    })
-    return new WasmBackend(await compiled, options)
+    const build = compiled.get(options.relaxed) ?? compile(host, options.relaxed)
+    compiled.set(options.relaxed, build)
+    return new WasmBackend(await build, options)
   }
 
   override allocate(length: number): Float32Array {
@@ -102,7 +100,8 @@ export class WasmBackend extends CpuBackend {
   }
 }
 
-let compiled: Promise<Compiled> | null = null
+/** Both builds, by whether they are the relaxed one. */
+const compiled = new Map<boolean, Promise<Compiled>>()
 
 async function compile(host: ThreadHost, relaxed: boolean): Promise<Compiled> {
   const bytes = Uint8Array.from(atob(relaxed ? relaxedSimdWasm : simdWasm), (char) => char.charCodeAt(0))

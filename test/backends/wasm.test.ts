@@ -1,0 +1,143 @@
+import { describe, expect, test } from 'vitest'
+import { kernelCases } from '../../bench/kernels/cases.js'
+import { nodeThreads } from '../../src/backends/node-worker-pool.js'
+import type { ThreadHost } from '../../src/backends/thread-host.js'
+import { Threads } from '../../src/backends/threads.js'
+import { WasmBackend } from '../../src/backends/wasm.js'
+import type { Kernel } from '../../src/core/backend.js'
+import { dispose } from '../../src/core/dispose.js'
+import type { Engine } from '../../src/forms/engine.js'
+import type { Form } from '../../src/forms/form.js'
+import type { FromThread, Run } from '../../src/forms/thread.js'
+import { audit } from '../../src/node.js'
+import { expectParity } from '../support/parity.js'
+import { planted } from '../support/planted.js'
+
+const open = (threads: number, { relaxed = true, signal }: { relaxed?: boolean; signal?: AbortSignal } = {}) =>
+  WasmBackend.open(nodeThreads, { relaxed, threads, signal })
+
+/** Large enough that threads share the work, with classes of more chunks than one and of a single one. */
+const sizes = [
+  { classes: 2, rowsPerClass: 2500, cols: 64 },
+  { classes: 40, rowsPerClass: 70, cols: 96 },
+]
+const cases = sizes.flatMap((size) =>
+  kernelCases(size)
+    .filter(({ kernel }) => kernel.wasm !== undefined)
+    .map((one) => ({ ...one, name: `${one.kernel.id}, ${size.classes} classes of ${size.rowsPerClass}` })),
+)
+
+async function compute(backend: WasmBackend, { kernel, inputs, params }: Pick<(typeof cases)[number], 'kernel' | 'inputs' | 'params'>) {
+  const held = inputs.map((input) => backend.upload(input))
+  using output = backend.run(kernel, held, params)
+  for (const matrix of held) matrix[dispose]()
+  return await backend.read(output)
+}
+
+describe('WebAssembly forms', () => {
+  test.each(cases)('give the same bits on any number of threads, and what the twin gives: $name', async (one) => {
+    const [alone, two, five] = await Promise.all([1, 2, 5].map(async (threads) => compute(await open(threads), one)))
+    expect(two).toEqual(alone)
+    expect(five).toEqual(alone)
+    const twin = new Float32Array((alone as Float32Array).length)
+    for (const _ of one.kernel.cpu(one.inputs, one.params, twin));
+    expectParity(one.kernel, alone as Float32Array, twin)
+  })
+
+  test.each(cases)('of the build without relaxed SIMD give what the twin gives: $name', async (one) => {
+    const backend = await open(2, { relaxed: false })
+    expect(backend.adapter).toBe('WASM SIMD')
+    const actual = await compute(backend, one)
+    const twin = new Float32Array(actual.length)
+    for (const _ of one.kernel.cpu(one.inputs, one.params, twin));
+    expectParity(one.kernel, actual, twin)
+  })
+
+  test('are looked up by the name that a kernel gives; one that has none is refused where it is read', async () => {
+    const [one] = cases as [(typeof cases)[number]]
+    const backend = await open(1)
+    await expect(compute(backend, { ...one, kernel: { ...one.kernel, wasm: 'no-such' } as Kernel<unknown> })).rejects.toThrow(/no-such/)
+    expect(backend.liveBytes).toBe(0)
+  })
+})
+
+test('a report is the same on one thread and on three, but for the clock and the reason', async () => {
+  const set = planted({ seed: 3, rows: [900, 700, 40], features: 24, poison: { target: 1, rate: 0.1, shift: 8 } })
+  const options = { backend: 'cpu', seed: 4, detectors: ['spectral-signatures', 'activation-clustering'] } as const
+  const [alone, three] = await Promise.all([1, 3].map((threads) => audit(set, { ...options, threads })))
+  expect(alone?.backend.reason).toBe('asked for by name; 1 thread')
+  expect(three?.backend.reason).toBe('asked for by name; 3 threads')
+  const plain = (report: typeof alone) => ({ ...report, timings: null, backend: { ...report?.backend, reason: null } })
+  expect(plain(three)).toEqual(plain(alone))
+})
+
+test('an abort in the middle of a run rejects with the signal’s own reason, and the threads serve the next run', async () => {
+  const [, gram] = kernelCases({ classes: 8, rowsPerClass: 3000, cols: 256 })
+  const one = gram as (typeof cases)[number]
+  const aborter = new AbortController()
+  const reason = new Error('enough')
+  const backend = await open(2, { signal: aborter.signal })
+  const work = compute(backend, one)
+  setTimeout(() => aborter.abort(reason), 20)
+  await expect(work).rejects.toBe(reason)
+  expect(backend.liveBytes).toBe(0)
+  const [small] = cases as [(typeof cases)[number]]
+  expect((await compute(await open(2), small)).every(Number.isFinite)).toBe(true)
+})
+
+describe('worker threads', () => {
+  const form: Form<null> = { cut: () => ({ phases: [4], scratch: 0, operations: 1 }), run: () => undefined }
+  const work = { inputs: [], params: null, output: new Float32Array(0), scratch: new Float32Array(0) }
+
+  /** Threads that never compute; `onRun` is told of each run that is posted, and how to answer. */
+  function fakeThreads(onRun: (run: Run, on: { message(message: FromThread): void; failure(error: unknown): void }) => void) {
+    const started: unknown[] = []
+    const host: ThreadHost = {
+      available: 2,
+      without: null,
+      callerTakesPart: false,
+      start(_program, on) {
+        started.push(on)
+        return { post: (message) => 'form' in message && onRun(message, on) }
+      },
+    }
+    const threads = new Threads(host, null as unknown as WebAssembly.Module, '')
+    const run = (stop: () => void = () => undefined) =>
+      threads.run({ name: 'a form', form, phases: [4], work }, { threads: 1, engine: null as unknown as Engine, piecesPerTurn: 1, stop })
+    return { started, run }
+  }
+
+  test('start when they are needed, and once', async () => {
+    const { started, run } = fakeThreads(({ state }) => Atomics.store(state, 3, 4))
+    expect(started).toHaveLength(0)
+    await run()
+    await run()
+    expect(started).toHaveLength(1)
+  })
+
+  test('one that fails makes the run fail, and says why', async () => {
+    const { run } = fakeThreads(({ id }, { message }) => setImmediate(() => message({ id, failure: 'RangeError: no memory' })))
+    await expect(run()).rejects.toMatchObject({ code: 'thread-failed', message: 'cpu: a thread failed in a form: RangeError: no memory' })
+  })
+
+  test('one that ends makes the run fail, and another takes its place', async () => {
+    let runs = 0
+    const { started, run } = fakeThreads(({ state }, { failure }) => {
+      if (runs++ === 0) setImmediate(() => failure(new Error('it ended with code 1')))
+      else Atomics.store(state, 3, 4)
+    })
+    await expect(run()).rejects.toThrow('it ended with code 1')
+    await run()
+    expect(started).toHaveLength(2)
+  })
+
+  test('a run that is stopped throws what `stop` throws', async () => {
+    const { run } = fakeThreads(() => undefined)
+    const reason = new Error('enough')
+    await expect(
+      run(() => {
+        throw reason
+      }),
+    ).rejects.toBe(reason)
+  })
+})
