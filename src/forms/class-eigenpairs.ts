@@ -1,10 +1,11 @@
 import type { HostMatrix } from '../core/backend.js'
+import { eigenCost } from '../core/eigen-cost.js'
 import { type AddUp, addUp, addUpPieces, placeOf } from './add-up.js'
 import { type Chunk, type Chunks, chunksOf, once } from './chunks.js'
 import type { Engine } from './engine.js'
 import type { Form, Work } from './form.js'
 import { chunkProducts } from './gram.js'
-import { leadingPairs, pairsOperations, pairsRoom } from './leading-pairs.js'
+import { leadingPairs, pairsRoom } from './leading-pairs.js'
 
 export interface EigenpairsParams {
   /** Pairs wanted of each class. */
@@ -13,9 +14,6 @@ export interface EigenpairsParams {
 
 /** Of the largest eigenvalue; what float32 products leave is as large. */
 const tolerance = 1e-7
-/** A float64 multiply-add of the eigensolver takes as long as so many float32 ones of matrix products: half the lanes, and less reuse. */
-const doubleCost = 4
-
 interface Plan {
   readonly chunks: Chunks
   /** Which of the scratch's matrices each class has; −1 for those that are solved by their rows' inner products. */
@@ -160,10 +158,7 @@ function addingUp(inputs: readonly HostMatrix[]): AddUp {
   return { chunks, size: cols * cols, placeOfClass: matrixOf }
 }
 
-/**
- * Counted in multiply-adds of float32 matrix products, for n rows of d columns: n·d²/2 for the upper triangle and the eigensolver on d×d; or
- * n²·d for all inner products of rows, the eigensolver on n×n and n·d·k back. Both read the rows once.
- */
+/** Which way each class goes, by counted cost; a class of several chunks is too large for the dual. */
 function planned([x, , tiles, firstTile, start]: readonly HostMatrix[]): Plan {
   return once((tiles as HostMatrix).data, 'class-eigenpairs', () => {
     const { cols } = x as HostMatrix
@@ -176,10 +171,9 @@ function planned([x, , tiles, firstTile, start]: readonly HostMatrix[]): Plan {
       const [first, end] = [chunks.first[c] as number, chunks.first[c + 1] as number]
       let rows = 0
       for (let piece = first; piece < end; piece++) rows += (chunks.chunks[piece] as Chunk).end - (chunks.chunks[piece] as Chunk).start
-      const byColumns = (rows * cols * cols) / 2 + doubleCost * pairsOperations(cols, width)
-      const byRows = rows * rows * cols + doubleCost * pairsOperations(rows, width) + rows * cols * width
-      const dual = end - first <= 1 && rows < cols && byRows < byColumns
-      operations += dual ? byRows : byColumns
+      const cost = eigenCost(rows, cols, width)
+      const dual = end - first <= 1 && rows < cols && cost.dual < cost.gram
+      operations += dual ? cost.dual : cost.gram
       return dual || rows === 0 ? -1 : matrices++
     })
     return { chunks, matrixOf, matrices, operations }

@@ -1,7 +1,6 @@
+import { isDense, krylovBlocks } from '../core/eigen-cost.js'
 import type { Engine } from './engine.js'
 
-/** Krylov blocks before Ritz vectors are taken. */
-const blocksPerCycle = 4
 const maxCycles = 16
 
 /** A symmetric positive semidefinite matrix, and how much of it is wanted. */
@@ -19,20 +18,11 @@ export interface PairsWanted {
   readonly tolerance: number
 }
 
-/** Up to this size all eigenvalues cost less than a block iteration. */
-const denseSize = 160
-
-/** Multiply-adds of `leadingPairs`, in float64: 2·n³ for all eigenvalues, or some twelve products with a block and what goes with them. */
-export function pairsOperations(n: number, width: number): number {
-  const small = blocksPerCycle * width
-  return n <= Math.max(denseSize, small) ? 2 * n ** 3 : 12 * width * n * n + 3 * (6 * width * small * n + 2 * small ** 3)
-}
-
 /** Bytes of room that `leadingPairs` works in. */
 export function pairsRoom(engine: Engine, n: number, stride: number, width: number): number {
-  const small = blocksPerCycle * width
+  const small = krylovBlocks * width
   const { wasm } = engine
-  if (n <= Math.max(denseSize, small)) return wasm.topPairsRoom(n, stride) + 8 * (n + n * stride)
+  if (isDense(n, width)) return wasm.topPairsRoom(n, stride) + 8 * (n + n * stride)
   return 8 * (2 * small * stride + 4 * width * stride + 3 * small * small + small) + wasm.topPairsRoom(small, small)
 }
 
@@ -42,7 +32,7 @@ export function pairsRoom(engine: Engine, n: number, stride: number, width: numb
  */
 export function leadingPairs(engine: Engine, of: PairsWanted, room: number): { values: number; vectors: number; count: number } {
   const { n, stride, wanted, width } = of
-  if (n <= Math.max(denseSize, blocksPerCycle * width)) {
+  if (isDense(n, width)) {
     const count = Math.min(wanted, n)
     const vectors = room + 8 * (n + (n & 1))
     engine.wasm.topPairs(of.matrix, n, stride, count, room, vectors, vectors + 8 * count * stride)
@@ -54,7 +44,7 @@ export function leadingPairs(engine: Engine, of: PairsWanted, room: number): { v
 function iterate(engine: Engine, of: PairsWanted, room: number): { values: number; vectors: number; count: number } {
   const { matrix, n, stride, wanted, width, tolerance } = of
   const { wasm } = engine
-  const small = blocksPerCycle * width
+  const small = krylovBlocks * width
   const rowBytes = 8 * stride
   const basis = room
   const images = basis + small * rowBytes
@@ -78,7 +68,7 @@ function iterate(engine: Engine, of: PairsWanted, room: number): { values: numbe
       blocks++
       engine.doubles(block, width * stride).fill(0)
       engine.doubles(block, added * stride).set(engine.doubles(images + (m - added) * rowBytes, added * stride))
-      if (blocks < blocksPerCycle) continue
+      if (blocks < krylovBlocks) continue
     }
     // Rayleigh–Ritz: the mean of both halves, since A·q carries rounding and the small problem has to be symmetric.
     const even = m + (m & 1)

@@ -1,4 +1,5 @@
 import type { DeviceSet } from '../core/device-set.js'
+import { eigenCost } from '../core/eigen-cost.js'
 import { DetectorError } from '../core/errors.js'
 import { pause } from '../core/pause.js'
 import { inTurns } from '../core/turns.js'
@@ -49,7 +50,7 @@ async function solve(set: DeviceSet, k: number, method: EigenMethod): Promise<re
   const width = applyWidth * Math.ceil(Math.min(k + 6, set.paddedCols) / applyWidth)
   if (method === 'filter' || (method === 'auto' && filterIsCheaper(set, width))) return byFilter(set, k)
   const inKernel = set.context.backend.runsForms === true && set.hasWholeClasses
-  if (method === 'kernel' || (method === 'auto' && inKernel && gramIsCheaper(set, width))) return byKernel(set, k, width)
+  if (method === 'kernel' || (method === 'auto' && inKernel && kernelIsCheaper(set, width))) return byKernel(set, k, width)
   const useGram = method === 'gram' || (method === 'auto' && gramIsCheaper(set, width))
   return useGram ? byGram(set, k, width) : byKrylov(set, k, width)
 }
@@ -85,6 +86,17 @@ function tooLarge(set: DeviceSet, c: number): DetectorError {
 interface Pairs {
   readonly values: Float64Array
   readonly vectors: readonly Float64Array[]
+}
+
+/** Whether all classes together cost less by matrices, each by the one that suits it, than by block Krylov. */
+function kernelIsCheaper(set: DeviceSet, width: number): boolean {
+  let [byMatrices, byKrylov] = [0, 0]
+  for (const { rows } of set.set.classes) {
+    const { gram, dual, krylov } = eigenCost(rows, set.paddedCols, width)
+    byMatrices += Math.min(gram, dual)
+    byKrylov += krylov
+  }
+  return byMatrices <= byKrylov
 }
 
 /**
