@@ -3,9 +3,9 @@ import type { DeviceSet } from '../core/device-set.js'
 import { readRows, rowsPerRead } from '../core/read-rows.js'
 import type { ClassFinding } from '../core/result.js'
 import type { Rng } from '../core/rng.js'
-import { inTurns } from '../core/turns.js'
 import { showText } from '../core/untrusted-text.js'
-import { nearestRows, type ReferenceRows } from '../linalg/nearest-rows.js'
+import { nearestFinder } from '../linalg/nearest-finder.js'
+import type { ReferenceRows } from '../linalg/nearest-rows.js'
 import { gatherRows } from '../linalg/row-sample.js'
 import { drawSome } from '../stats/draws.js'
 import { gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
@@ -61,6 +61,7 @@ export const knnAgreement: Detector<KnnAgreementOptions> = {
     context.progress(0.1)
     const k = perClass.map((count) => Math.max(1, Math.min(most, Math.floor(count / 2))))
     const largest = Math.max(...k)
+    using finder = nearestFinder(context, references, largest)
     const others = new Float32Array(activations.rows)
     const outvoted = new Uint8Array(activations.rows)
     const votes = new Uint32Array(classes.length)
@@ -82,7 +83,7 @@ export const knnAgreement: Detector<KnnAgreementOptions> = {
         outvoted[start + i] = (votes[own] as number) < winner ? 1 : 0
         for (const r of near) votes[classOfReference[r] as number] = 0
       }
-      await inTurns(nearestRows({ data: sketch(data), firstRow: start }, references, { k: largest, visit }), context.signal)
+      await finder.find({ data: sketch(data), firstRow: start }, visit)
       context.progress(0.1 + (0.9 * (start + rows)) / activations.rows)
     }
     const scores = Float32Array.from(set.set.order, (row) => others[row] as number)

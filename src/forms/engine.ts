@@ -16,6 +16,18 @@ export interface WasmExports {
   normalise(x: number, stride: number): number
   topPairsRoom(n: number, stride: number): number
   topPairs(a: number, n: number, stride: number, wanted: number, values: number, vectors: number, room: number): void
+  offerAll(
+    dots: number,
+    halves: number,
+    count: number,
+    first: number,
+    own: number,
+    k: number,
+    distances: number,
+    indices: number,
+    filled: number,
+  ): number
+  rerank(row: number, references: number, cols: number, count: number, indices: number, exact: number): void
   distanceSums(
     rows: number,
     cols: number,

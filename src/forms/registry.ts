@@ -4,6 +4,7 @@ import type { Form } from './form.js'
 import { gramForm } from './gram.js'
 import { gramApplyForm } from './gram-apply.js'
 import { kmeansLloydForm } from './kmeans-lloyd.js'
+import { nearestRowsForm } from './nearest-rows.js'
 import { projectForm } from './project.js'
 import { silhouetteForm } from './silhouette.js'
 
@@ -14,6 +15,7 @@ const forms: Readonly<Record<string, Form<never>>> = {
   gram: gramForm,
   'gram-apply': gramApplyForm,
   'kmeans-lloyd': kmeansLloydForm,
+  'nearest-rows': nearestRowsForm,
   project: projectForm,
   silhouette: silhouetteForm,
 }

@@ -8,7 +8,7 @@ import asc from 'assemblyscript/asc'
 import { build } from 'esbuild'
 
 /** What they export, the module exports. */
-const sources = ['clusters.ts', 'doubles.ts', 'eigen.ts', 'panels.ts', 'rows.ts']
+const sources = ['clusters.ts', 'doubles.ts', 'eigen.ts', 'nearest.ts', 'panels.ts', 'rows.ts']
 const here = dirname(fileURLToPath(import.meta.url))
 
 /** The text of wasm.gen.ts. */
