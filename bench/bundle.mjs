@@ -7,8 +7,8 @@ import { build } from 'esbuild'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
-/** Bundles `entry` (a path below the repository) and runs it. */
-export async function runBundled(entry) {
+/** Bundles `entry` (a path below the repository) and gives the bundle's path. */
+export async function bundle(entry) {
   const outfile = join(root, 'node_modules', '.cache', 'assay-bench', `${entry.replaceAll('/', '-').replace(/\.ts$/, '')}.mjs`)
   const { dependencies, peerDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   await build({
@@ -23,5 +23,10 @@ export async function runBundled(entry) {
     sourcemap: 'inline',
     logLevel: 'warning',
   })
-  await import(pathToFileURL(outfile).href)
+  return outfile
+}
+
+/** Bundles `entry` and runs it. */
+export async function runBundled(entry) {
+  await import(pathToFileURL(await bundle(entry)).href)
 }

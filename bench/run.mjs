@@ -28,6 +28,7 @@ const run = (title, ...args) => {
   if (result.status !== 0) status = result.status ?? 1
 }
 run('kernels', 'bench/kernels/run.mjs', ...flags)
+if (!flags.includes('--software-adapters')) run('the CPU path, beside numpy and scikit-learn', 'bench/cpu/run.mjs')
 run('whole audits, beside numpy and scikit-learn', 'bench/detectors/run.mjs', ...flags)
 const where = relative(root, data)
 if (data !== shared) console.log(`\nThere is no folder ../shared/data, so the quality bench takes the two small sets of ${where}.`)

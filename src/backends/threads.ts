@@ -72,7 +72,7 @@ export class Threads {
             if (taken < piecesPerTurn) pieces.wait(phase, waitMs)
             if (pieces.isDone(phase)) break
           }
-          await pause()
+          await ((callerTakesPart ? null : pieces.waitAsync(phase, waitMs)) ?? pause())
           stop()
         }
       }

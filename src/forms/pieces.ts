@@ -7,6 +7,16 @@ const failedAt = 1
 const nextAt = (phase: number) => 2 + 2 * phase
 const doneAt = (phase: number) => 3 + 2 * phase
 
+/** ES2024, which not every browser has yet. */
+const { waitAsync } = Atomics as {
+  readonly waitAsync?: (
+    state: Int32Array,
+    at: number,
+    value: number,
+    ms: number,
+  ) => { readonly async: boolean; readonly value: Promise<unknown> }
+}
+
 /** The pieces of one run, shared out among threads: each takes the next one that nobody has. */
 export class Pieces {
   readonly state: Int32Array
@@ -52,6 +62,14 @@ export class Pieces {
 
   isDone(phase: number): boolean {
     return Atomics.load(this.state, doneAt(phase)) >= (this.phases[phase] as number)
+  }
+
+  /** Waits as `wait` does, but without blocking; null at once where there is nothing to wait for, or the engine cannot. */
+  waitAsync(phase: number, ms: number): Promise<unknown> | null {
+    const done = Atomics.load(this.state, doneAt(phase))
+    if (this.stopped || done >= (this.phases[phase] as number)) return null
+    const waited = waitAsync?.(this.state, doneAt(phase), done, ms)
+    return waited?.async ? waited.value : null
   }
 
   /** Blocks until the phase is done or the run stopped, for at most `ms`. */

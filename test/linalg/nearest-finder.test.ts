@@ -17,7 +17,7 @@ describeEachBackend('a finder of neighbours', ({ shared }) => {
     const all = Float32Array.from({ length: (n + 20) * cols }, () => Math.round(4 * rng.normal()) / 4) // many exact ties
     const rowOf = Uint32Array.from({ length: count }, (_, r) => (r * 7) % (n + 20))
     const data = new Float32Array(count * cols)
-    rowOf.forEach((row, r) => data.set(all.subarray(row * cols, (row + 1) * cols), r * cols))
+    for (const [r, row] of rowOf.entries()) data.set(all.subarray(row * cols, (row + 1) * cols), r * cols)
     const firstRow = 10
     const rows = { data: all.slice(firstRow * cols, (firstRow + n) * cols), firstRow }
     // A row that stands twice among the references is its own neighbour in neither search only where it stands once.
