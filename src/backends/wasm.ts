@@ -11,6 +11,8 @@ import { relaxedSimdWasm, simdWasm, threadProgram } from './wasm.gen.js'
 const worthThreads = 2 ** 20
 /** An array of this many bytes is likely the beginning of work for all threads. */
 const worthStarting = 2 ** 22
+/** Bytes that are kept between runs. */
+const mostScratch = 2 ** 26
 /** Multiply-adds before the event loop gets a turn: a few milliseconds. */
 const operationsPerTurn = 2 ** 25
 
@@ -28,6 +30,8 @@ export class WasmBackend extends CpuBackend {
   readonly threads: number
   readonly #engine: Engine
   readonly #threads: Threads | null
+  /** Kept from run to run: to find fresh memory takes the system longer than most runs take to fill it. */
+  #scratch = new Float32Array(0) as Float32Array
 
   constructor({ adapter, engine, threads }: Compiled, options: { threads: number; signal: AbortSignal | undefined }) {
     super(options.signal)
@@ -60,6 +64,17 @@ export class WasmBackend extends CpuBackend {
     return new Float32Array(buffer)
   }
 
+  #takeScratch(length: number): Float32Array {
+    const kept = this.#scratch
+    // A run that is broken off leaves it to threads that may still write there.
+    this.#scratch = new Float32Array(0)
+    return kept.length >= length ? kept : this.#array(length)
+  }
+
+  #keepScratch(scratch: Float32Array): void {
+    if (scratch.byteLength <= mostScratch) this.#scratch = scratch
+  }
+
   #array(length: number): Float32Array {
     return new Float32Array(this.#threads ? new SharedArrayBuffer(length * 4) : new ArrayBuffer(length * 4))
   }
@@ -81,10 +96,11 @@ export class WasmBackend extends CpuBackend {
     const count = phases.reduce((sum, pieces) => sum + pieces, 0)
     const piecesPerTurn = Math.max(1, Math.floor((operationsPerTurn * count) / Math.max(operations, 1)))
     const isShared = this.#threads !== null && operations >= worthThreads && Math.max(...phases) > 1
-    const work = { inputs, params, output: this.#array(length), scratch: this.#array(scratch) }
+    const work = { inputs, params, output: this.#array(length), scratch: this.#takeScratch(scratch) }
     if (isShared && this.#threads) {
       const options = { threads: this.threads, engine: this.#engine, piecesPerTurn, stop }
       await this.#threads.run({ name: kernel.wasm, form, phases, work }, options)
+      this.#keepScratch(work.scratch)
       return work.output
     }
     let done = 0
@@ -96,6 +112,7 @@ export class WasmBackend extends CpuBackend {
         stop()
       }
     }
+    this.#keepScratch(work.scratch)
     return work.output
   }
 }

@@ -160,7 +160,7 @@ function addingUp(inputs: readonly HostMatrix[]): AddUp {
 
 /** Which way each class goes, by counted cost; a class of several chunks is too large for the dual. */
 function planned([x, , tiles, firstTile, start]: readonly HostMatrix[]): Plan {
-  return once((tiles as HostMatrix).data, 'class-eigenpairs', () => {
+  return once((tiles as HostMatrix).data, `class-eigenpairs ${(x as HostMatrix).cols} ${(start as HostMatrix).rows}`, () => {
     const { cols } = x as HostMatrix
     const { rows: width } = start as HostMatrix
     const classes = (firstTile as HostMatrix).data.length - 1

@@ -17,6 +17,7 @@ export interface Work<P> {
   readonly params: P
   /** All zeros at first. */
   readonly output: Float32Array
+  /** What it holds at first is left over from the run before. */
   readonly scratch: Float32Array
 }
 
