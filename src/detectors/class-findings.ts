@@ -45,9 +45,26 @@ export function gatherResult(id: string, set: DeviceSet, sortedScores: Float32Ar
 export function positionsByScore(set: DeviceSet, classIndex: number, sortedScores: ArrayLike<number>): Uint32Array {
   const { starts } = set.set
   const start = starts[classIndex] as number
-  const positions = Uint32Array.from({ length: (starts[classIndex + 1] as number) - start }, (_, i) => start + i)
+  const end = starts[classIndex + 1] as number
   // Positions of a class are in row order already, so breaking ties by position breaks them by row.
+  if (sortedScores instanceof Float32Array && end - start <= mostPerKey) {
+    return fallingOrder(sortedScores.subarray(start, end)).map((i) => start + i)
+  }
+  const positions = Uint32Array.from({ length: end - start }, (_, i) => start + i)
   return positions.sort((a, b) => (sortedScores[b] as number) - (sortedScores[a] as number) || a - b)
+}
+
+/** A score takes 32 of the 53 bits of a key. */
+const mostPerKey = 2 ** 21
+
+/** Indices of float32 values, largest first, ties by index: numbers that hold both sort many times as fast as a comparison does. */
+function fallingOrder(values: Float32Array): Uint32Array {
+  const bits = new Uint32Array(Float32Array.from(values, (value) => value + 0).buffer) // −0 is as large as 0
+  const keys = Float64Array.from(bits, (word, i) => {
+    const falling = word >= 2 ** 31 ? word : 2 ** 31 - 1 - word
+    return falling * mostPerKey + i
+  })
+  return Uint32Array.from(keys.sort(), (key) => key % mostPerKey)
 }
 
 /** The set's rows at positions of class order. */
