@@ -135,10 +135,10 @@ describe.skipIf(noWebGpu !== null && process.env.REQUIRE_GPU !== '1')('beyond 12
 
 it('a report says where the activations were read again, and how much memory they might take', async () => {
   const set = planted({ seed: 12, rows: [9000, 100], features: 40 })
-  const options: AuditOptions = { backend: 'cpu', detectors: ['spectral-signatures'] }
+  const options: AuditOptions = { backend: 'cpu', threads: 2, detectors: ['spectral-signatures'] }
   const { audit } = auditWith(createContext)
-  expect((await audit(set, { ...options, memory: 2 ** 21 })).backend.reason).toBe('asked for by name')
+  expect((await audit(set, { ...options, memory: 2 ** 21 })).backend.reason).toBe('asked for by name; 2 threads')
   expect((await audit(set, { ...options, memory: 2 ** 20 })).backend.reason).toBe(
-    'asked for by name; the activations need 1.4 MiB and may take 1.0 MiB, so every pass read them again, in blocks of 1638 rows',
+    'asked for by name; 2 threads; the activations need 1.4 MiB and may take 1.0 MiB, so every pass read them again, in blocks of 1638 rows',
   )
 })
