@@ -4,8 +4,8 @@ import { type Chunk, type Chunks, chunksOf, once } from './chunks.js'
 import type { Engine } from './engine.js'
 import type { Form } from './form.js'
 
-/** Rows summed in float32 before they are added to float64 totals: panels of so many rows of 512 columns fill half a second-level cache. */
-const rowsPerBlock = 128
+/** Rows summed in float32 before they are added to float64 totals. Panels of so many rows of 512 columns fit a second-level cache. */
+const rowsPerBlock = 192
 
 /**
  * Centred Gram matrices. Rows are centred as they are packed into panels of eight columns; each block's products are added to float64

@@ -102,11 +102,18 @@ export function panelProducts(a: usize, panels: usize, rows: i32, first: i32, co
 
 /** out: `[n, n]`, float32, symmetric, from the upper triangle of totals, float64, whose rows have `stride` numbers. */
 export function symmetric(totals: usize, stride: i32, n: i32, out: usize): void {
-  for (let i = 0; i < n; i++) {
-    for (let j = i; j < n; j++) {
-      const value = <f32>load<f64>(totals + (<usize>(i * stride + j) << 3));
-      store<f32>(out + (<usize>(i * n + j) << 2), value);
-      store<f32>(out + (<usize>(j * n + i) << 2), value);
+  // Squares of sixteen, whose rows and columns stay in the first-level cache.
+  for (let top = 0; top < n; top += 16) {
+    const bottom = min(top + 16, n);
+    for (let left = top; left < n; left += 16) {
+      const right = min(left + 16, n);
+      for (let i = top; i < bottom; i++) {
+        for (let j = max(i, left); j < right; j++) {
+          const value = <f32>load<f64>(totals + (<usize>(i * stride + j) << 3));
+          store<f32>(out + (<usize>(i * n + j) << 2), value);
+          store<f32>(out + (<usize>(j * n + i) << 2), value);
+        }
+      }
     }
   }
 }
