@@ -4,7 +4,7 @@ import { type AddUp, addUp, addUpPieces, placeOf } from './add-up.js'
 import { type Chunk, type Chunks, chunksOf, once } from './chunks.js'
 import type { Engine } from './engine.js'
 import type { Form, Work } from './form.js'
-import { chunkProducts } from './gram.js'
+import { chunkProducts, gramChunks } from './gram.js'
 import { leadingPairs, pairsRoom } from './leading-pairs.js'
 
 export interface EigenpairsParams {
@@ -164,7 +164,7 @@ function planned([x, , tiles, firstTile, start]: readonly HostMatrix[]): Plan {
     const { cols } = x as HostMatrix
     const { rows: width } = start as HostMatrix
     const classes = (firstTile as HostMatrix).data.length - 1
-    const chunks = chunksOf(tiles as HostMatrix, classes, { least: 1024, most: 8192 })
+    const chunks = chunksOf(tiles as HostMatrix, classes, gramChunks(cols))
     let matrices = 0
     let operations = 0
     const matrixOf = Array.from({ length: classes }, (_, c) => {

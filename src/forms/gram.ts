@@ -7,6 +7,9 @@ import type { Form } from './form.js'
 /** Rows summed in float32 before they are added to float64 totals. Panels of so many rows of 512 columns fit a second-level cache. */
 const rowsPerBlock = 192
 
+/** Rows of a Gram matrix that are one piece: a billion multiply-adds, some fifty milliseconds, or 1,024 rows. */
+export const gramChunks = (cols: number) => ({ least: 1024, most: Math.min(8192, Math.max(1024, Math.floor(2 ** 31 / (cols * cols)))) })
+
 /**
  * Centred Gram matrices. Rows are centred as they are packed into panels of eight columns; each block's products are added to float64
  * totals. A class of several chunks has a matrix for each, added up in order.
@@ -57,7 +60,8 @@ function addingUp(inputs: readonly HostMatrix[]): AddUp {
   return { chunks: chunked(inputs), size: cols * cols }
 }
 
-function chunked([, , tiles, firstTile]: readonly HostMatrix[]): Chunks {
+function chunked([x, , tiles, firstTile]: readonly HostMatrix[]): Chunks {
+  const { cols } = x as HostMatrix
   const classes = (firstTile as HostMatrix).data.length - 1
-  return once((tiles as HostMatrix).data, 'gram', () => chunksOf(tiles as HostMatrix, classes, { least: 1024, most: 8192 }))
+  return once((tiles as HostMatrix).data, 'gram', () => chunksOf(tiles as HostMatrix, classes, gramChunks(cols)))
 }

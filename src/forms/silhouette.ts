@@ -5,7 +5,7 @@ import type { Form, Work } from './form.js'
 
 const mostClusters = 4
 /** A class is cut into so many blocks at most, each of so many rows at least: each keeps sums for itself and all rows after it. */
-const mostBlocks = 64
+const mostBlocks = 128
 const fewestRows = 512
 /** Columns that all rows of a block meet before the next: those of ten dimensions stay in the first-level cache. */
 const colsAtOnce = 512
