@@ -34,14 +34,13 @@ export function* momentsInTurns({ data, cols }: Rows, side: ArrayLike<number>, v
   }
   for (let j = 0; j < cols; j++) mean[j] = (mean[j] as number) / Math.max(count, 1)
   const scatter = new Float64Array(cols * cols)
-  // Four rows at a time: four products for each load and store of a sum. Left-over places hold zeros.
-  const centred = new Float64Array(4 * cols)
+  const centred = new Float64Array(rowsAtOnce * cols)
   let filled = 0
   for (let i = 0; i < side.length; i++) {
     if ((i + 1) % rowsPerTurn === 0) yield
     if (side[i] !== value) continue
     for (let j = 0, at = i * cols, to = filled * cols; j < cols; j++, at++, to++) centred[to] = (data[at] as number) - (mean[j] as number)
-    if (++filled < 4) continue
+    if (++filled < rowsAtOnce) continue
     addOuterProducts(centred, cols, scatter)
     filled = 0
   }
@@ -50,20 +49,26 @@ export function* momentsInTurns({ data, cols }: Rows, side: ArrayLike<number>, v
   return { count, mean, scatter }
 }
 
-/** scatter += Σ rowᵀ·row over four rows, lower triangle. */
+/** Eight products for each load and store of a sum. Left-over places hold zeros. */
+const rowsAtOnce = 8
+
+/** scatter += Σ rowᵀ·row over eight rows, lower triangle. */
 function addOuterProducts(rows: Float64Array, cols: number, scatter: Float64Array): void {
+  const [r1, r2, r3, r4, r5, r6, r7] = [cols, 2 * cols, 3 * cols, 4 * cols, 5 * cols, 6 * cols, 7 * cols]
   for (let j = 0; j < cols; j++) {
     const a0 = rows[j] as number
-    const a1 = rows[cols + j] as number
-    const a2 = rows[2 * cols + j] as number
-    const a3 = rows[3 * cols + j] as number
+    const a1 = rows[r1 + j] as number
+    const a2 = rows[r2 + j] as number
+    const a3 = rows[r3 + j] as number
+    const a4 = rows[r4 + j] as number
+    const a5 = rows[r5 + j] as number
+    const a6 = rows[r6 + j] as number
+    const a7 = rows[r7 + j] as number
     for (let k = 0, at = j * cols; k <= j; k++, at++) {
       scatter[at] =
         (scatter[at] as number) +
-        a0 * (rows[k] as number) +
-        a1 * (rows[cols + k] as number) +
-        a2 * (rows[2 * cols + k] as number) +
-        a3 * (rows[3 * cols + k] as number)
+        (a0 * (rows[k] as number) + a1 * (rows[r1 + k] as number) + (a2 * (rows[r2 + k] as number) + a3 * (rows[r3 + k] as number))) +
+        (a4 * (rows[r4 + k] as number) + a5 * (rows[r5 + k] as number) + (a6 * (rows[r6 + k] as number) + a7 * (rows[r7 + k] as number)))
     }
   }
 }

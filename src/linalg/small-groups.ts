@@ -1,4 +1,5 @@
 import { chiSquaredQuantile } from '../stats/chi-squared.js'
+import { selectInPlace } from '../stats/median.js'
 import { choleskyOf, solveLower } from './cholesky.js'
 import { innerProduct } from './inner-product.js'
 import { squaredNorms } from './mixture-starts.js'
@@ -37,7 +38,8 @@ export function* smallGroups(rows: Rows, wanted: number): Generator<void, Uint8A
   yield
   // Sums of squares over these are variances at their 95 % upper bound: five rows that lie close by chance count for little.
   const bounds = Float64Array.from({ length: most + 1 }, (_, k) => (k < fewest ? 1 : chiSquaredQuantile(0.05, k - 1)))
-  const ascent = { white: centred, cols, norms: squaredNorms(centred, cols), most, bounds }
+  const climbed = new Set<string>()
+  const ascent = { white: centred, cols, norms: squaredNorms(centred, cols), most, bounds, climbed }
   const found: { group: Uint8Array; sigmas: number }[] = []
   for (const seed of far.subarray(0, Math.min(maxSeeds, Math.max(16, Math.floor(0.03 * n)), n))) {
     const group = yield* climb(ascent, seed)
@@ -55,6 +57,8 @@ interface Ascent {
   readonly norms: Float64Array
   readonly most: number
   readonly bounds: Float64Array
+  /** Groups that a climb has come by: another one that does ends where it did. */
+  readonly climbed: Set<string>
 }
 
 function* climb(ascent: Ascent, seed: number): Generator<void, { group: Uint8Array; sigmas: number } | null, void> {
@@ -82,6 +86,11 @@ function* climb(ascent: Ascent, seed: number): Generator<void, { group: Uint8Arr
     if (count > 1 && !(cut.sigmas > (best?.sigmas ?? 0))) break
     if (count > 1) best = { group: next, sigmas: cut.sigmas }
     if (next.every((value, i) => value === group[i])) break
+    if (count > 1) {
+      const key = cut.rows.sort().join()
+      if (ascent.climbed.has(key)) return null
+      ascent.climbed.add(key)
+    }
     group = next
     count = cut.rows.length
     sum = new Float64Array(cols)
@@ -93,8 +102,9 @@ function* climb(ascent: Ascent, seed: number): Generator<void, { group: Uint8Arr
 /** The highest rows by `values`, as many as lie apart best: distance of the means over the larger standard deviation. */
 function bestCut(values: Float64Array, most: number, bounds: Float64Array): { rows: Uint32Array; sigmas: number } {
   const n = values.length
-  const least = values.slice().sort()[n - Math.min(most, n)] as number
-  const highest = [...values.keys()].filter((i) => (values[i] as number) >= least)
+  const least = selectInPlace(values.slice(), n - Math.min(most, n))
+  const highest: number[] = []
+  for (let i = 0; i < n; i++) if ((values[i] as number) >= least) highest.push(i)
   const sorted = Uint32Array.from(highest).sort((a, b) => (values[b] as number) - (values[a] as number) || a - b)
   let total = 0
   let totalSquares = 0

@@ -2,15 +2,15 @@
 export function medianInPlace(values: Float64Array): number {
   const n = values.length
   if (n === 0) return Number.NaN
-  const upper = select(values, n >> 1)
+  const upper = selectInPlace(values, n >> 1)
   if (n % 2 === 1) return upper
   let lower = Number.NEGATIVE_INFINITY
   for (let i = 0; i < n >> 1; i++) lower = Math.max(lower, values[i] as number)
   return (lower + upper) / 2
 }
 
-/** The k-th smallest (from 0), with smaller or equal values before it and larger or equal ones after (Hoare's quickselect). */
-function select(values: Float64Array, k: number): number {
+/** The k-th smallest (from 0); smaller or equal values come before it and larger or equal ones after (Hoare's quickselect). */
+export function selectInPlace(values: Float64Array, k: number): number {
   let low = 0
   let high = values.length - 1
   while (low < high) {
