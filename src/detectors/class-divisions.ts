@@ -2,29 +2,12 @@ import type { DeviceSet } from '../core/device-set.js'
 import { inTurns } from '../core/turns.js'
 import { showText } from '../core/untrusted-text.js'
 import { reasonNotToGather } from '../linalg/class-covariances.js'
-import { splitClass } from '../linalg/class-split.js'
-import { typicalDistance } from '../linalg/distinct-rows.js'
 import type { Rows } from '../linalg/moments.js'
-import { otherGroups } from '../linalg/separation.js'
+import { type ClassToDivide, type Division, divideClass } from './divide-class.js'
 import { type OwnCoordinates, ownCoordinates } from './own-coordinates.js'
-import { type OtherClass, type ShapeSource, type SplitEvidence, shapeSource, splitEvidence } from './split-evidence.js'
 import { type SplitOdds, splitOdds } from './split-log-odds.js'
 import { type SuspiciousSide, suspiciousSide } from './suspicious-side.js'
 import { type TrustedDrift, trustedDrifts } from './trusted-drift.js'
-
-/** A division of a class in two, along the direction that separates its parts best for the noisiest group of the set. */
-export interface Division {
-  /** `inGroup` or `inRest` for every row of the class, in class order. */
-  readonly side: Uint8Array
-  /** In the class's own coordinates, scaled so that the means lie 1 apart. */
-  readonly direction: Float64Array
-  /** The largest standard deviation of any group along it. */
-  readonly sd: number
-  readonly groupMean: Float64Array
-  readonly restMean: Float64Array
-  readonly evidence: SplitEvidence
-  readonly source: ShapeSource | null
-}
 
 /** The divisions of one class, those that lie furthest apart in rows held out first; none where nothing can be divided. */
 export interface DividedClass {
@@ -48,8 +31,6 @@ export interface DivisionOptions {
 
 /** Rows that a class needs for its covariance to be part of what the others are compared with. */
 export const referenceRows = 10
-/** Parts less than this many standard deviations apart are one group: nothing to look for a source of. */
-const apart = 2
 /** Directions that the separation is judged in: more than the mixture is fitted in, since some serve to cancel the noise of others. */
 const evidenceDirections = 64
 
@@ -63,8 +44,10 @@ export function classDivisions(set: DeviceSet, { directions, minRows }: Division
     const wanted = [...classes.keys()].filter((c) => (classes[c]?.rows ?? 0) >= minRows && set.varies[c])
     const coordinates = await ownCoordinates(set, { width: evidenceDirections, referenceRows, wanted })
     const found = new Map<number, readonly Division[]>()
+    const { rng, signal } = set.context
     for (const c of coordinates.width > 0 ? wanted : []) {
-      found.set(c, await divide(set, c, { coordinates, directions }))
+      const own = rng.fork(`divisions of ${classes[c]?.label}`)
+      found.set(c, await inTurns(divideClass(await toDivide(set, c, { coordinates, directions }), own), signal))
       set.context.progress(0.5 + (0.45 * found.size) / wanted.length)
     }
     const drifts = trustedDrifts([...found.values()].map((divisions) => divisions.map(({ evidence }) => evidence)))
@@ -73,43 +56,21 @@ export function classDivisions(set: DeviceSet, { directions, minRows }: Division
   })
 }
 
-async function divide(
+async function toDivide(
   set: DeviceSet,
   c: number,
   { coordinates, directions }: { coordinates: OwnCoordinates; directions: number },
-): Promise<Division[]> {
-  const { signal, rng } = set.context
-  const { label } = set.set.classes[c] as { label: unknown }
-  const rows = await coordinates.rowsOf(c)
+): Promise<ClassToDivide> {
   const { classes, covariances, counts } = coordinates.othersOf(c)
-  const groups = otherGroups(covariances, counts, coordinates.width)
-  // The first covariance is the reference's, which is no class.
-  const others = classes.map(
-    (classIndex, i): OtherClass => ({
-      classIndex,
-      rows: counts[i + 1] as number,
-      mean: coordinates.meanOf(c, classIndex),
-      covariance: covariances[i + 1] as Float64Array,
-      shrunk: groups.shrunk[i + 1] as Float64Array,
-    }),
-  )
-  const trusted = trustedRows(set, c, coordinates)
-  const beside = { others, fits: fitsOf(set, c), typical: typicalDistance(rows) }
-  const splits = await inTurns(splitClass(rows, { others: groups, directions, rng: rng.fork(`divisions of ${label}`), trusted }), signal)
-  const divisions: Division[] = []
-  for (const split of splits) {
-    const { direction, sd, group, rest } = split.separation
-    divisions.push({
-      side: split.side,
-      direction,
-      sd,
-      groupMean: group.mean,
-      restMean: rest.mean,
-      evidence: await inTurns(splitEvidence(rows, split, beside), signal),
-      source: split.held.crossFitted >= apart ? await inTurns(shapeSource(rows, split, others), signal) : null,
-    })
+  return {
+    rows: await coordinates.rowsOf(c),
+    trusted: trustedRows(set, c, coordinates),
+    fits: fitsOf(set, c),
+    others: classes.map((classIndex) => ({ classIndex, mean: coordinates.meanOf(c, classIndex) })),
+    covariances,
+    counts,
+    directions,
   }
-  return divisions
 }
 
 /** 1 for every row of the class that the model predicts to be of it, class order; null where the set has no predictions. */
