@@ -1,5 +1,5 @@
 import { type ContextOptions, parseContextOptions } from './audit-options.js'
-import { createBackend, type OpenGpu } from './backends/create.js'
+import { createBackend, createLanes, type OpenGpu } from './backends/create.js'
 import type { ThreadHost } from './backends/thread-host.js'
 import type { Context } from './core/backend.js'
 import { dispose } from './core/dispose.js'
@@ -21,6 +21,16 @@ export function contextFactory(
     const { memory = defaultMemory(machineMemory()), seed, ...parsed } = parseContextOptions(options)
     const { backend, choice } = await createBackend(parsed, openGpu, threadHost)
     const { signal } = parsed
-    return { backend, choice, seed, rng: new Rng(seed), signal, memory, progress: onShare, [dispose]: () => backend[dispose]() }
+    return {
+      backend,
+      choice,
+      seed,
+      rng: new Rng(seed),
+      signal,
+      memory,
+      lanes: () => createLanes(parsed, threadHost),
+      progress: onShare,
+      [dispose]: () => backend[dispose](),
+    }
   }
 }

@@ -1,5 +1,6 @@
 import type { Backend, BackendChoice } from '../core/backend.js'
 import { BackendError } from '../core/errors.js'
+import { callingLane, type Lane } from '../core/lane.js'
 import { showText } from '../core/untrusted-text.js'
 import { ReferenceBackend } from './reference.js'
 import { said } from './said.js'
@@ -64,6 +65,21 @@ async function onCpu(
     return { backend, choice: { name: 'cpu', adapter: backend.adapter, reason: `${reason}; ${used}` } }
   } catch (error) {
     return plain(`WebAssembly does not start: ${said(error)}`)
+  }
+}
+
+/** Threads for work on the host, whatever the backend: the calling one alone where WebAssembly or worker threads are not to be had. */
+export async function createLanes(
+  { signal, threads }: Pick<BackendOptions, 'signal' | 'threads'>,
+  host: ThreadHost = noThreads,
+): Promise<readonly Lane[]> {
+  const wanted = threads ?? host.available
+  if (wanted === 1 || host.without !== null || !hasSimd()) return [callingLane(signal)]
+  try {
+    const { openLanes } = await import('./wasm.js')
+    return await openLanes(host, { relaxed: hasRelaxedSimd(), threads: wanted, signal })
+  } catch {
+    return [callingLane(signal)] // no page has to allow worker threads
   }
 }
 

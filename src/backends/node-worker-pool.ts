@@ -16,6 +16,6 @@ assayThread.serve((handle) => parentPort.on('message', handle), (message) => par
     worker.on('error', on.failure)
     worker.on('exit', (code) => on.failure(new Error(`it ended with code ${code}`)))
     worker.unref() // after the listeners, which take hold of it again
-    return { post: (message) => worker.postMessage(message) }
+    return { post: (message) => worker.postMessage(message), ref: () => worker.ref(), unref: () => worker.unref() }
   },
 }

@@ -3,6 +3,9 @@ import type { FromThread, ToThread } from '../forms/thread.js'
 /** A worker thread. */
 export interface Thread {
   post(message: ToThread): void
+  /** Keeps the process alive until `unref`: what it waits for comes from the thread alone. */
+  ref(): void
+  unref(): void
 }
 
 /** How worker threads are had where the program runs. */

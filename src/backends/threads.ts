@@ -1,11 +1,19 @@
 import { BackendError } from '../core/errors.js'
+import { callingLane, type Lane, type Task } from '../core/lane.js'
 import { pause } from '../core/pause.js'
 import type { Engine } from '../forms/engine.js'
 import type { Form, Work } from '../forms/form.js'
 import { Pieces } from '../forms/pieces.js'
-import type { Run } from '../forms/thread.js'
+import type { FromThread, Run } from '../forms/thread.js'
 import { said } from './said.js'
 import type { Thread, ThreadHost } from './thread-host.js'
+
+/** A task that a thread has been asked to do. */
+interface Asked {
+  readonly thread: Thread
+  done(output: unknown): void
+  fail(failure: string): void
+}
 
 /** Milliseconds that the calling thread blocks before the event loop gets a turn. */
 const waitMs = 4
@@ -20,6 +28,7 @@ export class Threads {
   readonly #program: string
   #threads: Thread[] = []
   readonly #runs = new Map<number, { readonly pieces: Pieces; failure: string | null }>()
+  readonly #tasks = new Map<number, Asked>()
   #lastId = 0
 
   constructor(host: ThreadHost, module: WebAssembly.Module, program: string) {
@@ -33,7 +42,7 @@ export class Threads {
     const workers = this.#host.callerTakesPart ? threads - 1 : threads
     while (this.#threads.length < workers) {
       const thread = this.#host.start(this.#program, {
-        message: ({ id, failure }) => this.#fail(id, failure),
+        message: (message) => this.#hear(message),
         failure: (error) => this.#lose(thread, said(error)),
       })
       thread.post({ module: this.#module })
@@ -85,7 +94,47 @@ export class Threads {
     }
   }
 
+  /** The threads that tasks run on: the workers that `threads` threads need, and the calling one where it may block. */
+  lanes(threads: number, signal: AbortSignal | undefined): Lane[] {
+    this.start(threads)
+    const workers = this.#threads.slice(0, this.#host.callerTakesPart ? threads - 1 : threads)
+    const lanes = workers.map((thread): Lane => ({ run: (task, input) => this.#ask(thread, task, input, signal) }))
+    return this.#host.callerTakesPart ? [callingLane(signal), ...lanes] : lanes
+  }
+
+  /** Has a thread do a task; rejects with the signal's reason, or with `BackendError` `thread-failed`. */
+  async #ask<I, O>(thread: Thread, { name }: Task<I, O>, input: I, signal: AbortSignal | undefined): Promise<O> {
+    signal?.throwIfAborted()
+    const id = ++this.#lastId
+    const stop = new Int32Array(new SharedArrayBuffer(4))
+    let onAbort = () => {}
+    thread.ref()
+    try {
+      return await new Promise<O>((resolve, reject) => {
+        onAbort = () => {
+          Atomics.store(stop, 0, 1)
+          reject(signal?.reason)
+        }
+        signal?.addEventListener('abort', onAbort, { once: true })
+        const fail = (failure: string) =>
+          reject(new BackendError('thread-failed', `cpu: a thread failed in ${name}: ${failure}`, { task: name }))
+        this.#tasks.set(id, { thread, done: (output) => resolve(output as O), fail })
+        thread.post({ id, task: name, input, stop })
+      })
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
+      this.#tasks.delete(id)
+      if (![...this.#tasks.values()].some((other) => other.thread === thread)) thread.unref()
+    }
+  }
+
+  #hear(message: FromThread): void {
+    if ('output' in message) this.#tasks.get(message.id)?.done(message.output)
+    else this.#fail(message.id, message.failure)
+  }
+
   #fail(id: number, failure: string): void {
+    this.#tasks.get(id)?.fail(failure)
     const run = this.#runs.get(id)
     if (!run) return
     run.failure ??= failure
@@ -96,5 +145,6 @@ export class Threads {
   #lose(thread: Thread, why: string): void {
     this.#threads = this.#threads.filter((other) => other !== thread)
     for (const id of this.#runs.keys()) this.#fail(id, why)
+    for (const task of this.#tasks.values()) if (task.thread === thread) task.fail(why)
   }
 }

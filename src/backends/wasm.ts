@@ -1,4 +1,5 @@
 import type { HostMatrix } from '../core/backend.js'
+import { callingLane, type Lane } from '../core/lane.js'
 import { pause } from '../core/pause.js'
 import { Engine } from '../forms/engine.js'
 import { formOf } from '../forms/registry.js'
@@ -49,9 +50,7 @@ export class WasmBackend extends CpuBackend {
     host: ThreadHost,
     options: { relaxed: boolean; threads: number; signal: AbortSignal | undefined },
   ): Promise<WasmBackend> {
-    const build = compiled.get(options.relaxed) ?? compile(host, options.relaxed)
-    compiled.set(options.relaxed, build)
-    return new WasmBackend(await build, options)
+    return new WasmBackend(await compiledOnce(host, options.relaxed), options)
   }
 
   override allocate(length: number): Float32Array {
@@ -117,8 +116,23 @@ export class WasmBackend extends CpuBackend {
   }
 }
 
+/** Threads for work on the host, beside whatever backend: the calling one and workers, where there may be some. */
+export async function openLanes(
+  host: ThreadHost,
+  options: { relaxed: boolean; threads: number; signal: AbortSignal | undefined },
+): Promise<readonly Lane[]> {
+  const { threads } = await compiledOnce(host, options.relaxed)
+  return threads && options.threads > 1 ? threads.lanes(options.threads, options.signal) : [callingLane(options.signal)]
+}
+
 /** Both builds, by whether they are the relaxed one. */
 const compiled = new Map<boolean, Promise<Compiled>>()
+
+function compiledOnce(host: ThreadHost, relaxed: boolean): Promise<Compiled> {
+  const build = compiled.get(relaxed) ?? compile(host, relaxed)
+  compiled.set(relaxed, build)
+  return build
+}
 
 async function compile(host: ThreadHost, relaxed: boolean): Promise<Compiled> {
   const bytes = Uint8Array.from(atob(relaxed ? relaxedSimdWasm : simdWasm), (char) => char.charCodeAt(0))

@@ -11,6 +11,6 @@ export const webThreads: ThreadHost = {
     const worker = new Worker(url)
     worker.onmessage = ({ data }) => on.message(data)
     worker.onerror = (event) => on.failure(event.error ?? new Error(event.message || 'it did not start'))
-    return { post: (message) => worker.postMessage(message) }
+    return { post: (message) => worker.postMessage(message), ref: () => undefined, unref: () => undefined }
   },
 }

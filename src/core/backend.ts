@@ -1,3 +1,4 @@
+import type { Lane } from './lane.js'
 import type { Rng } from './rng.js'
 
 /** Elements of a device matrix. Kernels write float32; uint32 is for tables that the host uploads. */
@@ -110,6 +111,8 @@ export interface Context extends Disposable {
   readonly signal: AbortSignal | undefined
   /** Bytes that the activations of a set may take; larger sets are read again at every pass. */
   readonly memory: number
+  /** Threads for work on the host: at least one. */
+  lanes(): Promise<readonly Lane[]>
   /** Share of the current detector's work that is done, 0 … 1. */
   progress(share: number): void
 }

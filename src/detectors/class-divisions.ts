@@ -1,9 +1,9 @@
 import type { DeviceSet } from '../core/device-set.js'
-import { inTurns } from '../core/turns.js'
+import { runTasks } from '../core/tasks.js'
 import { showText } from '../core/untrusted-text.js'
 import { reasonNotToGather } from '../linalg/class-covariances.js'
 import type { Rows } from '../linalg/moments.js'
-import { type ClassToDivide, type Division, divideClass } from './divide-class.js'
+import { type ClassToDivide, type Division, divideClassTask } from './divide-class.js'
 import { type OwnCoordinates, ownCoordinates } from './own-coordinates.js'
 import { type SplitOdds, splitOdds } from './split-log-odds.js'
 import { type SuspiciousSide, suspiciousSide } from './suspicious-side.js'
@@ -43,15 +43,14 @@ export function classDivisions(set: DeviceSet, { directions, minRows }: Division
     const { classes } = set.set
     const wanted = [...classes.keys()].filter((c) => (classes[c]?.rows ?? 0) >= minRows && set.varies[c])
     const coordinates = await ownCoordinates(set, { width: evidenceDirections, referenceRows, wanted })
-    const found = new Map<number, readonly Division[]>()
-    const { rng, signal } = set.context
-    for (const c of coordinates.width > 0 ? wanted : []) {
-      const own = rng.fork(`divisions of ${classes[c]?.label}`)
-      found.set(c, await inTurns(divideClass(await toDivide(set, c, { coordinates, directions }), own), signal))
-      set.context.progress(0.5 + (0.45 * found.size) / wanted.length)
-    }
-    const drifts = trustedDrifts([...found.values()].map((divisions) => divisions.map(({ evidence }) => evidence)))
-    const divided = [...found].map(([c, divisions], i) => [c, { divisions, drift: drifts[i] as TrustedDrift }] as const)
+    const judged = coordinates.width > 0 ? wanted : []
+    const found = await runTasks(set.context, divideClassTask, {
+      count: judged.length,
+      input: (i) => toDivide(set, judged[i] as number, { coordinates, directions }),
+      progress: (done) => set.context.progress(0.5 + (0.45 * done) / judged.length),
+    })
+    const drifts = trustedDrifts(found.map((divisions) => divisions.map(({ evidence }) => evidence)))
+    const divided = found.map((divisions, i) => [judged[i] as number, { divisions, drift: drifts[i] as TrustedDrift }] as const)
     return { coordinates, divided: new Map(divided) }
   })
 }
@@ -70,6 +69,7 @@ async function toDivide(
     covariances,
     counts,
     directions,
+    seed: set.context.rng.fork(`divisions of ${set.set.classes[c]?.label}`).uint32(),
   }
 }
 

@@ -1,4 +1,5 @@
-import type { Rng } from '../core/rng.js'
+import type { Task } from '../core/lane.js'
+import { Rng } from '../core/rng.js'
 import { splitClass } from '../linalg/class-split.js'
 import { typicalDistance } from '../linalg/distinct-rows.js'
 import type { Rows } from '../linalg/moments.js'
@@ -34,16 +35,24 @@ export interface ClassToDivide {
   readonly counts: readonly number[]
   /** Directions that mixtures are fitted in. */
   readonly directions: number
+  /** Of the draws: which rows are held out together. */
+  readonly seed: number
 }
 
 /** Parts less than this many standard deviations apart are one group: nothing to look for a source of. */
 const apart = 2
 
 /** Divides a class in two in a few ways, those that lie furthest apart in rows held out first, with the evidence of each; none where nothing can be divided. */
-export function* divideClass(
-  { rows, trusted, fits, others, covariances, counts, directions }: ClassToDivide,
-  rng: Rng,
-): Generator<void, Division[], void> {
+export function* divideClass({
+  rows,
+  trusted,
+  fits,
+  others,
+  covariances,
+  counts,
+  directions,
+  seed,
+}: ClassToDivide): Generator<void, Division[], void> {
   const groups = otherGroups(covariances, counts, rows.cols)
   const compared = others.map(
     (other, i): OtherClass => ({
@@ -55,7 +64,7 @@ export function* divideClass(
   )
   const beside = { others: compared, fits, typical: typicalDistance(rows) }
   const divisions: Division[] = []
-  for (const split of yield* splitClass(rows, { others: groups, directions, rng, trusted })) {
+  for (const split of yield* splitClass(rows, { others: groups, directions, rng: new Rng(seed), trusted })) {
     const { direction, sd, group, rest } = split.separation
     divisions.push({
       side: split.side,
@@ -69,3 +78,5 @@ export function* divideClass(
   }
   return divisions
 }
+
+export const divideClassTask: Task<ClassToDivide, Division[]> = { name: 'divide class', run: divideClass }

@@ -1,10 +1,11 @@
 import type { HostMatrix } from '../core/backend.js'
+import type { Task } from '../core/lane.js'
 import { Engine } from './engine.js'
 import { Pieces } from './pieces.js'
 import { formOf } from './registry.js'
 
-/** What the calling thread sends: the compiled module once, then runs, and memory that it is about to fill. */
-export type ToThread = { readonly module: WebAssembly.Module } | { readonly fresh: Int32Array } | Run
+/** What the calling thread sends: the compiled module once, then runs, tasks, and memory that it is about to fill. */
+export type ToThread = { readonly module: WebAssembly.Module } | { readonly fresh: Int32Array } | Run | TaskRun
 
 /** One run of a kernel. The arrays lie in memory that all threads see. */
 export interface Run {
@@ -18,18 +19,32 @@ export interface Run {
   readonly phases: readonly number[]
 }
 
-/** What a thread says of a run that failed in it. */
-export interface FromThread {
+/** A task of work on the host. */
+export interface TaskRun {
   readonly id: number
-  readonly failure: string
+  readonly task: string
+  readonly input: unknown
+  /** Not 0 when nobody wants the output any more. */
+  readonly stop: Int32Array
 }
 
-/** The program of a worker thread: takes pieces of each run until there are none. It is bundled by src/wasm/build.mjs. */
-export function serve(receive: (handle: (message: ToThread) => void) => void, tell: (message: FromThread) => void): void {
+/** What a thread says of a run or task that failed in it, or of a task that is done. */
+export type FromThread = { readonly id: number } & ({ readonly failure: string } | { readonly output: unknown })
+
+/** The tasks that a thread knows. */
+export type Tasks = (name: string) => Task<unknown, unknown>
+
+/** What a worker thread does: takes pieces of each run until there are none, and does tasks one after the other. */
+export function serveThread(
+  taskOf: Tasks,
+  receive: (handle: (message: ToThread) => void) => void,
+  tell: (message: FromThread) => void,
+): void {
   let engine: Engine | null = null
   receive((message) => {
     if ('module' in message) engine = new Engine(new WebAssembly.Instance(message.module))
     else if ('fresh' in message) touch(message.fresh)
+    else if ('task' in message) doTask(taskOf, message, tell)
     else takePart(engine as Engine, message, tell)
   })
 }
@@ -38,6 +53,17 @@ export function serve(receive: (handle: (message: ToThread) => void) => void, te
 function touch(fresh: Int32Array): void {
   const page = 1024
   for (let at = 0; at < fresh.length; at += page) Atomics.or(fresh, at, 0)
+}
+
+function doTask(taskOf: Tasks, { id, task, input, stop }: TaskRun, tell: (message: FromThread) => void): void {
+  try {
+    const work = taskOf(task).run(input)
+    let step = work.next()
+    while (!step.done && Atomics.load(stop, 0) === 0) step = work.next()
+    if (step.done) tell({ id, output: step.value })
+  } catch (error) {
+    tell({ id, failure: inWords(error) })
+  }
 }
 
 function takePart(engine: Engine, run: Run, tell: (message: FromThread) => void): void {
@@ -50,7 +76,9 @@ function takePart(engine: Engine, run: Run, tell: (message: FromThread) => void)
       while (phase + 1 < run.phases.length && !pieces.isDone(phase) && !pieces.stopped) pieces.wait(phase, Number.POSITIVE_INFINITY)
     }
   } catch (error) {
-    tell({ id: run.id, failure: error instanceof Error ? `${error.name}: ${error.message}` : String(error) })
+    tell({ id: run.id, failure: inWords(error) })
     pieces.fail()
   }
 }
+
+const inWords = (error: unknown) => (error instanceof Error ? `${error.name}: ${error.message}` : String(error))

@@ -123,7 +123,8 @@ function halvesOf({ data, cols }: Rows, rng: Rng): [Rows, Rows] {
 function furthestFrom(rows: Rows, known: Rows): Uint8Array[] {
   const count = known.data.length / known.cols
   const direction = new Float64Array(known.cols)
-  for (let at = 0; at < known.data.length; at++) direction[at % known.cols] = (direction[at % known.cols] as number) - (known.data[at] as number) / count
+  for (let at = 0; at < known.data.length; at++)
+    direction[at % known.cols] = (direction[at % known.cols] as number) - (known.data[at] as number) / count
   const places = projections(rows, direction)
   const sorted = places.slice().sort()
   return unlikeShares.map((share) => {

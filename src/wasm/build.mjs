@@ -1,4 +1,4 @@
-// Writes src/backends/wasm.gen.ts: both builds of the AssemblyScript beside this file, and the program of a worker thread (src/forms/thread.ts),
+// Writes src/backends/wasm.gen.ts: both builds of the AssemblyScript beside this file, and the program of a worker thread (src/thread-program.ts),
 // as strings, so that Node, bundlers, the test runner and a bare <script type="module"> all see the same module.
 // usage: node src/wasm/build.mjs
 import { existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
@@ -50,7 +50,7 @@ async function compile(features) {
 async function bundleThread() {
   const { outputFiles } = await build({
     absWorkingDir: here,
-    entryPoints: ['../forms/thread.ts'],
+    entryPoints: ['../thread-program.ts'],
     bundle: true,
     write: false,
     minify: true,

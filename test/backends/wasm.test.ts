@@ -98,7 +98,8 @@ describe('worker threads', () => {
       callerTakesPart: false,
       start(_program, on) {
         started.push(on)
-        return { post: (message) => 'form' in message && onRun(message, on) }
+        const nothing = () => undefined
+        return { post: (message) => 'form' in message && onRun(message, on), ref: nothing, unref: nothing }
       },
     }
     const threads = new Threads(host, null as unknown as WebAssembly.Module, '')

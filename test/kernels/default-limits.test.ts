@@ -5,6 +5,7 @@ import { toActivationSet } from '../../src/core/activation-set.js'
 import type { Context } from '../../src/core/backend.js'
 import { DeviceSet } from '../../src/core/device-set.js'
 import { dispose } from '../../src/core/dispose.js'
+import { callingLane } from '../../src/core/lane.js'
 import { Rng } from '../../src/core/rng.js'
 import { parseOptions } from '../../src/detectors/detector.js'
 import { detectors } from '../../src/detectors/index.js'
@@ -26,6 +27,7 @@ async function openDefault(): Promise<Context> {
     rng: new Rng(0),
     signal: undefined,
     memory: 2 ** 30,
+    lanes: async () => [callingLane(undefined)],
     progress: () => undefined,
     [dispose]: () => backend[dispose](),
   }

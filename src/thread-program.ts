@@ -1,0 +1,16 @@
+import type { Task } from './core/lane.js'
+import { divideClassTask } from './detectors/divide-class.js'
+import { type FromThread, serveThread, type ToThread } from './forms/thread.js'
+
+const tasks: readonly Task<never, unknown>[] = [divideClassTask]
+
+/** The program of a worker thread, which src/wasm/build.mjs bundles into a string. */
+export function serve(receive: (handle: (message: ToThread) => void) => void, tell: (message: FromThread) => void): void {
+  serveThread(taskOf, receive, tell)
+}
+
+function taskOf(name: string): Task<unknown, unknown> {
+  const task = tasks.find((one) => one.name === name)
+  if (!task) throw new RangeError(`no task is called ${name}`)
+  return task as Task<unknown, unknown>
+}
