@@ -105,6 +105,8 @@ export function reasonNotToDivide(set: DeviceSet): string | null {
 export interface Suspected extends SuspiciousSide {
   readonly division: Division
   readonly odds: SplitOdds
+  /** Other divisions whose groups trusted rows say to be planted as well: rows taken from many classes make several groups. */
+  readonly further: readonly Division[]
 }
 
 /** log10 of a likelihood ratio from which trusted rows decide on the side. */
@@ -126,5 +128,12 @@ export async function suspectedPart(set: DeviceSet, classIndex: number, { divisi
   const agreed = byOdds.find(({ odds }) => odds.logOdds >= likely && (odds.agrees.trusted || odds.agrees.source))
   const { division, odds } = agreed ?? (likeliest.odds.logOdds >= unlikely ? likeliest : furthest)
   const missingFrom = odds.trusted !== null && odds.trusted >= telling ? (odds.isRest ? 'rest' : 'group') : null
-  return { division, odds, ...(await suspiciousSide(set, { classIndex, side: division.side, missingFrom })) }
+  const isPlanted = ({ odds }: (typeof weighed)[0]) => odds.logOdds >= likely && odds.agrees.trusted && !odds.isRest
+  const further = isPlanted({ division, odds }) ? byOdds.filter((one) => one.division !== division && isPlanted(one)) : []
+  return {
+    division,
+    odds,
+    further: further.map((one) => one.division),
+    ...(await suspiciousSide(set, { classIndex, side: division.side, missingFrom })),
+  }
 }

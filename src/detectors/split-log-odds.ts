@@ -48,6 +48,8 @@ const sourceAgrees = 0.5
 
 /** The same from which it counts for more: hardly any natural group has as few of the trusted rows. */
 const rare = 1
+/** And from which nothing but poison is as good as likely: that rows are near-duplicates or mispredicted explains no more. */
+const sure = 2
 /** The same below which they speak against a source. */
 const trustedDenies = -0.3
 
@@ -72,6 +74,8 @@ const mostMisfits = 0.3
  * - source: rows that a trigger has moved keep the shape of the class they were taken from;
  * - predictions: a model that has learnt a trigger predicts what its rows are labelled. Rows that are hard, or labelled wrongly by chance, it
  *   often does not.
+ *
+ * Near-duplicates and predictions are reasons for a natural group to lie apart; trusted rows that are clearly missing leave no room for one.
  */
 export function splitOdds(evidence: SplitEvidence, source: Shape | null, drift: TrustedDrift): SplitOdds {
   const distinct = clamp(evidence.distinct / Math.max(evidence.groupRows, 1), fewestDistinct, 1)
@@ -84,16 +88,16 @@ export function splitOdds(evidence: SplitEvidence, source: Shape | null, drift: 
   const shape = source ? clamp(Math.min(source.aboveOwn + 5, source.aboveNext) / 10, 0, 1) : 0
   const misfits = evidence.misfits ? (isRest ? evidence.misfits.rest : evidence.misfits.group) : 0
   const w = weights
+  const explained = w.distinct * Math.log(distinct) + (w.misfit * Math.min(misfits, mostMisfits)) / mostMisfits
   const logOdds =
     w.constant +
     w.valley * valley +
     w.otherClass * otherClass +
     w.variance * variance +
-    w.distinct * Math.log(distinct) +
     w.trusted * (ratio ?? 0) +
     w.trustedBeyond * Math.max(0, (ratio ?? 0) - rare) +
     w.source * shape +
-    (w.misfit * Math.min(misfits, mostMisfits)) / mostMisfits
+    explained * clamp((sure - (ratio ?? 0)) / (sure - rare), 0, 1)
   const agrees = {
     trusted: ratio !== null && ratio >= trustedAgrees,
     source: source !== null && !isRest && (ratio ?? 0) > trustedDenies && (shape >= sourceAgrees || isClear(source, evidence.others)),

@@ -9,6 +9,7 @@ import { fitTwoNormals, upperPosterior } from '../stats/two-normals.js'
 import { classDivisions, type DividedClass, reasonNotToDivide, type Suspected, suspectedPart } from './class-divisions.js'
 import { gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
 import type { Detector } from './detector.js'
+import type { Division } from './divide-class.js'
 import type { OwnCoordinates } from './own-coordinates.js'
 import type { ShapeSource, SplitEvidence } from './split-evidence.js'
 import { splitOdds } from './split-log-odds.js'
@@ -39,7 +40,7 @@ const id = 'whitened-mixture'
  * 3. Evidence, in rows held out, along the direction b that separates best for the noisiest group of the whole set: `splitEvidence`,
  *    `shapeSource`; added up by `splitOdds`. `suspectedPart` says which division is the class's; its log odds are the statistic.
  * 4. A row's score is its distance from the clean side's mean along b in standard deviations of the noisiest group, so scores of classes
- *    compare. The suspicious side is the one without trusted rows, else the smaller one, but see `suspiciousSide` for cuts near half.
+ *    compare; the largest one where trusted rows say of several divisions that a part was planted. The suspicious side is the one without trusted rows, else the smaller one, but see `suspiciousSide` for cuts near half.
  *
  * Flagged are the rows that a mixture of two normal distributions along b gives to the suspicious side rather than to the other, in classes
  * whose log odds are at least `logOdds` (0). It accuses no class by itself: the verdict takes the log odds of all classes (`concludeClasses`).
@@ -104,26 +105,20 @@ interface Described {
 }
 
 function describe(set: DeviceSet, c: number, { rows, suspected, divided, threshold, scores }: Described): RanFinding {
-  const { division, odds, isGroup, because, isKnown } = suspected
-  const { side, evidence, source, direction, sd } = division
+  const { division, odds, further, isGroup, because, isKnown } = suspected
+  const { evidence, source } = division
   const { divisions, drift } = divided
-  const sign = isGroup ? 1 : -1
-  const origin = dot(isGroup ? division.restMean : division.groupMean, direction)
+  const parts = [placed(rows, division, isGroup), ...further.map((other) => placed(rows, other, true))]
   const start = set.set.starts[c] as number
-  projections(rows, direction).forEach((at, i) => {
-    scores[start + i] = (sign * (at - origin)) / sd
-  })
-  const places = Float64Array.from({ length: side.length }, (_, i) => (scores[start + i] as number) * sd)
-  const fit = fitTwoNormals(places, { cut: halfway, leastVariance })
-  const posterior = (position: number) => {
-    const place = (scores[position] as number) * sd
-    return fit ? upperPosterior(fit, place) : Number(place > halfway)
-  }
+  const n = evidence.rows
+  for (let i = 0; i < n; i++) scores[start + i] = largest(parts, ({ places }) => places[i] as number)
+  const posterior = (position: number) => largest(parts, ({ posteriors }) => posteriors[position - start] as number)
   const beyond = positionsByScore(set, c, scores).filter((i) => posterior(i) > 0.5)
   const suspects = rowsAt(set, beyond)
-  const n = evidence.rows
-  const [low, high] = isGroup ? [evidence.shareOfLeast, evidence.shareOfMost] : [1 - evidence.shareOfMost, 1 - evidence.shareOfLeast]
-  const estimate = fit ? fit.weight : beyond.length / n
+  const shares = [division, ...further].map(({ evidence: { shareOfLeast, shareOfMost } }) => [shareOfLeast, shareOfMost] as const)
+  const low = isGroup ? evidence.shareOfLeast : 1 - evidence.shareOfMost
+  const high = isGroup ? Math.max(...shares.map(([, most]) => most)) : 1 - evidence.shareOfLeast
+  const estimate = further.length === 0 ? (parts[0]?.weight ?? beyond.length / n) : beyond.length / n
   const sampling = binomialInterval(Math.round(estimate * n), n, 0.9)
   const { logOdds, trusted } = odds
   const trustedThere = Math.round(isGroup ? evidence.trustedBeyond : evidence.trustedRows - evidence.trustedBeyond)
@@ -152,6 +147,31 @@ function describe(set: DeviceSet, c: number, { rows, suspected, divided, thresho
     },
   }
 }
+
+/** The rows of a class with regard to one suspected part. */
+interface Placed {
+  /** Distance from the clean side's mean in standard deviations of the noisiest group. */
+  readonly places: Float64Array
+  /** Probability of the part rather than the rest. */
+  readonly posteriors: Float64Array
+  /** The part's share of the class; null where it has too few rows for a distribution of its own. */
+  readonly weight: number | null
+}
+
+function placed(rows: Rows, { direction, sd, groupMean, restMean }: Division, isGroup: boolean): Placed {
+  const sign = isGroup ? 1 : -1
+  const origin = dot(isGroup ? restMean : groupMean, direction)
+  const along = projections(rows, direction).map((at) => sign * (at - origin))
+  const fit = fitTwoNormals(along, { cut: halfway, leastVariance })
+  return {
+    places: along.map((at) => at / sd),
+    posteriors: along.map((at) => (fit ? upperPosterior(fit, at) : Number(at > halfway))),
+    weight: fit?.weight ?? null,
+  }
+}
+
+const largest = <T>(of: readonly T[], value: (one: T) => number) =>
+  of.reduce((most, one) => Math.max(most, value(one)), Number.NEGATIVE_INFINITY)
 
 /** The class that planted rows seem to be taken from: the one whose very shape they have, or whose shape they have and some lie towards; else null. */
 const takenFrom = ({ classIndex, aboveNext, vote }: ShapeSource, weight: number) =>

@@ -1,5 +1,4 @@
 import type { Rng } from '../core/rng.js'
-import { shuffled } from '../stats/draws.js'
 import { innerProduct } from './inner-product.js'
 import { mixtureStarts } from './mixture-starts.js'
 import { type Moments, momentsInTurns, type Rows, without } from './moments.js'
@@ -17,6 +16,7 @@ import {
 import { smallGroups } from './small-groups.js'
 import { symmetricEigen } from './symmetric-eigen.js'
 import { TiedMixtureFit } from './tied-mixture.js'
+import { halvesOf, unlikeSides } from './unlike-trusted.js'
 
 const peels = 3
 const shortSteps = 6
@@ -24,9 +24,6 @@ const longSteps = 60
 const keptStarts = 3
 const smallCandidates = 2
 const refits = 3
-/** Trusted rows that a half has at least, and shares of the class that may be unlike them. */
-const fewestTrusted = 10
-const unlikeShares = [0.5, 0.2, 0.05]
 /** Rows that a group has at least. */
 export const fewestRows = 5
 /** Rows that a peeled class has at least. */
@@ -52,7 +49,8 @@ export interface SplitOptions {
 /**
  * Divides one class's `rows: [n, r]` (coordinates in which the other classes' mean covariance is the identity, their own variance falling)
  * in two, in a few ways: by two-component mixtures with a common covariance, the smaller side peeled off three times, alone and together, and by
- * very small groups; each refined by cutting halfway and fitting again. Those that lie furthest apart in rows held out come first; none where nothing
+ * very small groups; each refined by cutting halfway and fitting again; and, where rows are trusted, by what makes the class differ from one half of them,
+ * of which the other half then tells. Those that lie furthest apart in rows held out come first; none where nothing
  * can be divided.
  */
 export function* splitClass(rows: Rows, { others, directions, rng, trusted }: SplitOptions): Generator<void, ClassSplit[], void> {
@@ -91,46 +89,19 @@ export function* splitClass(rows: Rows, { others, directions, rng, trusted }: Sp
     yield
     yield* hold(division, trusted ?? null)
   }
-  if (trusted && trusted.data.length / trusted.cols >= 2 * fewestTrusted) {
-    const [first, second] = halvesOf(trusted, rng)
+  const halves = trusted && halvesOf(trusted, rng)
+  if (halves) {
     const unlike: Division[] = []
-    for (const side of furthestFrom(rows, first)) {
+    for (const side of unlikeSides(rows, halves[0])) {
       yield
       const group = yield* momentsInTurns(rows, side, inGroup)
       unlike.push(yield* refine(rows, { side, fitted: separation(group, without(whole, group), others) }, { whole, others }))
     }
-    unlike.sort((a, b) => b.fitted.sigmas - a.fitted.sigmas)
-    if (unlike[0]) yield* hold(unlike[0], second)
+    // The first start is the largest: rows taken from many classes may be half of this one, and no tight group.
+    const tightest = unlike.reduce((best, one) => (one.fitted.sigmas > best.fitted.sigmas ? one : best))
+    for (const division of new Set([unlike[0] as Division, tightest])) yield* hold(division, halves[1])
   }
   return splits.sort((a, b) => b.held.crossFitted - a.held.crossFitted)
-}
-
-/** Trusted rows, of which one half is to lead to a division and the other to tell of it. */
-function halvesOf({ data, cols }: Rows, rng: Rng): [Rows, Rows] {
-  const n = data.length / cols
-  const order = shuffled(n, rng)
-  const part = (start: number, end: number) => {
-    const out = new Float64Array((end - start) * cols)
-    order.subarray(start, end).forEach((row, at) => {
-      out.set(data.subarray(row * cols, (row + 1) * cols), at * cols)
-    })
-    return { data: out, cols }
-  }
-  return [part(0, n >> 1), part(n >> 1, n)]
-}
-
-/** Rows furthest from the mean of `known` ones in the direction of the class's own mean, which is 0: what makes the two differ. */
-function furthestFrom(rows: Rows, known: Rows): Uint8Array[] {
-  const count = known.data.length / known.cols
-  const direction = new Float64Array(known.cols)
-  for (let at = 0; at < known.data.length; at++)
-    direction[at % known.cols] = (direction[at % known.cols] as number) - (known.data[at] as number) / count
-  const places = projections(rows, direction)
-  const sorted = places.slice().sort()
-  return unlikeShares.map((share) => {
-    const least = sorted[sorted.length - Math.max(fewestRows, Math.round(share * sorted.length))] as number
-    return Uint8Array.from(places, (at) => (at >= least ? inGroup : inRest))
-  })
 }
 
 /** What was peeled off first and second together, and with the third: rows taken from many classes are a group of several parts. */

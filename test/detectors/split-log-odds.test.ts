@@ -128,6 +128,25 @@ describe('trusted rows', () => {
     }
   })
 
+  it('leave near-duplicates and predictions less to explain from ten to one on, and nothing from a hundred to one', () => {
+    const doubtful = { distinct: 10, misfits: { group: 0.3, rest: 0 } }
+    const lost = (trustedRows: number) => {
+      const plain = odds({ trustedRows, share: 0.5, varianceRatio: 1 })
+      return {
+        ratio: plain.trusted as number,
+        lost: plain.logOdds - logOdds({ ...doubtful, distinct: 40, trustedRows, share: 0.5, varianceRatio: 1 }),
+      }
+    }
+    const few = lost(2)
+    expect(few.ratio).toBeLessThan(1)
+    expect(few.lost).toBeCloseTo(2.45, 12)
+    const some = [8, 12, 16, 24, 40].map(lost).find(({ ratio }) => ratio > 1 && ratio < 2)
+    expect(some?.lost).toBeCloseTo(2.45 * (2 - (some?.ratio as number)), 12)
+    const many = lost(400)
+    expect(many.ratio).toBeGreaterThan(2)
+    expect(many.lost).toBe(0)
+  })
+
   it('say −4 at least and 3 at most', () => {
     const close = { strengths: [1e4], weights: [1] }
     const of = (change: Partial<SplitEvidence>) =>
@@ -154,8 +173,9 @@ describe('trusted rows', () => {
     expect(trusted(50).trusted).toBeGreaterThan(1)
     expect(trusted(0)).toMatchObject({ isRest: false })
     expect(trusted(50, 50, { share: 0.09 })).toMatchObject({ isRest: false, trusted: -4 })
-    // Then it is the rest's predictions that count.
-    const misfits = (group: number, rest: number) => trusted(50, 50, { misfits: { group, rest } }).logOdds
+    // Then it is the rest's predictions that count, while there is something to explain.
+    const few = [4, 6, 8, 10, 12].find((rows) => trusted(rows, rows).isRest && (trusted(rows, rows).trusted as number) < 1.9) as number
+    const misfits = (group: number, rest: number) => trusted(few, few, { misfits: { group, rest } }).logOdds
     expect(misfits(0.3, 0)).toBeGreaterThan(misfits(0, 0.3))
     // Then it is other classes beside the rest that count.
     const beside = (meanOther: number, largestOther: number) => trusted(50, 50, { share: 0.2, meanOther, largestOther }).logOdds
