@@ -105,6 +105,28 @@ describeEachBackend('the whitened mixture', ({ shared }) => {
     expect(aurocIn(set, await whitenedMixture(await shared(), { ...set, trusted }), 1)).toBe(1)
   })
 
+  it('flags every group that trusted rows say was planted, not only the likeliest', async () => {
+    const set = planted({ seed: 29, rows: [600, 400, 400], features: 16, poison: { target: 0, rate: 0.25, shift: 12 } })
+    const { cols } = set.activations
+    // Every other poisoned row goes another way: two groups.
+    const poisoned = [...set.poison.keys()].filter((i) => set.poison[i])
+    const second = new Set(poisoned.filter((_, at) => at % 2 === 1))
+    const data = set.activations.data.map((value, at) => (second.has(Math.floor(at / cols)) && at % cols === 5 ? value - 22 : value))
+    const clean = [...set.labels.keys()].filter((i) => set.labels[i] === 0 && !set.poison[i]).slice(0, 100)
+    const trusted = {
+      activations: { data: clean.flatMap((i) => [...data.subarray(i * cols, (i + 1) * cols)]), rows: 100, cols },
+      labels: new Int32Array(100),
+    }
+    const result = await whitenedMixture(await shared(), { ...set, activations: { ...set.activations, data }, trusted })
+    const finding = findingOf(result, 0)
+    expect([...finding.flagged].sort((a, b) => a - b)).toEqual(poisoned)
+    expect(aurocIn(set, result, 0)).toBe(1)
+    const { estimate, low, high } = finding.split?.share ?? { estimate: 0, low: 0, high: 0 }
+    expect(estimate).toBeCloseTo(0.25, 2)
+    expect(low).toBeLessThan(0.25)
+    expect(high).toBeGreaterThan(0.25)
+  })
+
   it('gives the same scores when all activations are scaled and moved, dead columns and all', async () => {
     const set = planted({ seed: 26, rows: [200, 150, 150], features: 20, deadColumns: 6, poison: { target: 1, rate: 0.2, shift: 12 } })
     const moved = { ...set.activations, data: set.activations.data.map((value) => 8 * value + 3) }
