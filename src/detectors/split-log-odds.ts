@@ -43,13 +43,14 @@ const tightest = -1.2
 /** The same for the share of a group's rows that are no near-duplicates. */
 const fewestDistinct = 0.2
 /** Log10 likelihood ratio of the trusted rows, and weight of the source's shape, from which they are evidence of their own. */
-const trustedAgrees = 1.3
+const trustedAgrees = 1.7
 const sourceAgrees = 0.5
 
 /** The same from which it counts for more: hardly any natural group has as few of the trusted rows. */
 const rare = 1
-/** And from which nothing but poison is as good as likely: that rows are near-duplicates or mispredicted explains no more. */
+/** And from which that rows are mispredicted explains no more, or that they are near-duplicates where as many as `enoughDistinct` are not. */
 const sure = 2
+const enoughDistinct = 100
 /** The same below which they speak against a source. */
 const trustedDenies = -0.3
 
@@ -75,7 +76,8 @@ const mostMisfits = 0.3
  * - predictions: a model that has learnt a trigger predicts what its rows are labelled. Rows that are hard, or labelled wrongly by chance, it
  *   often does not.
  *
- * Near-duplicates and predictions are reasons for a natural group to lie apart; trusted rows that are clearly missing leave no room for one.
+ * Near-duplicates and predictions are reasons for a natural group to lie apart; trusted rows that are clearly missing leave little room for one:
+ * for many copies of a few rows, which come in bunches, but not for rows by the hundred.
  */
 export function splitOdds(evidence: SplitEvidence, source: Shape | null, drift: TrustedDrift): SplitOdds {
   const distinct = clamp(evidence.distinct / Math.max(evidence.groupRows, 1), fewestDistinct, 1)
@@ -88,7 +90,8 @@ export function splitOdds(evidence: SplitEvidence, source: Shape | null, drift: 
   const shape = source ? clamp(Math.min(source.aboveOwn + 5, source.aboveNext) / 10, 0, 1) : 0
   const misfits = evidence.misfits ? (isRest ? evidence.misfits.rest : evidence.misfits.group) : 0
   const w = weights
-  const explained = w.distinct * Math.log(distinct) + (w.misfit * Math.min(misfits, mostMisfits)) / mostMisfits
+  const overruled = clamp(((ratio ?? 0) - rare) / (sure - rare), 0, 1)
+  const tightness = Math.log(distinct) + overruled * Math.log(clamp(evidence.distinct / enoughDistinct, distinct, 1) / distinct)
   const logOdds =
     w.constant +
     w.valley * valley +
@@ -97,7 +100,8 @@ export function splitOdds(evidence: SplitEvidence, source: Shape | null, drift: 
     w.trusted * (ratio ?? 0) +
     w.trustedBeyond * Math.max(0, (ratio ?? 0) - rare) +
     w.source * shape +
-    explained * clamp((sure - (ratio ?? 0)) / (sure - rare), 0, 1)
+    w.distinct * tightness +
+    (w.misfit * (1 - overruled) * Math.min(misfits, mostMisfits)) / mostMisfits
   const agrees = {
     trusted: ratio !== null && ratio >= trustedAgrees,
     source: source !== null && !isRest && (ratio ?? 0) > trustedDenies && (shape >= sourceAgrees || isClear(source, evidence.others)),

@@ -4,7 +4,7 @@
  * `at`, it falls more slowly than theirs does.
  */
 const share = 0.001
-const at = 1.5
+const at = 1.8
 const scale = { below: 0.3, beyond: 0.5 }
 
 /** Probability that a clean class shows log odds this high, 0 … 1. */
