@@ -3,8 +3,8 @@
 // CPU twin: src/kernels/project.ts
 //
 // One workgroup of 128 threads: 64 rows × 16 directions, 32 columns at a time through workgroup memory, the next 32 being loaded while
-// these are multiplied. A thread has two rows (r, r + 32) and four directions (q, q + 4, q + 8, q + 12); where a pass has at most
-// twelve directions, or four, a loop without the others runs. Loads beyond the rows or columns are moved inside, not branched over, so that all of a
+// these are multiplied. A thread has two rows (r, r + 32) and four directions (q, q + 4, q + 8, q + 12); where a pass has fewer
+// directions, what they would cost is skipped. Loads beyond the rows or columns are moved inside, not branched over, so that all of a
 // thread's loads are under way together; a direction is zero beyond the columns.
 // Workgroup memory: 64×36 + 16×36 + 64×4 floats = 12.3 KiB, a row padded by a vec4 against bank conflicts.
 // Rounding: sums of `cols` products in order, error at most cols · 2⁻²⁴ · Σ|x·v|, about √cols · 2⁻²⁴ in practice.
@@ -97,32 +97,26 @@ fn project(
     vIn[loadRow * 9u + lane] = next.v;
     workgroupBarrier();
     next = load(source, quad0 + 8u + lane);
-    if (width > 12u) {
-      for (var k = 0u; k < 8u; k++) {
-        let a = rowsIn[row * 9u + k];
-        let b = rowsIn[(row + 32u) * 9u + k];
-        let v0 = vIn[q * 9u + k];
+    for (var k = 0u; k < 8u; k++) {
+      let a = rowsIn[row * 9u + k];
+      let b = rowsIn[(row + 32u) * 9u + k];
+      let v0 = vIn[q * 9u + k];
+      low.x = plusDot(low.x, a, v0);
+      high.x = plusDot(high.x, b, v0);
+      if (width > 4u) {
         let v1 = vIn[(q + 4u) * 9u + k];
+        low.y = plusDot(low.y, a, v1);
+        high.y = plusDot(high.y, b, v1);
+      }
+      if (width > 8u) {
         let v2 = vIn[(q + 8u) * 9u + k];
+        low.z = plusDot(low.z, a, v2);
+        high.z = plusDot(high.z, b, v2);
+      }
+      if (width > 12u) {
         let v3 = vIn[(q + 12u) * 9u + k];
-        low = vec4f(plusDot(low.x, a, v0), plusDot(low.y, a, v1), plusDot(low.z, a, v2), plusDot(low.w, a, v3));
-        high = vec4f(plusDot(high.x, b, v0), plusDot(high.y, b, v1), plusDot(high.z, b, v2), plusDot(high.w, b, v3));
-      }
-    } else if (width > 4u) {
-      for (var k = 0u; k < 8u; k++) {
-        let a = rowsIn[row * 9u + k];
-        let b = rowsIn[(row + 32u) * 9u + k];
-        let v0 = vIn[q * 9u + k];
-        let v1 = vIn[(q + 4u) * 9u + k];
-        let v2 = vIn[(q + 8u) * 9u + k];
-        low = vec4f(plusDot(low.x, a, v0), plusDot(low.y, a, v1), plusDot(low.z, a, v2), 0.0);
-        high = vec4f(plusDot(high.x, b, v0), plusDot(high.y, b, v1), plusDot(high.z, b, v2), 0.0);
-      }
-    } else {
-      for (var k = 0u; k < 8u; k++) {
-        let v0 = vIn[q * 9u + k];
-        low.x = plusDot(low.x, rowsIn[row * 9u + k], v0);
-        high.x = plusDot(high.x, rowsIn[(row + 32u) * 9u + k], v0);
+        low.w = plusDot(low.w, a, v3);
+        high.w = plusDot(high.w, b, v3);
       }
     }
   }
