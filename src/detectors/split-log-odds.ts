@@ -43,7 +43,7 @@ const tightest = -1.2
 /** The same for the share of a group's rows that are no near-duplicates. */
 const fewestDistinct = 0.2
 /** Log10 likelihood ratio of the trusted rows, and weight of the source's shape, from which they are evidence of their own. */
-const trustedAgrees = 1.7
+const trustedAgrees = 1.5
 const sourceAgrees = 0.5
 
 /** The same from which it counts for more: hardly any natural group has as few of the trusted rows. */

@@ -161,7 +161,7 @@ describe('trusted rows', () => {
     expect([agrees(0), agrees(5)]).toEqual([true, false])
   })
 
-  it('agree from fifty to one on', () => {
+  it('agree from thirty to one on', () => {
     expect(trusted(0, 10).trusted).toBeLessThan(1.3)
     expect(trusted(0, 10).agrees.trusted).toBe(false)
     expect(trusted(0, 50).trusted).toBeGreaterThan(1.3)
