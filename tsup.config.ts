@@ -13,7 +13,8 @@ export default defineConfig(({ outDir = 'dist' }) => ({
   target: 'es2022', // lowers `using`
   platform: 'neutral', // the browser's build is among them: nothing may be assumed
   removeNodeProtocol: false,
-  external: [/^node:/, /^@noble\//, 'commander', 'fflate', 'hyparquet-compressors', 'webgpu', 'zod', /^zod\//],
+  external: [/^node:/, /^@noble\//, 'commander', 'fflate', 'hyparquet-compressors', 'webgpu'],
+  noExternal: [/^zod/], // one file of what is used of it: its own entry loads dozens, which takes longer than all the rest
   splitting: true,
   sourcemap: true,
   clean: true,

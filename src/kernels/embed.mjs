@@ -14,7 +14,7 @@ export function embed(folder) {
     const base = name.slice(0, -'.wgsl'.length)
     if (!/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(base)) throw new Error(`${name}: a shader's name is kebab-case, as in class-means.wgsl`)
     const identifier = base.replace(/-([a-z0-9])/g, (_, letter) => letter.toUpperCase())
-    const text = readFileSync(join(folder, name), 'utf8').replaceAll('\r\n', '\n')
+    const text = bare(readFileSync(join(folder, name), 'utf8').replaceAll('\r\n', '\n'))
     return `export const ${identifier}Wgsl =\n  ${JSON.stringify(text)}\n`
   })
   return (
@@ -22,6 +22,9 @@ export function embed(folder) {
     (names.length ? '' : '\nexport {}\n')
   )
 }
+
+/** Without comments and indentation; lines stay where they are, for a compiler's messages. WGSL has no strings that could hold a `//`. */
+const bare = (text) => text.replaceAll(/[ \t]*\/\/[^\n]*/g, '').replaceAll(/\n[ \t]+/g, '\n')
 
 const here = dirname(fileURLToPath(import.meta.url))
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {

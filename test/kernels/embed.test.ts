@@ -10,10 +10,10 @@ test('wgsl.gen.ts is what the shaders give; run npm run embed when it is not', (
   expect(readFileSync(join(root, 'src/kernels/wgsl.gen.ts'), 'utf8')).toBe(embed(join(root, 'shaders')))
 })
 
-test('a shader becomes one constant, named in camel case, with its text unchanged', () => {
-  const text = 'fn f() {} // `tick` "quoted" \\ back\n'
+test('a shader becomes one constant, named in camel case, without comments and indentation, every line where it was', () => {
+  const text = '// `tick` "quoted" \\ back\nfn f() {\n  let a = b / c; // a third\n\n  return a;\n}\n'
   const generated = withShaders({ 'two-words.wgsl': text, 'one.wgsl': '', 'notes.md': '' }, embed)
-  expect(generated).toContain(`export const twoWordsWgsl =\n  ${JSON.stringify(text)}\n`)
+  expect(generated).toContain(`export const twoWordsWgsl =\n  ${JSON.stringify('\nfn f() {\nlet a = b / c;\n\nreturn a;\n}\n')}\n`)
   expect(generated.match(/export const \w+/g)).toEqual(['export const oneWgsl', 'export const twoWordsWgsl'])
 })
 
