@@ -1,8 +1,9 @@
 import type { Task } from './core/lane.js'
 import { divideClassTask } from './detectors/divide-class.js'
+import { mostTellingTask } from './detectors/most-telling.js'
 import { type FromThread, serveThread, type ToThread } from './forms/thread.js'
 
-const tasks: readonly Task<never, unknown>[] = [divideClassTask]
+const tasks: readonly Task<never, unknown>[] = [divideClassTask, mostTellingTask]
 
 /** The program of a worker thread, which src/wasm/build.mjs bundles into a string. */
 export function serve(receive: (handle: (message: ToThread) => void) => void, tell: (message: FromThread) => void): void {

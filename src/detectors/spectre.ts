@@ -1,14 +1,13 @@
 import * as z from 'zod/mini'
 import type { DeviceSet } from '../core/device-set.js'
 import type { ClassFinding } from '../core/result.js'
-import { inTurns } from '../core/turns.js'
+import { runTasks } from '../core/tasks.js'
 import { classMeans } from '../kernels/class-means.js'
 import { project } from '../kernels/project.js'
-import { type QueMap, queMap } from '../linalg/quantum-entropy.js'
 import { topEigenvectors } from '../linalg/top-eigenvectors.js'
-import { trimmedCovariance } from '../linalg/trimmed-covariance.js'
 import { gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
 import type { Detector } from './detector.js'
+import { grid, mostTellingTask, rowsPerDirection, type Telling } from './most-telling.js'
 
 export interface SpectreOptions {
   readonly directions: number
@@ -25,13 +24,6 @@ const options: z.ZodMiniType<SpectreOptions> = z.strictObject({
 })
 
 const id = 'spectre'
-/** The paper's: ten numbers of directions, from 1 to 100, their square roots evenly apart. */
-const grid = Array.from({ length: 10 }, (_, i) => (i + 1) ** 2)
-/** The paper trims 1.5·ε of the rows, ε being given; here it may be up to 7 % and up to 20 %. */
-const trims = [0.1, 0.3]
-const rounds = 3
-/** Rows that a direction takes: with fewer the trimmed covariance is of the rows themselves. */
-const rowsPerDirection = 5
 /** Of the class's mean variance a column: a direction in which nearly all rows are alike does not become infinitely telling. */
 const ridgeShare = 0.01
 /** Beyond this many columns principal directions are dear, and fewer are taken. */
@@ -67,24 +59,28 @@ export const spectre: Detector<SpectreOptions> = {
     context.progress(0.2)
     const coordinates = await project(set, { centres: await classMeans(set), directions: found.directions, output: 'coordinates' })
     context.progress(0.3)
+    const { starts, classes } = set.set
+    const reasons = classes.map((_, c) => reasonToSkip(set, c, { id, minRows, least: 10, rank: found.ranks[c] as number }))
+    const judged = [...reasons.keys()].filter((c) => reasons[c] === null)
+    const told = await runTasks(context, mostTellingTask, {
+      count: judged.length,
+      input: async (i) => {
+        const c = judged[i] as number
+        const rank = found.ranks[c] as number
+        const own = coordinates.subarray((starts[c] as number) * found.k, (starts[c + 1] as number) * found.k)
+        const values = found.values.subarray(c * found.k, c * found.k + rank)
+        const ridge = Float64Array.from(values, (value) => (ridgeShare * meanVariance(set, found, c)) / value)
+        return { rows: standardised(own, found.k, rank), rank, ridge, alpha }
+      },
+      progress: (done) => context.progress(0.3 + (0.7 * done) / judged.length),
+    })
     const scores = new Float32Array(set.rows)
-    const classes: ClassFinding[] = []
-    for (const [c, { rows: count }] of set.set.classes.entries()) {
-      const rank = found.ranks[c] as number
-      const reason = reasonToSkip(set, c, { id, minRows, least: 10, rank })
-      if (reason !== null) {
-        classes.push({ status: 'skipped', reason })
-      } else {
-        const start = (set.set.starts[c] as number) * found.k
-        const own = standardised(coordinates.subarray(start, start + count * found.k), found.k, rank)
-        const ridge = found.values.slice(c * found.k, c * found.k + rank).map((value) => (ridgeShare * meanVariance(set, found, c)) / value)
-        const best = await inTurns(mostTelling(own, { ridge, alpha, rank }), context.signal)
-        scoreRows(own, rank, best.map, scores.subarray(set.set.starts[c] as number, set.set.starts[c + 1] as number))
-        classes.push(findingOf(set, c, { ...best, scores, epsilon }))
-      }
-      context.progress(0.3 + (0.7 * (c + 1)) / set.set.classes.length)
-    }
-    return gatherResult(id, set, scores, classes)
+    for (const [i, c] of judged.entries()) scores.set((told[i] as Telling).scores, starts[c])
+    const findings = reasons.map((reason, c): ClassFinding => {
+      if (reason !== null) return { status: 'skipped', reason }
+      return findingOf(set, c, { ...(told[judged.indexOf(c)] as Telling), scores, epsilon })
+    })
+    return gatherResult(id, set, scores, findings)
   },
 }
 
@@ -108,52 +104,13 @@ function standardised(coordinates: Float32Array, k: number, rank: number): Float
   return out
 }
 
-interface Telling {
-  readonly map: QueMap
-  readonly k: number
-  readonly trim: number
-}
-
-/** The number of directions and the trim whose scores have the largest mean. */
-function* mostTelling(
-  rows: Float64Array,
-  { ridge, alpha, rank }: { ridge: Float64Array; alpha: number; rank: number },
-): Generator<void, Telling, void> {
-  const n = rows.length / rank
-  let best: Telling | null = null
-  for (const k of grid) {
-    if (k > 1 && (k > rank || k * rowsPerDirection > n)) break
-    const data = new Float64Array(n * k)
-    for (let i = 0; i < n; i++) data.set(rows.subarray(i * rank, i * rank + k), i * k)
-    for (const trim of trims) {
-      const robust = yield* trimmedCovariance({ data, cols: k }, { trim, rounds, ridge })
-      const map = yield* queMap(robust, alpha)
-      if (best === null || map.average > best.map.average) best = { map, k, trim }
-    }
-  }
-  return best as Telling
-}
-
-function scoreRows(rows: Float64Array, rank: number, { mean, directions }: QueMap, scores: Float32Array): void {
-  for (let i = 0; i < scores.length; i++) {
-    let score = 0
-    for (const direction of directions) {
-      let along = 0
-      for (let j = 0, at = i * rank; j < mean.length; j++, at++)
-        along += (direction[j] as number) * ((rows[at] as number) - (mean[j] as number))
-      score += along * along
-    }
-    scores[i] = score
-  }
-}
-
 function findingOf(
   set: DeviceSet,
   c: number,
-  { map, k, trim, scores, epsilon }: Telling & { scores: Float32Array; epsilon: number },
+  { average, k, trim, scores, epsilon }: Omit<Telling, 'scores'> & { scores: Float32Array; epsilon: number },
 ): ClassFinding {
   const { rows } = set.set.classes[c] as { rows: number }
-  const excess = map.average - 1
+  const excess = average - 1
   const ranked = positionsByScore(set, c, scores)
   const removed = ranked.subarray(0, Math.min(rows, Math.round(1.5 * epsilon * rows)))
   const says =

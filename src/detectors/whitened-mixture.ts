@@ -108,7 +108,11 @@ function describe(set: DeviceSet, c: number, { rows, suspected, divided, thresho
   const { division, odds, further, isGroup, because, isKnown } = suspected
   const { evidence, source } = division
   const { divisions, drift } = divided
-  const parts = [placed(rows, division, isGroup), ...further.map((other) => placed(rows, other, true))]
+  const parts = [placed(rows, division, isGroup)]
+  for (const other of further) {
+    const part = placed(rows, other, true)
+    if (bringsMore(part, parts)) parts.push(part)
+  }
   const start = set.set.starts[c] as number
   const n = evidence.rows
   for (let i = 0; i < n; i++) scores[start + i] = largest(parts, ({ places }) => places[i] as number)
@@ -118,7 +122,7 @@ function describe(set: DeviceSet, c: number, { rows, suspected, divided, thresho
   const shares = [division, ...further].map(({ evidence: { shareOfLeast, shareOfMost } }) => [shareOfLeast, shareOfMost] as const)
   const low = isGroup ? evidence.shareOfLeast : 1 - evidence.shareOfMost
   const high = isGroup ? Math.max(...shares.map(([, most]) => most)) : 1 - evidence.shareOfLeast
-  const estimate = further.length === 0 ? (parts[0]?.weight ?? beyond.length / n) : beyond.length / n
+  const estimate = parts.length === 1 ? (parts[0]?.weight ?? beyond.length / n) : beyond.length / n
   const sampling = binomialInterval(Math.round(estimate * n), n, 0.9)
   const { logOdds, trusted } = odds
   const trustedThere = Math.round(isGroup ? evidence.trustedBeyond : evidence.trustedRows - evidence.trustedBeyond)
@@ -169,6 +173,18 @@ function placed(rows: Rows, { direction, sd, groupMean, restMean }: Division, is
     weight: fit?.weight ?? null,
   }
 }
+
+/** Whether a good part of the rows of a part are in none of the others: it is a group of its own, not one of them once more. */
+function bringsMore({ posteriors }: Placed, others: readonly Placed[]): boolean {
+  let [count, more] = [0, 0]
+  for (const [i, posterior] of posteriors.entries()) {
+    if (posterior <= 0.5) continue
+    count++
+    if (others.every((other) => (other.posteriors[i] as number) <= 0.5)) more++
+  }
+  return more > newShare * count
+}
+const newShare = 1 / 3
 
 const largest = <T>(of: readonly T[], value: (one: T) => number) =>
   of.reduce((most, one) => Math.max(most, value(one)), Number.NEGATIVE_INFINITY)

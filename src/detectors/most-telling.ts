@@ -1,0 +1,64 @@
+import type { Task } from '../core/lane.js'
+import { type QueMap, queMap } from '../linalg/quantum-entropy.js'
+import { trimmedCovariance } from '../linalg/trimmed-covariance.js'
+
+/** One class's rows in its principal directions: plain values, so that any thread can search them. */
+export interface ClassToTell {
+  /** `[n, rank]`, each column with mean square 1. */
+  readonly rows: Float64Array
+  readonly rank: number
+  /** `[rank]`, added to the covariance's diagonal. */
+  readonly ridge: Float64Array
+  readonly alpha: number
+}
+
+export interface Telling {
+  /** `[n]` QUE scores. */
+  readonly scores: Float32Array
+  /** Their mean. */
+  readonly average: number
+  /** Directions and trim that gave them. */
+  readonly k: number
+  readonly trim: number
+}
+
+/** The paper's: ten numbers of directions, from 1 to 100, their square roots evenly apart. */
+export const grid = Array.from({ length: 10 }, (_, i) => (i + 1) ** 2)
+/** The paper trims 1.5·ε of the rows, ε being given; here it may be up to 7 % and up to 20 %. */
+const trims = [0.1, 0.3]
+const rounds = 3
+/** Rows that a direction takes: with fewer the trimmed covariance is of the rows themselves. */
+export const rowsPerDirection = 5
+
+/** SPECTRE's search over a grid: the number of directions and the trim whose scores have the largest mean. See `spectre`. */
+function* mostTelling({ rows, rank, ridge, alpha }: ClassToTell): Generator<void, Telling, void> {
+  const n = rows.length / rank
+  let best: { map: QueMap; k: number; trim: number } | null = null
+  for (const k of grid) {
+    if (k > 1 && (k > rank || k * rowsPerDirection > n)) break
+    const data = new Float64Array(n * k)
+    for (let i = 0; i < n; i++) data.set(rows.subarray(i * rank, i * rank + k), i * k)
+    for (const trim of trims) {
+      const robust = yield* trimmedCovariance({ data, cols: k }, { trim, rounds, ridge })
+      const map = yield* queMap(robust, alpha)
+      if (best === null || map.average > best.map.average) best = { map, k, trim }
+    }
+  }
+  const { map, k, trim } = best as NonNullable<typeof best>
+  return { scores: scoresOf(rows, rank, map), average: map.average, k, trim }
+}
+
+export const mostTellingTask: Task<ClassToTell, Telling> = { name: 'most telling directions', run: mostTelling }
+
+function scoresOf(rows: Float64Array, rank: number, { mean, directions }: QueMap): Float32Array {
+  return Float32Array.from({ length: rows.length / rank }, (_, i) => {
+    let score = 0
+    for (const direction of directions) {
+      let along = 0
+      for (let j = 0, at = i * rank; j < mean.length; j++, at++)
+        along += (direction[j] as number) * ((rows[at] as number) - (mean[j] as number))
+      score += along * along
+    }
+    return score
+  })
+}
