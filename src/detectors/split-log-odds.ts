@@ -62,6 +62,15 @@ const isClear = ({ aboveOwn, aboveNext, vote }: Shape, others: number) =>
   others >= fewestOthers && aboveOwn >= -5 && aboveNext >= 2 && vote >= 0.3
 const fewestOthers = 4
 
+/**
+ * Whether the group lies as far off as another class, and no prediction says that the model has brought it to this one: two classes under one
+ * label look like that, whatever shape the second has.
+ */
+const isElsewhere = ({ largestOther, misfits }: SplitEvidence) =>
+  largestOther >= asFarAsAClass && !(misfits && misfits.group <= fewMisfits)
+const asFarAsAClass = 0.9
+const fewMisfits = 0.1
+
 /** More misfits than this say no more. */
 const mostMisfits = 0.3
 
@@ -104,7 +113,12 @@ export function splitOdds(evidence: SplitEvidence, source: Shape | null, drift: 
     (w.misfit * (1 - overruled) * Math.min(misfits, mostMisfits)) / mostMisfits
   const agrees = {
     trusted: ratio !== null && ratio >= trustedAgrees,
-    source: source !== null && !isRest && (ratio ?? 0) > trustedDenies && (shape >= sourceAgrees || isClear(source, evidence.others)),
+    source:
+      source !== null &&
+      !isRest &&
+      (ratio ?? 0) > trustedDenies &&
+      !isElsewhere(evidence) &&
+      (shape >= sourceAgrees || isClear(source, evidence.others)),
   }
   return { logOdds, trusted: ratio, source: shape, agrees, isTight: variance === tightest || distinct === fewestDistinct, isRest }
 }

@@ -80,6 +80,14 @@ describe.each([{ trustedRows: 0 }, { trustedRows: 50 }])('the log odds of a spli
     expect([among(4, 4), among(3, 4), among(3, 5)]).toEqual([true, false, true])
   })
 
+  it('come with no source that agrees where the group lies as far off as another class, unless the model predicts its label there', () => {
+    const clear = { aboveOwn: 9, aboveNext: 12, vote: 0.8 }
+    const agrees = (largestOther: number, misfits: SplitEvidence['misfits'] = null) =>
+      odds({ trustedRows, largestOther, misfits }, clear).agrees.source
+    expect([agrees(0.5), agrees(0.89), agrees(0.9), agrees(1)]).toEqual([true, true, false, false])
+    expect([agrees(1, { group: 0.1, rest: 0 }), agrees(1, { group: 0.2, rest: 0 })]).toEqual([true, false])
+  })
+
   it('look at both sides where both may be the planted one', () => {
     // Ten other classes; one of them lies on the group's side, or all of them but one do.
     const large = { trustedRows, share: 0.45, largestOther: 0.9 }
