@@ -13,7 +13,7 @@ import { type CaseResult, contractCases, type Place, probeWebGpu, runCase, type 
 // The same contract in Node, in a browser with WebGPU, in one without, in a page that has no secure context, and over the built package as
 // a bare module script loads it. No browser that starts shows as skipped suites, and as failures with REQUIRE_BROWSER=1.
 const root = join(import.meta.dirname, '../..')
-const limitMs = 90_000
+const limitMs = 240_000
 
 /** What a page says of itself before the first case. */
 interface Facts {
