@@ -162,7 +162,10 @@ describe.skipIf(noWebGpu !== null && process.env.REQUIRE_GPU !== '1')('a GPU tha
     }
     const { report } = await auditDisturbed({ requested }, auto)
     expect(essence(report)).toEqual(essence(undisturbed.get(smallSet)?.report ?? null))
-    expect(report?.backend).toMatchObject({ name: 'cpu', reason: 'opening the WebGPU device failed: OperationError' })
+    expect(report?.backend).toMatchObject({
+      name: 'cpu',
+      reason: expect.stringMatching(/^opening the WebGPU device failed: OperationError; /),
+    })
     const { error } = await auditDisturbed({ requested }, byName)
     expect(error).toBeInstanceOf(BackendError)
     expect(error).toMatchObject({
