@@ -119,9 +119,8 @@ function describe(set: DeviceSet, c: number, { rows, suspected, divided, thresho
   const posterior = (position: number) => largest(parts, ({ posteriors }) => posteriors[position - start] as number)
   const beyond = positionsByScore(set, c, scores).filter((i) => posterior(i) > 0.5)
   const suspects = rowsAt(set, beyond)
-  const shares = [division, ...further].map(({ evidence: { shareOfLeast, shareOfMost } }) => [shareOfLeast, shareOfMost] as const)
   const low = isGroup ? evidence.shareOfLeast : 1 - evidence.shareOfMost
-  const high = isGroup ? Math.max(...shares.map(([, most]) => most)) : 1 - evidence.shareOfLeast
+  const high = isGroup ? largest(parts, ({ most }) => most) : 1 - evidence.shareOfLeast
   const estimate = parts.length === 1 ? (parts[0]?.weight ?? beyond.length / n) : beyond.length / n
   const sampling = binomialInterval(Math.round(estimate * n), n, 0.9)
   const { logOdds, trusted } = odds
@@ -160,9 +159,11 @@ interface Placed {
   readonly posteriors: Float64Array
   /** The part's share of the class; null where it has too few rows for a distribution of its own. */
   readonly weight: number | null
+  /** The largest share that rows held out leave it. */
+  readonly most: number
 }
 
-function placed(rows: Rows, { direction, sd, groupMean, restMean }: Division, isGroup: boolean): Placed {
+function placed(rows: Rows, { direction, sd, groupMean, restMean, evidence }: Division, isGroup: boolean): Placed {
   const sign = isGroup ? 1 : -1
   const origin = dot(isGroup ? restMean : groupMean, direction)
   const along = projections(rows, direction).map((at) => sign * (at - origin))
@@ -171,6 +172,7 @@ function placed(rows: Rows, { direction, sd, groupMean, restMean }: Division, is
     places: along.map((at) => at / sd),
     posteriors: along.map((at) => (fit ? upperPosterior(fit, at) : Number(at > halfway))),
     weight: fit?.weight ?? null,
+    most: evidence.shareOfMost,
   }
 }
 
