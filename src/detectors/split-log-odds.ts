@@ -66,8 +66,7 @@ const fewestOthers = 4
  * Whether the group lies as far off as another class, and no prediction says that the model has brought it to this one: two classes under one
  * label look like that, whatever shape the second has.
  */
-const isElsewhere = ({ largestOther, misfits }: SplitEvidence) =>
-  largestOther >= asFarAsAClass && !(misfits && misfits.group <= fewMisfits)
+const isElsewhere = ({ largestOther, misfits }: SplitEvidence) => largestOther >= asFarAsAClass && !(misfits && misfits.group <= fewMisfits)
 const asFarAsAClass = 0.9
 const fewMisfits = 0.1
 
