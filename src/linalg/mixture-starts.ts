@@ -1,3 +1,4 @@
+import { selectInPlace } from '../stats/median.js'
 import { choleskyOf, solveLower } from './cholesky.js'
 import { innerProduct } from './inner-product.js'
 import { momentsInTurns, type Rows } from './moments.js'
@@ -38,8 +39,7 @@ export function* mixtureStarts(rows: Rows): Generator<void, Uint8Array[], void> 
   const tail = Math.max(5, Math.floor(0.03 * n))
   for (const seed of yield* farRows(white, cols)) {
     const values = along(white, white.subarray(seed * cols, (seed + 1) * cols))
-    const sorted = values.slice().sort()
-    starts.push(above(values, sorted[Math.max(0, n - 1 - tail)] as number))
+    starts.push(above(values, selectInPlace(values.slice(), Math.max(0, n - 1 - tail))))
     yield
   }
   return starts

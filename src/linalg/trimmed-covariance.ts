@@ -1,4 +1,5 @@
 import { chiSquaredCdf, chiSquaredQuantile } from '../stats/chi-squared.js'
+import { selectInPlace } from '../stats/median.js'
 import { cholesky } from './cholesky.js'
 import { momentsInTurns, type Rows } from './moments.js'
 
@@ -38,7 +39,7 @@ export function* trimmedCovariance(
   let distances: Float64Array = new Float64Array(n)
   for (let i = 0; i < n; i++) for (let j = 0, at = i * cols; j < cols; j++, at++) add(distances, i, (data[at] as number) ** 2)
   for (let round = 1; ; round++) {
-    const furthest = distances.slice().sort()[kept - 1] as number
+    const furthest = selectInPlace(distances.slice(), kept - 1)
     const { count, mean, scatter } = yield* momentsInTurns(
       rows,
       distances.map((distance) => (distance <= furthest ? 1 : 0)),
