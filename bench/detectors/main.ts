@@ -44,8 +44,7 @@ const folder = await mkdtemp(join(tmpdir(), 'assay-bench-'))
 try {
   for (const backend of backends) {
     const sizes = backend.software || flags.small ? [small] : flags.large || backend.name === 'webgpu' ? [usual, large] : [usual]
-    if (backend.name === 'cpu' && sizes.length === 1 && sizes[0] === usual)
-      console.log('cpu: 50,000 × 512 left out, it is slow; --large has it')
+    if (backend.name === 'cpu' && sizes.length === 1 && sizes[0] === usual) console.log('cpu: 50,000 × 512 left out; --large has it')
     for (const size of sizes) await benchSize(size, backend)
   }
 } finally {

@@ -54,13 +54,12 @@ export class WasmBackend extends CpuBackend {
   }
 
   override allocate(length: number): Float32Array {
-    if (!this.#threads) return new Float32Array(length)
-    const buffer = new SharedArrayBuffer(length * 4)
-    if (buffer.byteLength >= worthStarting) {
+    const array = this.#array(length)
+    if (this.#threads && array.buffer instanceof SharedArrayBuffer && array.byteLength >= worthStarting) {
       this.#threads.start(this.threads)
-      this.#threads.touch(buffer)
+      this.#threads.touch(array.buffer)
     }
-    return new Float32Array(buffer)
+    return array
   }
 
   #takeScratch(length: number): Float32Array {

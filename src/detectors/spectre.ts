@@ -69,17 +69,19 @@ export const spectre: Detector<SpectreOptions> = {
         const rank = found.ranks[c] as number
         const own = coordinates.subarray((starts[c] as number) * found.k, (starts[c + 1] as number) * found.k)
         const values = found.values.subarray(c * found.k, c * found.k + rank)
-        const ridge = Float64Array.from(values, (value) => (ridgeShare * meanVariance(set, found, c)) / value)
+        const least = ridgeShare * meanVariance(set, found, c)
+        const ridge = values.map((value) => least / value)
         return { rows: standardised(own, found.k, rank), rank, ridge, alpha }
       },
       progress: (done) => context.progress(0.3 + (0.7 * done) / judged.length),
     })
     const scores = new Float32Array(set.rows)
-    for (const [i, c] of judged.entries()) scores.set((told[i] as Telling).scores, starts[c])
-    const findings = reasons.map((reason, c): ClassFinding => {
-      if (reason !== null) return { status: 'skipped', reason }
-      return findingOf(set, c, { ...(told[judged.indexOf(c)] as Telling), scores, epsilon })
-    })
+    const findings = reasons.map((reason): ClassFinding => ({ status: 'skipped', reason: reason ?? '' }))
+    for (const [i, c] of judged.entries()) {
+      const best = told[i] as Telling
+      scores.set(best.scores, starts[c])
+      findings[c] = findingOf(set, c, { ...best, scores, epsilon })
+    }
     return gatherResult(id, set, scores, findings)
   },
 }

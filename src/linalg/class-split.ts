@@ -75,8 +75,7 @@ export function* splitClass(rows: Rows, { others, directions, rng, trusted }: Sp
   for (const side of yield* smallGroups(rows, 3 * smallCandidates)) {
     yield
     // The far end of a class grows when it is cut halfway; a group of its own stays.
-    const group = yield* momentsInTurns(rows, side, inGroup)
-    small.push(yield* refine(rows, { side, fitted: separation(group, without(whole, group), others) }, { whole, others }))
+    small.push(yield* refineSide(rows, side, { whole, others }))
   }
   small.sort((a, b) => b.fitted.sigmas - a.fitted.sigmas)
   const splits: ClassSplit[] = []
@@ -94,8 +93,7 @@ export function* splitClass(rows: Rows, { others, directions, rng, trusted }: Sp
     const unlike: Division[] = []
     for (const side of unlikeSides(rows, halves[0])) {
       yield
-      const group = yield* momentsInTurns(rows, side, inGroup)
-      unlike.push(yield* refine(rows, { side, fitted: separation(group, without(whole, group), others) }, { whole, others }))
+      unlike.push(yield* refineSide(rows, side, { whole, others }))
     }
     // The first start is the largest: rows taken from many classes may be half of this one, and no tight group.
     const tightest = unlike.reduce((best, one) => (one.fitted.sigmas > best.fitted.sigmas ? one : best))
@@ -171,6 +169,16 @@ function* widest(rows: Rows, left: Uint8Array, directions: number): Generator<vo
 interface Division {
   readonly side: Uint8Array
   readonly fitted: Separation
+}
+
+/** The division that `refine` makes of a side with no rows set aside. */
+function* refineSide(
+  rows: Rows,
+  side: Uint8Array,
+  { whole, others }: { whole: Moments; others: OtherGroups },
+): Generator<void, Division, void> {
+  const group = yield* momentsInTurns(rows, side, inGroup)
+  return yield* refine(rows, { side, fitted: separation(group, without(whole, group), others) }, { whole, others })
 }
 
 /** Cuts halfway between the means and fits the direction again, up to three times: rows that were set aside come to a side. */
