@@ -37,6 +37,7 @@ const mends = {
 export class WebGpuBackend implements Backend {
   readonly name = 'webgpu'
   readonly adapter: string
+  readonly inSoftware: boolean
   readonly maxBindingBytes: number
   readonly #device: GPUDevice
   readonly #ledger: BufferLedger
@@ -55,6 +56,7 @@ export class WebGpuBackend implements Backend {
     this.adapter = adapter
     this.#signal = signal
     this.#ledger = new BufferLedger(device)
+    this.inSoftware = device.adapterInfo?.isFallbackAdapter === true
     this.maxBindingBytes = Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize)
     void device.lost.then(({ reason, message }) => {
       const after = this.#last ? ` after ${this.#last} was submitted` : ''

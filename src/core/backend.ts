@@ -75,6 +75,8 @@ export interface Backend extends Disposable {
   readonly adapter: string
   /** Whether kernels that have a WebAssembly form run in it. */
   readonly runsForms?: boolean
+  /** Whether the adapter is software, so that the CPU does its work and no time is saved by leaving work to it. */
+  readonly inSoftware?: boolean
   /** The largest matrix that can be uploaded or bound, in bytes. */
   readonly maxBindingBytes: number
   /** Bytes held by matrices that have not been disposed, and by work in flight. */

@@ -33,7 +33,8 @@ const solvedTogether = 10
  * The `k` leading eigenpairs of every class's centred XᵀX (equally: right singular vectors of the centred class), all classes at once.
  * Signs are fixed: the largest entry is positive. `k` is cut to the number of columns. The result is kept with the set.
  *
- * Method: on a GPU an iteration that leaves everything there (`filteredSubspace`), where the set lies on it and the host would take long.
+ * Method: on a GPU (not on a software adapter) an iteration that leaves everything there (`filteredSubspace`), where the set lies on it and
+ * the host would take long.
  * Else the d×d Gram matrix in one pass over the data and an eigensolver on the host, or block Krylov with one pass per step and no
  * d×d matrix, whichever `gramIsCheaper` counts to be cheaper.
  */
@@ -124,9 +125,9 @@ const worthDispatching = 2 ** 26
 
 /** Whether the iteration on the backend is possible, and saves the host more than it costs. */
 function filterIsCheaper(set: DeviceSet, width: number): boolean {
-  const { name, maxBindingBytes } = set.context.backend
+  const { name, inSoftware, maxBindingBytes } = set.context.backend
   const size = set.paddedCols
-  if (name !== 'webgpu' || width !== applyWidth || !set.hasWholeClasses) return false
+  if (name !== 'webgpu' || inSoftware || width !== applyWidth || !set.hasWholeClasses) return false
   const largestClass = set.set.classes.reduce((largest, info) => Math.max(largest, info.rows), 0)
   if (applyBytesPerClass(largestClass, size) > maxBindingBytes) return false
   return set.set.classes.length * 8 * width * size * Math.min(size, 8 * width) >= worthDispatching
