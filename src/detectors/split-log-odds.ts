@@ -32,6 +32,8 @@ const weights = {
   /** Beyond what is `rare`. */
   trustedBeyond: 2,
   source: 3.2,
+  /** As well, of a group that lies `far` off. */
+  sourceFar: 2,
   misfit: -2.45,
 }
 
@@ -51,6 +53,11 @@ const rare = 1
 /** And from which that rows are mispredicted explains no more, or that they are near-duplicates where as many as `enoughDistinct` are not. */
 const sure = 2
 const enoughDistinct = 100
+/**
+ * Standard deviations between which the source's shape comes to count for more: close to the rest, rows that look like another class are mostly the
+ * hard ones of this; far off, hardly any natural group does.
+ */
+const far = { from: 5, to: 8 }
 /** The same below which they speak against a source. */
 const trustedDenies = -0.3
 
@@ -96,6 +103,7 @@ export function splitOdds(evidence: SplitEvidence, source: Shape | null, drift: 
   const otherClass = isRest ? Math.min(besideRest, 1) : besideEither
   const variance = clamp(Math.log(Math.max(evidence.varianceRatio, 1e-6)), tightest, 0)
   const shape = source ? clamp(Math.min(source.aboveOwn + 5, source.aboveNext) / 10, 0, 1) : 0
+  const isFar = isRest ? 0 : clamp((evidence.separation - far.from) / (far.to - far.from), 0, 1)
   const misfits = evidence.misfits ? (isRest ? evidence.misfits.rest : evidence.misfits.group) : 0
   const w = weights
   const overruled = clamp(((ratio ?? 0) - rare) / (sure - rare), 0, 1)
@@ -107,7 +115,7 @@ export function splitOdds(evidence: SplitEvidence, source: Shape | null, drift: 
     w.variance * variance +
     w.trusted * (ratio ?? 0) +
     w.trustedBeyond * Math.max(0, (ratio ?? 0) - rare) +
-    w.source * shape +
+    (w.source + w.sourceFar * isFar) * shape +
     w.distinct * tightness +
     (w.misfit * (1 - overruled) * Math.min(misfits, mostMisfits)) / mostMisfits
   const agrees = {

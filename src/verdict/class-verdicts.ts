@@ -10,6 +10,8 @@ const sourceIsSure = 0.5
 const trustedClears = -0.5
 /** The same weight from which a group that is not accused is not called natural either. */
 const sourceStands = 0.8
+/** And from which a group far off is not called natural: ten to one. */
+const trustedDoubts = 1
 /** Two natural groups that lie this many standard deviations apart are called so: three on either side. */
 const apart = 6
 /** A tight group that lies as far as this is not called natural without trusted rows that say so. */
@@ -31,7 +33,8 @@ type RanResult = Extract<DetectorResult, { status: 'ran' }>
  * - accused: p ≤ rate, and a kind of evidence agrees that does not look at the gap: trusted rows are missing from the part, or it has the
  *   shape of one other class. `poisoned`, or `suspicious` where that is only just enough to name the class;
  * - not accused, but near it (p ≤ three times the rate, or before adjusting ≤ 0.3 times), or a group, two halves or a tight group far off that nothing tells from natural ones: `inconclusive`;
- * - a second group far off: `multimodal`, but `inconclusive` where it has the very shape of another class; otherwise `clean`.
+ * - a second group far off: `multimodal`, but `inconclusive` where it has the very shape of another class or lacks trusted rows at ten to one;
+ *   otherwise `clean`.
  *
  * The source class is the one that the dividing detector names by the shape of the part, else the one that another detector names.
  *
@@ -90,6 +93,12 @@ function conclude(set: ActivationSet, { c, id, finding, pValue, adjusted, rate, 
   const isNear = adjusted <= nearRate * rate || pValue <= nearOwn * rate
   if (!isNear && split.separation >= apart && (split.source?.weight ?? 0) >= sourceStands) {
     return { ...open, says: 'a group far from the rest with the shape of another class, too small or too blurred to be accused' }
+  }
+  if (!isNear && split.separation >= apart && (split.trusted ?? 0) >= trustedDoubts) {
+    return {
+      ...open,
+      says: 'a group far from the rest where hardly any trusted rows lie: planted, or not among the trusted rows; look at it',
+    }
   }
   if (!isNear && split.isHalf && pValue <= halves) return { ...open, says: twoHalves }
   if (!isNear) return { ...none, verdict: split.separation >= apart ? 'multimodal' : 'clean' }

@@ -70,6 +70,17 @@ describe.each([{ trustedRows: 0 }, { trustedRows: 50 }])('the log odds of a spli
     expect([source(-4, 4), source(-99, 50), source(9, 9)].map((of) => of.source)).toEqual([0.1, 0, 0.9].map((x) => expect.closeTo(x, 12)))
   })
 
+  it('rise more with it the further off the group lies, from five standard deviations to eight', () => {
+    const shape = { aboveOwn: 9, aboveNext: 12, vote: 0 }
+    const gain = (separation: number) => logOdds({ trustedRows, separation }, shape) - logOdds({ trustedRows, separation })
+    expectFalling([8, 7, 6, 5].map(gain))
+    expect([gain(3), gain(12)]).toEqual([gain(5), gain(8)].map((value) => expect.closeTo(value, 12)))
+    // The side that the trusted rows speak against is the rest: how far off the group lies says nothing of it.
+    const rest = { share: 0.45, trustedRows: 50, trustedBeyond: 50 }
+    expect(odds(rest).isRest).toBe(true)
+    expect(logOdds({ ...rest, separation: 12 }, shape)).toBe(logOdds({ ...rest, separation: 3 }, shape))
+  })
+
   it('come with a source that agrees where its shape is very like, or clear and most like with a third of the rows towards it', () => {
     const agrees = (aboveOwn: number, aboveNext: number, vote: number) => odds({ trustedRows }, { aboveOwn, aboveNext, vote }).agrees.source
     expect([agrees(1, 5, 0), agrees(1, 4.9, 0.29), agrees(1, 4.9, 0.3)]).toEqual([true, false, true])

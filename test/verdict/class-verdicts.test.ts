@@ -184,6 +184,16 @@ describe('a second group that is not accused', () => {
       says: expect.stringContaining('the shape of another class'),
     })
   })
+
+  it('nor where hardly any trusted rows lie in it', () => {
+    const lacking = (trusted: number | null, separation: number) => concludeOne(divided(1, { separation, trusted })).verdict
+    expect([lacking(null, 7), lacking(0.9, 7), lacking(1.1, 5)]).toEqual(['multimodal', 'multimodal', 'clean'])
+    expect(concludeOne(divided(1, { separation: 7, trusted: 1.1 }))).toMatchObject({
+      verdict: 'inconclusive',
+      accusations: [],
+      says: expect.stringContaining('hardly any trusted rows lie'),
+    })
+  })
 })
 
 describe('the smallest share that would be seen', () => {
