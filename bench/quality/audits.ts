@@ -70,8 +70,8 @@ function plantedClean({ kind, options }: Case) {
 }
 
 /** Audits poisoned set `index` and holds the report against what was planted. */
-export async function auditAttack(context: Context, index: number, seed: number): Promise<AttackRun> {
-  const { kind, options } = attackCase(index, seed)
+export async function auditAttack(context: Context, index: number, sets: { seed: number; trusted: number }): Promise<AttackRun> {
+  const { kind, options } = attackCase(index, sets)
   const planted = plantedActivations(options)
   const set = toActivationSet(planted.set)
   const truth = truthOf(set, planted)

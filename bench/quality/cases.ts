@@ -75,8 +75,9 @@ export const attackKinds = ['source-to-target', 'all-to-one', 'clean-label'] as 
 /**
  * Poisoned set `index` of a seed: rates of 0.3 to 50 % of the target class, 2 to 1,000 classes, imbalance up to 200:1, every layer; in a third of
  * them some class has a natural second group, which may be the target. Triggers differ in length, so that some poison lies close to the rest.
+ * Of every class there are `trusted` rows.
  */
-export function attackCase(index: number, seed: number): Case {
+export function attackCase(index: number, { seed, trusted }: { seed: number; trusted: number }): Case {
   const rng = new Rng(seed, `poisoned set ${index}`)
   const kind = pick(rng, ['source-to-target', 'source-to-target', 'all-to-one', 'clean-label'] as const)
   const rows = isMany(index) ? many(rng).rows : rowsOfClasses(rng, { classes: classCount(rng), imbalance: pick(rng, imbalances) })
@@ -105,7 +106,7 @@ export function attackCase(index: number, seed: number): Case {
         reach: between(rng, 0.5, 0.95),
         trigger: between(rng, 2.5, 6),
       },
-      trusted: index % 2 === 0 ? pick(rng, [5, 20, 60]) : 0,
+      trusted,
     },
   }
 }

@@ -21,6 +21,7 @@ const { values: flags, positionals } = parseArgs({
     audits: { type: 'string', default: '240' },
     sweep: { type: 'string', default: '500' },
     seed: { type: 'string', default: '0' },
+    trusted: { type: 'string', default: '100' }, // rows a class of a sweep's sets: as many as the scenarios have
     runs: { type: 'string' },
     json: { type: 'string' },
     quiet: { type: 'boolean', default: false },
@@ -30,6 +31,7 @@ if (positionals.length > 1) throw new RangeError(`got ${positionals.length} fold
 const audits = wholeNumber('audits')
 const sweep = wholeNumber('sweep')
 const seed = wholeNumber('seed')
+const trusted = wholeNumber('trusted')
 const wanted = flags.only?.split(',') ?? parts
 const unknown = wanted.filter((part) => !parts.includes(part))
 if (unknown.length > 0)
@@ -63,8 +65,16 @@ const attacks: AttackRun[] = []
     console.log(['', `### False accusations in ${audits} clean sets, seed ${seed}`, '', ...calibrationTable(calibration)].join('\n'))
   }
   if (wanted.includes('sweep') && sweep > 0) {
-    for (let index = 0; index < sweep; index++) attacks.push(await once('sweep', index, () => auditAttack(context, index, seed)))
-    const table = ['', `### ${sweep} planted attacks, seed ${seed}`, '', ...sweepTable(attacks), '', ...sweepSummary(attacks)]
+    for (let index = 0; index < sweep; index++)
+      attacks.push(await once('sweep', index, () => auditAttack(context, index, { seed, trusted })))
+    const table = [
+      '',
+      `### ${sweep} planted attacks, ${trusted} trusted rows a class, seed ${seed}`,
+      '',
+      ...sweepTable(attacks),
+      '',
+      ...sweepSummary(attacks),
+    ]
     console.log(table.join('\n'))
   }
 }
@@ -76,12 +86,12 @@ type Run = CleanRun | AttackRun
 
 /** The run of before, where --runs has it, or a new one, which goes there. */
 async function once<T extends Run>(part: T['part'], index: number, run: () => Promise<T>): Promise<T> {
-  const before = known.find((line) => line.seed === seed && line.run.part === part && line.run.index === index)
+  const before = known.find((line) => line.seed === seed && line.trusted === trusted && line.run.part === part && line.run.index === index)
   if (before) return before.run as T
   const began = performance.now()
   const done = await run()
   if (!flags.quiet) console.error(`${part} ${index + 1}: ${said(done)}; ${((performance.now() - began) / 1000).toFixed(1)} s`)
-  if (flags.runs !== undefined) await appendFile(flags.runs, `${JSON.stringify({ seed, run: done })}\n`)
+  if (flags.runs !== undefined) await appendFile(flags.runs, `${JSON.stringify({ seed, trusted, run: done })}\n`)
   return done
 }
 
@@ -95,7 +105,7 @@ function said(run: Run): string {
 }
 
 /** Runs of before, one JSON object a line; a line that was cut off in the middle is left out, and so run again. */
-async function readRuns(path: string): Promise<{ seed: number; run: Run }[]> {
+async function readRuns(path: string): Promise<{ seed: number; trusted: number; run: Run }[]> {
   if (!existsSync(path)) return []
   const lines = (await readFile(path, 'utf8')).split('\n')
   return lines.flatMap((line) => {
@@ -107,7 +117,7 @@ async function readRuns(path: string): Promise<{ seed: number; run: Run }[]> {
   })
 }
 
-function wholeNumber(name: 'audits' | 'sweep' | 'seed'): number {
+function wholeNumber(name: 'audits' | 'sweep' | 'seed' | 'trusted'): number {
   const value = Number(flags[name])
   if (Number.isSafeInteger(value) && value >= 0) return value
   throw new RangeError(`--${name}: got ${flags[name]}, expected a whole number from 0`)
