@@ -272,8 +272,8 @@ function reclassify(set: DeviceSet, c: number, { part, head, width, coordinates,
   }
 }
 
-/** A part that lies less than this share of the way to a class was not moved from there, as far as means tell. */
-const leastWay = 0.05
+/** A part that lies less than this share of the way to a class was not moved from there, as far as means tell: triggers lean a tenth by chance. */
+const leastWay = 0.15
 /** Another class that it lies nearly as far towards makes neither sure. */
 const nearlyAsFar = 0.9
 
