@@ -60,6 +60,8 @@ export type DetectorResult =
       readonly scores: Float32Array
       /** Where scores are standard deviations from what counts as clean, they compare across classes; otherwise within a class only. */
       readonly unit?: 'standard deviations'
+      /** What was estimated from rows drawn by the seed, and of which classes, in words; absent where nothing was. */
+      readonly sampled?: string
       /** Parallel to the set's classes. */
       readonly classes: readonly ClassFinding[]
     }

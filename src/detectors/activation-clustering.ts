@@ -2,13 +2,13 @@ import * as z from 'zod/mini'
 import { ClassedRows } from '../core/classed-rows.js'
 import type { DeviceSet } from '../core/device-set.js'
 import type { ClassFinding } from '../core/result.js'
-import { silhouette } from '../kernels/silhouette.js'
 import { type Clustering, kmeans } from '../linalg/kmeans.js'
 import { groupMedians } from '../stats/group-medians.js'
 import { type ClassCoordinates, independentCoordinates, principalCoordinates } from './class-coordinates.js'
 import { gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
 import { distanceAnalysis } from './cluster-analyses.js'
 import type { Detector } from './detector.js'
+import { type MeanSilhouette, meanSilhouettes } from './mean-silhouettes.js'
 
 export interface ActivationClusteringOptions {
   readonly projection: 'pca' | 'ica'
@@ -18,6 +18,7 @@ export interface ActivationClusteringOptions {
   readonly sizeThreshold: number
   readonly silhouetteThreshold: number
   readonly minRows: number
+  readonly exactRows: number
 }
 
 const options: z.ZodMiniType<ActivationClusteringOptions> = z.strictObject({
@@ -28,6 +29,7 @@ const options: z.ZodMiniType<ActivationClusteringOptions> = z.strictObject({
   sizeThreshold: z._default(z.number().check(z.gt(0), z.lte(1)), 0.35),
   silhouetteThreshold: z._default(z.number().check(z.gte(-1), z.lte(1)), 0.1),
   minRows: z._default(z.int().check(z.gte(2)), 20),
+  exactRows: z._default(z.int().check(z.gte(100)), 10_000),
 })
 
 /**
@@ -50,7 +52,9 @@ const whitenedScatters = [3, 4, 5, 6, 7, 8, 9, 10]
  * `projection`: `pca`, the common choice and the default, or `ica`, the paper's FastICA, on the same `components` (1 … 16, cut to the rank).
  * FastICA makes all components weigh the same and only turns them, so what it splits is what 2-means splits on whitened PCA; where it
  * does not converge that is used, and the finding says so. Other options: `restarts` 1 … 256 seeded starts (for `ica` eight searches of
- * twice as many, at most 256), thresholds, `minRows` ≥ 2. The silhouette is exact: its cost is quadratic in the rows of a class.
+ * twice as many, at most 256), thresholds, `minRows` ≥ 2. The silhouette is exact, its
+ * cost quadratic in the rows of a class, in classes of at most `exactRows` (10,000) rows; in larger ones its mean is estimated from 2,000 rows
+ * drawn by the seed (fewer where `exactRows` is less), each against all rows of the class, and the finding gives the interval of 95 %.
  */
 export const activationClustering: Detector<ActivationClusteringOptions> = {
   id: 'activation-clustering',
@@ -58,13 +62,15 @@ export const activationClustering: Detector<ActivationClusteringOptions> = {
   citation: 'Chen et al.: Detecting Backdoor Attacks on Deep Neural Networks by Activation Clustering. SafeAI 2019',
   needs: ['activations', 'labels'],
   options,
-  async detect(context, set, { projection, components, restarts, analysis, sizeThreshold, silhouetteThreshold, minRows }) {
+  async detect(context, set, { projection, components, restarts, analysis, sizeThreshold, silhouetteThreshold, minRows, exactRows }) {
     const ica = projection === 'ica'
     const found = await (ica ? independentCoordinates : principalCoordinates)(set, components)
     const { ranks, notes } = found
     context.progress(0.3)
     const search = ica ? { restarts: Math.min(2 * restarts, 256), scatters: whitenedScatters } : { restarts, scatters: [1] }
-    const { splits, silhouettes } = await splitClasses(set, found, search)
+    const splits = await splitClasses(set, found, search)
+    context.progress(0.7)
+    const silhouettes = await meanSilhouettes(set, found, { clusterOf: clustersOf(set, splits), exactRows })
     context.progress(0.9)
     const elsewhere = analysis === 'distance' ? await liesElsewhere(set, splits) : null
     const scores = new Float32Array(set.rows)
@@ -74,7 +80,8 @@ export const activationClustering: Detector<ActivationClusteringOptions> = {
       scoreRows(set, c, split, scores)
       const rows = split.smaller.length + split.larger.length
       const relativeSize = split.smaller.length / rows
-      const mean = classMean(set, c, silhouettes)
+      const silhouette = silhouettes[c] as MeanSilhouette
+      const { mean } = silhouette
       const isSmaller = new Set(split.smaller)
       const smallerRows = () =>
         rowsAt(
@@ -94,16 +101,27 @@ export const activationClustering: Detector<ActivationClusteringOptions> = {
         statistic: mean,
         threshold: silhouetteThreshold,
         pValue: null,
-        says: `2-means splits off ${small} (${relative}) at silhouette ${mean.toFixed(3)} (accused above ${silhouetteThreshold})${notes[c] ?? ''}`,
+        says: `2-means splits off ${small} (${relative}) at silhouette ${inWords(silhouette, rows)} (accused above ${silhouetteThreshold})${notes[c] ?? ''}`,
         flagged: flags ? smallerRows() : new Uint32Array(0),
         accusation: bySilhouette
-          ? { rows: smallerRows(), reason: `in the smaller of two clusters that lie apart (${small}, silhouette ${mean.toFixed(3)})` }
+          ? {
+              rows: smallerRows(),
+              reason: `in the smaller of two clusters that lie apart (${small}, silhouette ${inWords(silhouette, rows)})`,
+            }
           : null,
       }
     })
     context.progress(1)
-    return gatherResult('activation-clustering', set, scores, classes)
+    const result = gatherResult('activation-clustering', set, scores, classes)
+    const drawn = silhouettes.filter(({ rows }, c) => rows < (set.set.classes[c]?.rows ?? 0)).length
+    if (result.status !== 'ran' || drawn === 0) return result
+    return { ...result, sampled: `silhouettes of ${drawn} ${drawn === 1 ? 'class' : 'classes'} estimated from rows drawn by the seed` }
   },
+}
+
+function inWords({ mean, halfWidth, rows }: MeanSilhouette, of: number): string {
+  const value = mean.toFixed(3)
+  return rows < of ? `${value} ± ${halfWidth.toFixed(3)} (95 %, from ${rows} of ${of} rows drawn by the seed)` : value
 }
 
 interface SplitSearch {
@@ -123,16 +141,15 @@ interface Split {
   readonly between: number
 }
 
-/** The best 2-means split of every class, and the silhouette of every row in it: as many classes at a time as one buffer takes. */
+/** The best 2-means split of every class: as many classes at a time as one buffer takes. */
 async function splitClasses(
   set: DeviceSet,
   { k, coordinates, spread }: ClassCoordinates,
   { restarts, scatters }: SplitSearch,
-): Promise<{ splits: Split[]; silhouettes: Float32Array }> {
+): Promise<Split[]> {
   const { backend, rng, signal } = set.context
   const { starts, classes } = set.set
   const splits: Split[] = []
-  const silhouettes = new Float32Array(set.rows)
   for (let first = 0, end: number; first < classes.length; first = end) {
     const start = starts[first] as number
     end = first + 1
@@ -149,16 +166,16 @@ async function splitClasses(
     const points = { rows, coordinates: own, spread: spread.subarray(first * k, end * k) }
     const onShare = (share: number) => set.context.progress(0.3 + 0.4 * ((first + share * (end - first)) / classes.length))
     const clustering = await kmeans(points, { clusters: 2, restarts, searches, signal, onShare })
-    const clusterOf = new Uint32Array(x.rows)
-    for (let c = first; c < end; c++) {
-      const split = splitOf(set, c, clustering, c - first, ownStarts)
-      splits.push(split)
-      for (const i of split.smaller) clusterOf[i - start] = 1
-    }
-    using ofRows = silhouette(rows, clusterOf)
-    silhouettes.set(await backend.read(ofRows), start)
+    for (let c = first; c < end; c++) splits.push(splitOf(set, c, clustering, c - first, ownStarts))
   }
-  return { splits, silhouettes }
+  return splits
+}
+
+/** 1 for every row, in class order, of its class's smaller cluster. */
+function clustersOf(set: DeviceSet, splits: readonly Split[]): Uint32Array {
+  const clusterOf = new Uint32Array(set.rows)
+  for (const { smaller } of splits) for (const i of smaller) clusterOf[i] = 1
+  return clusterOf
 }
 
 /** Rows go to the nearer centre, ties to the first. Of two equal halves the one without the class's first row counts as the smaller. */
@@ -191,14 +208,6 @@ function scoreRows(set: DeviceSet, c: number, { distances, smallerCentre, betwee
     const toLarger = distances[i * 2 + 1 - smallerCentre] as number
     scores[start + i] = between > 0 ? (toLarger - toSmaller) / between : 0
   }
-}
-
-function classMean(set: DeviceSet, c: number, values: Float32Array): number {
-  const start = set.set.starts[c] as number
-  const end = set.set.starts[c + 1] as number
-  let sum = 0
-  for (let i = start; i < end; i++) sum += values[i] as number
-  return sum / (end - start)
 }
 
 /** For each class, whether its smaller cluster lies at another class, by the medians of the activations. */

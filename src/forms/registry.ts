@@ -7,6 +7,7 @@ import { kmeansLloydForm } from './kmeans-lloyd.js'
 import { nearestRowsForm } from './nearest-rows.js'
 import { projectForm } from './project.js'
 import { silhouetteForm } from './silhouette.js'
+import { silhouetteSampleForm } from './silhouette-sample.js'
 
 /** The WebAssembly forms, by the name that kernels give. */
 const forms: Readonly<Record<string, Form<never>>> = {
@@ -18,6 +19,7 @@ const forms: Readonly<Record<string, Form<never>>> = {
   'nearest-rows': nearestRowsForm,
   project: projectForm,
   silhouette: silhouetteForm,
+  'silhouette-sample': silhouetteSampleForm,
 }
 
 /** The form of that name. Throws `RangeError` where there is none. */

@@ -3,15 +3,15 @@ import { once } from './chunks.js'
 import type { Engine } from './engine.js'
 import type { Form, Work } from './form.js'
 
-const mostClusters = 4
+export const mostClusters = 4
 /** A class is cut into so many blocks at most, each of so many rows at least: each keeps sums for itself and all rows after it. */
 const mostBlocks = 128
 const fewestRows = 512
 /** Columns that all rows of a block meet before the next: those of ten dimensions stay in the first-level cache. */
-const colsAtOnce = 512
+export const colsAtOnce = 512
 
 /** Rows of one cluster of a class, at places `start` … `end` − 1 of the class's layout, a multiple of four: the last ones may be empty. */
-interface Stretch {
+export interface Stretch {
   readonly cluster: number
   readonly start: number
   readonly end: number
@@ -19,7 +19,7 @@ interface Stretch {
 }
 
 /** A class's rows by cluster. Four places one after the other are of one cluster. */
-interface Layout {
+export interface Layout {
   readonly stretches: readonly Stretch[]
   /** Row at each place, −1 where it is empty. */
   readonly rowAt: Int32Array
@@ -73,31 +73,23 @@ function sumBlock(engine: Engine, { inputs, scratch }: Work<void>, piece: number
     const row = rowAt[start + place] as number
     for (let j = 0; j < dims; j++) f32[points / 4 + j * places + place] = row < 0 ? 0 : (data[row * dims + j] as number)
   }
-  const masks = new Int32Array(f32.buffer)
-  for (let rows = 1; rows <= 4; rows++) {
-    for (let i = 0; i < 4; i++) {
-      masks[lastMasks / 4 + (rows - 1) * 4 + i] = i < rows ? -1 : 0
-      masks.fill(i < rows ? -1 : 0, rowMasks / 4 + ((rows - 1) * 4 + i) * 4, rowMasks / 4 + ((rows - 1) * 4 + i + 1) * 4)
-    }
-  }
+  const { rowMask, lastMask } = placeMasks(f32.buffer, [rowMasks, lastMasks])
   engine.clear(sums, clusters * places)
   for (const columns of stretches) {
     const filledEnd = columns.start + columns.rows
     for (let from = Math.max(start, columns.start), to: number; from < columns.end; from = to) {
       to = Math.min(from + colsAtOnce, columns.end, from < end ? end : Number.POSITIVE_INFINITY)
-      const lastMask = to > filledEnd ? lastMasks + (4 - (to - filledEnd) - 1) * 16 : 0
       for (const rows of stretches) {
         const rowEnd = Math.min(end, rows.end)
         for (let row = Math.max(start, rows.start); row < rowEnd; row += 4) {
-          const filled = Math.min(4, rows.start + rows.rows - row)
           wasm.distanceSums(
             points + (row - start) * 4,
             points + (from - start) * 4,
             to - from,
             dims,
             places,
-            filled < 4 ? rowMasks + (filled - 1) * 64 : 0,
-            lastMask,
+            rowMask(rows.start + rows.rows - row),
+            lastMask(filledEnd, to),
             sums + (columns.cluster * places + row - start) * 4,
             from < end ? 0 : sums + (rows.cluster * places + from - start) * 4,
           )
@@ -108,9 +100,27 @@ function sumBlock(engine: Engine, { inputs, scratch }: Work<void>, piece: number
   scratch.set(engine.view(sums, clusters * places), sumsAt)
 }
 
+/** Masks that take out places without a row, at two places in the memory: 256 and 64 bytes. */
+export function placeMasks(memory: ArrayBufferLike, [rowMasks, lastMasks]: readonly [number, number]) {
+  const masks = new Int32Array(memory)
+  for (let rows = 1; rows <= 4; rows++) {
+    for (let i = 0; i < 4; i++) {
+      masks[lastMasks / 4 + (rows - 1) * 4 + i] = i < rows ? -1 : 0
+      masks.fill(i < rows ? -1 : 0, rowMasks / 4 + ((rows - 1) * 4 + i) * 4, rowMasks / 4 + ((rows - 1) * 4 + i + 1) * 4)
+    }
+  }
+  return {
+    /** For four places of which so many have a row; 0 where all do. */
+    rowMask: (filled: number) => (filled < 4 ? rowMasks + (filled - 1) * 64 : 0),
+    /** For the last four of the places before `end`, of which those from `filledEnd` on are empty. */
+    lastMask: (filledEnd: number, end: number) => (end > filledEnd ? lastMasks + (4 - (end - filledEnd) - 1) * 16 : 0),
+  }
+}
+
 function finishClass({ inputs, output, scratch }: Work<void>, class_: number): void {
   const { layouts, blocks, clusters } = blocked(inputs)
-  const { rowAt, stretches } = layouts[class_] as Layout
+  const layout = layouts[class_] as Layout
+  const { rowAt } = layout
   const sizes = (inputs[4] as HostMatrix).data.subarray(class_ * mostClusters, (class_ + 1) * mostClusters)
   const totals = new Float64Array(clusters * rowAt.length)
   for (const { start, sumsAt } of blocks.filter((block) => block.class_ === class_)) {
@@ -121,6 +131,12 @@ function finishClass({ inputs, output, scratch }: Work<void>, class_: number): v
       }
     }
   }
+  silhouettesOf(layout, totals, sizes, output)
+}
+
+/** Silhouettes from the sums of distances to each cluster, `[clusters, places]`. */
+export function silhouettesOf({ rowAt, stretches }: Layout, totals: Float64Array, sizes: ArrayLike<number>, output: Float32Array): void {
+  const clusters = totals.length / rowAt.length
   for (const { cluster, start, rows } of stretches) {
     const own = sizes[cluster] as number
     for (let place = start; place < start + rows; place++) {
@@ -162,7 +178,8 @@ function blocked([, clusterOf, , starts]: readonly HostMatrix[]): Blocks {
   })
 }
 
-function layOut(cluster: ArrayLike<number>, start: number, end: number, clusters: number): Layout {
+/** Rows `start` … `end − 1` by cluster. */
+export function layOut(cluster: ArrayLike<number>, start: number, end: number, clusters: number): Layout {
   const rowAt: number[] = []
   const stretches: Stretch[] = []
   for (let k = 0; k < clusters; k++) {

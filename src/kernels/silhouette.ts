@@ -1,6 +1,7 @@
-import type { DeviceMatrix, HostMatrix, Kernel, Shape } from '../core/backend.js'
+import type { Backend, DeviceMatrix, HostMatrix, Kernel, Shape } from '../core/backend.js'
 import type { ClassedRows } from '../core/classed-rows.js'
-import { sampleRows } from './sample.js'
+import { dispose } from '../core/dispose.js'
+import { sampleMatrix, sampleRows } from './sample.js'
 import { silhouetteWgsl } from './wgsl.gen.js'
 
 /** Most clusters and dimensions that the silhouette kernel takes: a row is four vec4 and its cluster sums are one. */
@@ -62,6 +63,43 @@ export const silhouetteKernel: Kernel<void> = {
   },
 }
 
+export interface SampledSilhouetteParams {
+  readonly queries: number
+}
+
+/**
+ * The same of the first `queries` rows of one class, among all of its rows: inputs as above, of one class, tiles of the queries alone. Output
+ * `[queries, 1]`. Tolerance: as above, and ten times as much for classes up to a million rows.
+ */
+export const sampledSilhouetteKernel: Kernel<SampledSilhouetteParams> = {
+  id: 'silhouette-sample',
+  wasm: 'silhouette-sample',
+  wgsl: silhouetteWgsl,
+  tolerance: { atol: 1e-3, rtol: 0 },
+  plan: (inputs, { queries }) => ({ ...silhouetteKernel.plan(inputs, undefined), output: { rows: queries, cols: 1, type: 'f32' } }),
+  cpu: (inputs, _params, output) => silhouetteKernel.cpu(inputs, undefined, output),
+  sample() {
+    const [rows, queries] = [150, 70]
+    const cluster = Uint32Array.from({ length: rows }, (_, i) => (i % 3 === 0 ? 1 : 0))
+    const tables = sampleTables(cluster, queries)
+    return { inputs: [sampleMatrix(rows, 10), ...tables], params: { queries } }
+  },
+}
+
+/** What the kernel takes beside the points: clusters, tiles of the queries, offsets and sizes. */
+function sampleTables(cluster: Uint32Array, queries: number): HostMatrix[] {
+  const tiles: number[] = []
+  for (let row = 0; row < queries; row += rowsPerTile) tiles.push(0, row, Math.min(rowsPerTile, queries - row), 0)
+  const sizes = new Uint32Array(silhouetteLimits.clusters)
+  for (const k of cluster) sizes[k] = (sizes[k] as number) + 1
+  return [
+    { data: cluster, rows: cluster.length, cols: 1, type: 'u32' },
+    { data: Uint32Array.from(tiles), rows: tiles.length / 4, cols: 4, type: 'u32' },
+    { data: Uint32Array.of(0, cluster.length), rows: 2, cols: 1, type: 'u32' },
+    { data: sizes, rows: 1, cols: silhouetteLimits.clusters, type: 'u32' },
+  ]
+}
+
 function sumDistances(
   data: ArrayLike<number>,
   cols: number,
@@ -110,4 +148,17 @@ export function silhouette(points: ClassedRows, clusterOf: Uint32Array): DeviceM
   using offsets = backend.upload({ data: starts, rows: starts.length, cols: 1, type: 'u32' })
   using sizeTable = backend.upload({ data: sizes, rows: classes, cols: silhouetteLimits.clusters, type: 'u32' })
   return backend.run(silhouetteKernel, [points.x, clusterColumn, points.rowTiles(rowsPerTile).tiles, offsets, sizeTable], undefined)
+}
+
+/**
+ * Silhouettes `[queries, 1]` of the first `queries` rows of one class, `points: [n, dims]`, among all of them, clustered as `clusterOf: [n]`
+ * says: queries · n distances. The caller disposes the result.
+ */
+export function sampledSilhouette(backend: Backend, points: DeviceMatrix, clusterOf: Uint32Array, queries: number): DeviceMatrix {
+  const tables = sampleTables(clusterOf, queries).map((table) => backend.upload(table))
+  try {
+    return backend.run(sampledSilhouetteKernel, [points, ...tables], { queries })
+  } finally {
+    for (const table of tables) table[dispose]()
+  }
 }

@@ -189,9 +189,10 @@ function reportDetector(result: DetectorResult, classes: readonly ClassInfo[]): 
     skips.push(reason.startsWith(name) ? reason : `${name}: ${reason}`)
   }
   const of = classes.length === 1 ? '1 class' : `${classes.length} classes`
-  if (skipped === 0) return { id, status, reason: classes.length === 1 ? 'ran on the only class' : `ran on all ${of}` }
+  const sampled = result.sampled === undefined ? '' : `; ${result.sampled}`
+  if (skipped === 0) return { id, status, reason: `${classes.length === 1 ? 'ran on the only class' : `ran on all ${of}`}${sampled}` }
   const more = skipped > skips.length ? `; and ${skipped - skips.length} more` : ''
-  return { id, status, reason: `ran on ${classes.length - skipped} of ${of}; skipped ${skips.join('; ')}${more}` }
+  return { id, status, reason: `ran on ${classes.length - skipped} of ${of}${sampled}; skipped ${skips.join('; ')}${more}` }
 }
 
 /** How many of the sorted values are less than `value`. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { Rng } from '../../src/core/rng.js'
-import { silhouette, silhouetteKernel } from '../../src/kernels/silhouette.js'
+import { sampledSilhouette, sampledSilhouetteKernel, silhouette, silhouetteKernel } from '../../src/kernels/silhouette.js'
 import { classedRows } from '../support/classed-rows.js'
 import { describeEachBackend } from '../support/each-backend.js'
 import { expectParity } from '../support/parity.js'
@@ -59,5 +59,28 @@ describeEachBackend('silhouettes', ({ shared }) => {
     using points = classedRows(context, new Float32Array(12).fill(3), 2, [6])
     using result = silhouette(points, Uint32Array.of(0, 0, 1, 1, 1, 0))
     expect([...(await context.backend.read(result))]).toEqual([0, 0, 0, 0, 0, 0])
+  })
+
+  it.each([
+    { name: 'two clusters', rows: 9000, queries: 130, dims: 10, clusters: 2 },
+    { name: 'four clusters on sixteen dimensions', rows: 300, queries: 67, dims: 16, clusters: 4 },
+    { name: 'one query', rows: 21, queries: 1, dims: 3, clusters: 3 },
+    { name: 'every row', rows: 65, queries: 65, dims: 2, clusters: 2 },
+  ])('of the first rows of a class are what they are of all: $name', async ({ rows, queries, dims, clusters }) => {
+    const { backend } = await shared()
+    const rng = new Rng(12)
+    const cluster = Uint32Array.from({ length: rows }, () => rng.below(clusters))
+    const data = Float32Array.from({ length: rows * dims }, (_, at) => 2 * (cluster[Math.floor(at / dims)] as number) + rng.normal())
+    const sizes = new Uint32Array(4)
+    for (const k of cluster) sizes[k] = (sizes[k] as number) + 1
+    const table = (values: Uint32Array, cols: number) => ({ data: values, rows: values.length / cols, cols, type: 'u32' as const })
+    const points = { data, rows, cols: dims, type: 'f32' as const }
+    const expected = new Float32Array(rows)
+    const inputs = [points, table(cluster, 1), table(Uint32Array.of(0, 0, rows, 0), 4), table(Uint32Array.of(0, rows), 1), table(sizes, 4)]
+    for (const _ of silhouetteKernel.cpu(inputs, undefined, expected));
+    using x = backend.upload(points)
+    using result = sampledSilhouette(backend, x, cluster, queries)
+    expectParity(silhouetteKernel, await backend.read(result), [...expected.subarray(0, queries)])
+    expect(sampledSilhouetteKernel.tolerance.atol).toBeGreaterThanOrEqual(silhouetteKernel.tolerance.atol)
   })
 })
