@@ -4,9 +4,11 @@ import { readRows, rowsPerRead } from '../core/read-rows.js'
 import type { ClassFinding } from '../core/result.js'
 import type { Rng } from '../core/rng.js'
 import { showText } from '../core/untrusted-text.js'
+import { DrawnNeighbours, type DrawnRows } from '../linalg/drawn-neighbours.js'
 import { nearestFinder } from '../linalg/nearest-finder.js'
 import type { ReferenceRows } from '../linalg/nearest-rows.js'
 import { gatherRows } from '../linalg/row-sample.js'
+import { binomialInterval } from '../stats/binomial-interval.js'
 import { drawSome } from '../stats/draws.js'
 import { gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
 import type { Detector } from './detector.js'
@@ -14,34 +16,48 @@ import type { Detector } from './detector.js'
 export interface KnnAgreementOptions {
   readonly k: number
   readonly minRows: number
+  readonly exactRows: number
 }
 
 const options: z.ZodMiniType<KnnAgreementOptions> = z.strictObject({
   k: z._default(z.int().check(z.gte(1), z.lte(1000)), 50),
   minRows: z._default(z.int().check(z.gte(2)), 20),
+  exactRows: z._default(z.int().check(z.gte(1)), 4000),
 })
 
 const id = 'knn-agreement'
-/** Multiply-adds that all distances may cost, as long as a class keeps its fewest references and a row its fewest columns. */
-const operations = 3e9
+/** Multiply-adds that the distances of a row to drawn references may cost, as long as a class keeps its fewest of them and a row its fewest columns. */
+const operationsPerRow = 2 ** 17
 const fewestReferences = 4
 /** Columns that are kept while references are cut, and that are kept whatever it costs. */
 const enoughColumns = 64
 const fewestColumns = 16
+/** Rows a class whose neighbours among all rows are looked for as well, and so many in all; with more classes they are drawn from the set as a whole. */
+const askedPerClass = 50
+const mostAsked = 1000
+const mostStrata = 100
+/** Rows that are looked at together at least: what every block costs is then little beside what its rows do. */
+const rowsAtOnce = 4096
 
 /**
  * kNN label agreement (Peri et al., "Deep k-NN Defense Against Clean-Label Data Poisoning Attacks", ECCV Workshops 2020): rows scaled to
  * length 1, the share of a row's k nearest neighbours that carry another label. Flagged, as in the paper, is a row whose label is not the
  * most frequent one among them; the statistic is the share of such rows. No class is accused.
  *
- * Not as in the paper: k is lowered for a class to half of its references, so that its rows can be among their own; and where n²·d
- * multiply-adds are more than 3e9 (1e9 take half a second on one core) neighbours are looked for among references drawn by the seed, 2·k
- * of each class, which keeps small classes visible. Beyond 3e9 for these, first references become fewer, then columns, which are added up
- * with random signs into 64 or more (feature hashing, Weinberger et al. 2009: squared distances stay right on average, ±√(2/columns)), then
- * both, down to 4 references a class and 16 columns: what 1,000 classes of 100 rows need is 6e9. All on the host, from the rows as they
+ * Not as in the paper: k is lowered for a class to half of its references, so that its rows can be among their own; and in sets of more
+ * than `exactRows` rows, where n²·d multiply-adds would be many, neighbours are looked for among references drawn by the seed, 2·k of each
+ * class, which keeps small classes visible. A row's distances cost at most 131,072 multiply-adds: beyond that, first references become
+ * fewer, then columns, which are added up with random signs into 64 or more (feature hashing, Weinberger et al. 2009: squared distances
+ * stay right on average, ±√(2/columns)), then both, down to 4 references a class and 16 columns. All on the host, from the rows as they
  * were given, so that backends give the same scores.
  *
- * Options: `k` 1 … 1000, `minRows` ≥ 2. Needs two classes. Two passes over the rows.
+ * What the statistic would be among all rows, k nearest of n, the finding then gives with an interval of 95 % (Clopper and Pearson): by up to 50
+ * rows drawn of each class, or 1,000 of the set where it has more than a hundred, whose neighbours are looked for among all rows in
+ * the same columns. The two differ in what they see: k of few references reach further than k of all rows. A planted group that holds few
+ * references is outvoted there by what lies around it, and by all rows it agrees with itself; a natural group so small that no reference
+ * was drawn from it looks like a wrong label.
+ *
+ * Options: `k` 1 … 1000, `minRows` ≥ 2, `exactRows` ≥ 1. Needs two classes. Two passes over the rows.
  */
 export const knnAgreement: Detector<KnnAgreementOptions> = {
   id,
@@ -49,7 +65,7 @@ export const knnAgreement: Detector<KnnAgreementOptions> = {
   citation: 'Peri et al.: Deep k-NN Defense Against Clean-Label Data Poisoning Attacks. ECCV Workshops 2020',
   needs: ['activations', 'labels'],
   options,
-  async detect(context, set, { k: most, minRows }) {
+  async detect(context, set, { k: most, minRows, exactRows }) {
     const { classes, classOf, activations } = set.set
     const reasons = classes.map((_, c) => reasonToSkip(set, c, { id, minRows, rank: set.varies[c] as number }))
     if (classes.length < 2) {
@@ -57,48 +73,80 @@ export const knnAgreement: Detector<KnnAgreementOptions> = {
       const reason = reasons[0] ?? `class ${showText(info?.label)} has no other class that its rows could lie among`
       return { status: 'skipped', id, reason }
     }
-    const { references, perClass, sketch } = await drawReferences(set, most, context.rng.fork(id))
+    const { rows: count, cols } = activations
+    const { references, perClass, sketch, asked } = await drawRows(set, { k: most, exactRows })
     context.progress(0.1)
-    const k = perClass.map((count) => Math.max(1, Math.min(most, Math.floor(count / 2))))
-    const largest = Math.max(...k)
-    using finder = nearestFinder(context, references, largest)
-    const others = new Float32Array(activations.rows)
-    const outvoted = new Uint8Array(activations.rows)
-    const votes = new Uint32Array(classes.length)
+    const nearestOf = (rows: number) => Math.max(1, Math.min(most, Math.floor(rows / 2)))
+    const k = perClass.map(nearestOf)
+    using finder = nearestFinder(context, references, Math.max(...k))
+    const ofAll = asked && new DrawnNeighbours(context, asked, Math.max(...classes.map(({ rows }) => nearestOf(rows))))
+    const others = new Float32Array(count)
+    const outvoted = new Uint8Array(count)
+    const poll = pollAmong(classes.length)
     const classOfReference = references.rowOf.map((row) => classOf[row] as number)
     for await (const { start, rows, data } of readRows(activations, {
-      rowsPerBlock: rowsPerRead(activations.cols),
+      rowsPerBlock: Math.max(rowsPerRead(cols), rowsAtOnce),
       signal: context.signal,
     })) {
-      const visit = (i: number, neighbours: Uint32Array) => {
+      const compared = sketch(data)
+      await finder.find({ data: compared, firstRow: start }, (i, neighbours) => {
         const own = classOf[start + i] as number
-        const near = neighbours.subarray(0, k[own])
-        let winner = 0
-        for (const r of near) {
-          const c = classOfReference[r] as number
-          votes[c] = (votes[c] as number) + 1
-          winner = Math.max(winner, votes[c] as number)
-        }
-        others[start + i] = near.length === 0 ? 0 : 1 - (votes[own] as number) / near.length
-        outvoted[start + i] = (votes[own] as number) < winner ? 1 : 0
-        for (const r of near) votes[classOfReference[r] as number] = 0
-      }
-      await finder.find({ data: sketch(data), firstRow: start }, visit)
-      context.progress(0.1 + (0.9 * (start + rows)) / activations.rows)
+        const vote = poll(neighbours.subarray(0, k[own]), classOfReference, own)
+        others[start + i] = vote.others
+        outvoted[start + i] = vote.isOutvoted ? 1 : 0
+      })
+      await ofAll?.offer(compared, start)
+      context.progress(0.1 + (0.9 * (start + rows)) / count)
     }
+    const outvotedAmongAll = (i: number) => {
+      const own = classOf[asked?.rowOf[i] as number] as number
+      const near = (ofAll as DrawnNeighbours).nearest(i).subarray(0, nearestOf(classes[own]?.rows ?? 0))
+      return poll(near, classOf, own).isOutvoted
+    }
+    const amongAll = asked?.strata.map(({ start, end }) => {
+      const drawn = end - start
+      const hits = Array.from({ length: drawn }, (_, i) => outvotedAmongAll(start + i)).filter(Boolean).length
+      return { drawn, share: hits / drawn, ...binomialInterval(hits, drawn, 0.95) }
+    })
     const scores = Float32Array.from(set.set.order, (row) => others[row] as number)
     const findings = classes.map((info, c): ClassFinding => {
       const reason = reasons[c]
       if (reason) return { status: 'skipped', reason }
       const against = positionsByScore(set, c, scores).filter((i) => outvoted[set.set.order[i] as number])
+      const exact = amongAll?.[amongAll.length > 1 ? c : 0]
+      const estimate = exact
+        ? ` drawn by the seed; among the ${nearestOf(info.rows)} nearest of all ${count} rows it would be ${percent(exact.share)} % ${amongAll?.length === 1 ? 'of the set' : 'of the class'} ` +
+          `(95 %: ${percent(exact.low)} to ${percent(exact.high)}), by ${exact.drawn} rows drawn`
+        : ''
       const says =
         `${against.length} of ${info.rows} rows have more neighbours of another label than of their own among the ${k[c]} nearest of ` +
-        `${references.count} reference rows. It accuses no class`
+        `${references.count} reference rows${estimate}. It accuses no class`
       const statistic = against.length / info.rows
       return { status: 'ran', statistic, threshold: null, pValue: null, says, flagged: rowsAt(set, against), accusation: null }
     })
-    return gatherResult(id, set, scores, findings)
+    const result = gatherResult(id, set, scores, findings)
+    if (result.status !== 'ran' || !asked) return result
+    const hashed = references.cols < cols ? `, ${cols} columns added up into ${references.cols}` : ''
+    return { ...result, sampled: `neighbours looked for among ${references.count} of ${count} rows, drawn by the seed${hashed}` }
   },
+}
+
+const percent = (share: number) => (100 * share).toFixed(1)
+
+/** Counts the labels of neighbours: the share that is not `own`, and whether another one is more frequent. */
+function pollAmong(classes: number) {
+  const votes = new Uint32Array(classes)
+  return (near: Uint32Array, classOf: ArrayLike<number>, own: number): { others: number; isOutvoted: boolean } => {
+    let winner = 0
+    for (const r of near) {
+      const c = classOf[r] as number
+      votes[c] = (votes[c] as number) + 1
+      winner = Math.max(winner, votes[c] as number)
+    }
+    const forOwn = votes[own] as number
+    for (const r of near) votes[classOf[r] as number] = 0
+    return { others: near.length === 0 ? 0 : 1 - forOwn / near.length, isOutvoted: forOwn < winner }
+  }
 }
 
 interface Drawn {
@@ -107,25 +155,54 @@ interface Drawn {
   readonly perClass: readonly number[]
   /** Rows as they were given, `[n, cols]`, as they are compared: scaled to length 1, in as many columns as the references have. */
   readonly sketch: (rows: Float32Array) => Float32Array
+  /** Rows whose neighbours among all rows are wanted, stratum by stratum: the classes, or the whole set; null where all rows are references. */
+  readonly asked: (DrawnRows & { readonly strata: readonly { readonly start: number; readonly end: number }[] }) | null
 }
 
-async function drawReferences(set: DeviceSet, k: number, rng: Rng): Promise<Drawn> {
+async function drawRows(set: DeviceSet, { k, exactRows }: { readonly k: number; readonly exactRows: number }): Promise<Drawn> {
   const { classes, order, starts, activations } = set.set
   const { rows, cols } = activations
-  const affordable = Math.floor(operations / (rows * classes.length * Math.min(cols, enoughColumns)))
-  const quota = rows * rows * cols <= operations ? rows : Math.max(fewestReferences, Math.min(2 * k, affordable))
-  const ofClasses = classes.map(({ label }, c) => drawSome(order.subarray(starts[c], starts[c + 1]), quota, rng.fork(String(label))))
-  const count = ofClasses.reduce((sum, { length }) => sum + length, 0)
-  const rowOf = new Uint32Array(count)
-  let at = 0
-  for (const own of ofClasses) {
-    rowOf.set(own, at)
-    at += own.length
-  }
-  const width = Math.min(cols, Math.max(fewestColumns, Math.floor(operations / (rows * count))))
+  const isExact = rows <= exactRows
+  const rng = set.context.rng.fork(id)
+  const affordable = Math.floor(operationsPerRow / (classes.length * Math.min(cols, enoughColumns)))
+  const quota = isExact ? rows : Math.max(fewestReferences, Math.min(2 * k, affordable))
+  const ofClass = (c: number) => order.subarray(starts[c], starts[c + 1])
+  const ofClasses = classes.map(({ label }, c) => drawSome(ofClass(c), quota, rng.fork(String(label))))
+  const ofStrata = isExact ? [] : drawAsked(set, rng.fork('asked'))
+  const strata = ofStrata.map((own, s) => {
+    const start = ofStrata.slice(0, s).reduce((sum, { length }) => sum + length, 0)
+    return { start, end: start + own.length }
+  })
+  const rowOf = joined(ofClasses)
+  const askedRows = joined(ofStrata)
+  const count = rowOf.length
+  const width = isExact ? cols : Math.min(cols, Math.max(fewestColumns, Math.floor(operationsPerRow / count)))
   const sketch = sketcher(cols, width, rng.fork('columns'))
-  const data = sketch(await gatherRows(activations, rowOf, set.context.signal))
-  return { references: { data, count, cols: width, rowOf }, perClass: ofClasses.map(({ length }) => length), sketch }
+  const data = sketch(await gatherRows(activations, joined([rowOf, askedRows]), set.context.signal))
+  return {
+    references: { data: data.subarray(0, count * width), count, cols: width, rowOf },
+    perClass: ofClasses.map(({ length }) => length),
+    sketch,
+    asked: isExact ? null : { data: data.subarray(count * width), cols: width, rowOf: askedRows, strata },
+  }
+}
+
+/** Rows of each class, or of the set as a whole where it has very many. */
+function drawAsked({ set }: DeviceSet, rng: Rng): Uint32Array[] {
+  const { classes, order, starts } = set
+  if (classes.length > mostStrata) return [drawSome(order, mostAsked, rng)]
+  const perClass = Math.min(askedPerClass, Math.floor(mostAsked / classes.length))
+  return classes.map(({ label }, c) => drawSome(order.subarray(starts[c], starts[c + 1]), perClass, rng.fork(String(label))))
+}
+
+function joined(parts: readonly Uint32Array[]): Uint32Array {
+  const out = new Uint32Array(parts.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const part of parts) {
+    out.set(part, at)
+    at += part.length
+  }
+  return out
 }
 
 /** Scales rows of `cols` values to length 1 (rows of zeros stay) and, where `width` is less, adds each column to one of `width`, or takes it off. */

@@ -62,7 +62,48 @@ describeEachBackend('kNN agreement', ({ shared }) => {
     const { set } = plantedActivations({ seed: 6, rows: [20_000, 30], features: 8 })
     const result = await knnAgreement(await shared(), set)
     expect(findingOf(result, 1).statistic).toBeLessThan(0.1)
-    expect(findingOf(result, 1).says).toMatch(/among the 15 nearest of 130 reference rows/)
+    expect(findingOf(result, 1).says).toMatch(/among the 15 nearest of 130 reference rows drawn by the seed/)
+  })
+
+  it('beyond the switch says what it would be among all rows, with an interval that covers it in 95 of a hundred draws', async () => {
+    const { activations, labels: given } = planted({ seed: 52, rows: [140, 110, 90], features: 6 })
+    const set = { activations, labels: given.map((label, i) => (i % 9 === 0 ? (label + 1) % 3 : label)) }
+    const context = await shared()
+    const exact = await knnAgreement(context, set, { k: 12, exactRows: 340 })
+    const shares = [0, 1, 2].map((c) => findingOf(exact, c).statistic)
+    expect(Math.max(...shares)).toBeGreaterThan(0.03)
+    expect(findingOf(exact, 0).says).not.toMatch(/drawn/)
+    expect(ran(exact).sampled).toBeUndefined()
+    let covered = 0
+    const widths: number[] = []
+    for (let seed = 0; seed < 100; seed++) {
+      const drawn = await knnAgreement({ ...context, rng: new Rng(seed) }, set, { k: 12, exactRows: 339 })
+      expect(ran(drawn).sampled).toBe('neighbours looked for among 72 of 340 rows, drawn by the seed')
+      shares.forEach((share, c) => {
+        const [, low, high] =
+          /all 340 rows it would be [\d.]+ % of the class \(95 %: ([\d.]+) to ([\d.]+)\), by 50/.exec(findingOf(drawn, c).says) ?? []
+        widths.push(Number(high) - Number(low))
+        if (100 * share >= Number(low) - 0.05 && 100 * share <= Number(high) + 0.05) covered++
+      })
+    }
+    expect(covered).toBeGreaterThanOrEqual(285)
+    expect(Math.max(...widths)).toBeLessThan(30)
+  })
+
+  it('scores every row among drawn references much as among all rows, and the same way for the same seed', async () => {
+    const { set } = plantedActivations({ seed: 8, rows: [400, 300, 300], features: 12 })
+    const labels = Int32Array.from(set.labels)
+    const flipped = [...labels.keys()].filter((i) => labels[i] === 1).slice(0, 20)
+    for (const i of flipped) labels[i] = 2
+    const context = await shared()
+    const [exact, drawn, again] = await Promise.all(
+      [1000, 500, 500].map((exactRows) => knnAgreement(context, { ...set, labels }, { k: 20, exactRows })),
+    )
+    const isFlagged = findingOf(drawn as DetectorResult, 2).flagged
+    expect(flipped.every((row) => isFlagged.includes(row))).toBe(true)
+    const [a, b] = [ran(exact as DetectorResult).scores, ran(drawn as DetectorResult).scores]
+    expect(a.reduce((sum, value, i) => sum + Math.abs(value - (b[i] as number)), 0) / a.length).toBeLessThan(0.1)
+    expect(again).toEqual(drawn)
   })
 
   it('takes rows of zeros and values near the ends of float32', async () => {
