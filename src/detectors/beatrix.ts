@@ -3,7 +3,7 @@ import type { DeviceSet } from '../core/device-set.js'
 import { readRows, rowsPerRead } from '../core/read-rows.js'
 import type { ClassFinding } from '../core/result.js'
 import { inTurns } from '../core/turns.js'
-import { type GramBands, gramBands, gramDeviation, gramFeatures } from '../linalg/gram-bands.js'
+import { type GramBands, GramDeviations, gramBands } from '../linalg/gram-bands.js'
 import { gatherRows } from '../linalg/row-sample.js'
 import { drawSome } from '../stats/draws.js'
 import { robustDeviations } from '../stats/robust-deviations.js'
@@ -57,16 +57,15 @@ export const beatrix: Detector<BeatrixOptions> = {
     const wanted = [...classes.keys()].filter((c) => reasons[c] === null)
     const trusted = trustedOf(set)
     const bands = await bandsOf(set, wanted, trusted)
+    const deviationsOf = new Map([...bands].map(([c, own]) => [c, new GramDeviations(own)]))
     const scoreOf = new Float32Array(activations.rows)
     const sums = new Float64Array(classes.length)
-    const features = new Float64Array(8 * cols)
     for await (const { start, rows, data } of readRows(activations, { rowsPerBlock: rowsPerRead(8 * cols), signal: context.signal })) {
       for (let i = 0; i < rows; i++) {
         const c = classOf[start + i] as number
-        const own = bands.get(c)
+        const own = deviationsOf.get(c)
         if (!own) continue
-        gramFeatures(data, i * cols, cols, features)
-        const { beyond, within } = gramDeviation(features, own)
+        const { beyond, within } = own.of(data, i * cols)
         sums[c] = (sums[c] as number) + beyond
         scoreOf[start + i] = beyond > 0 ? beyond : -1 / (1 + within)
       }

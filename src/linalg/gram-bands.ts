@@ -18,7 +18,7 @@ export function gramFeatures(x: ArrayLike<number>, from: number, cols: number, o
   for (let p = 1, at = 0; p <= orders; p++) {
     let sum = 0
     for (let j = 0; j < cols; j++) sum += raised((x[from + j] as number) / largest, p)
-    const root = Math.sign(sum) * Math.abs(sum) ** (1 / p) * largest
+    const root = rootOf(sum, p) * largest
     const even = p % 2 === 0
     for (let j = 0; j < cols; j++, at++) {
       const value = x[from + j] as number
@@ -84,28 +84,73 @@ export interface GramDeviation {
   readonly within: number
 }
 
-/** Deviation of one row's features. Finite. */
-export function gramDeviation(features: Float64Array, { median, half, size }: GramBands): GramDeviation {
-  const cols = features.length / orders
-  let beyond = 0
-  let within = 0
-  for (let order = 0, at = 0; order < orders; order++) {
-    const mean = size[order] as number
-    for (let j = 0; j < cols; j++, at++) {
-      const middle = median[at] as number
-      const reach = half[at] as number
-      const off = (features[at] as number) - middle
-      const distance = Math.abs(off)
-      const spread = reach / deviationsWide + mean / 10
-      if (spread > 0) within += Math.min(distance / spread, mostDeviations) ** 2
-      if (distance > reach) {
-        const end = Math.abs(off > 0 ? middle + reach : middle - reach) + mean
-        beyond += end > 0 ? (distance - reach) / end : 1
+/**
+ * Deviations of rows of `cols` values from their class's bands. What of a band is the same for all rows is worked out once: a row then
+ * takes about ten operations a feature and no division.
+ */
+export class GramDeviations {
+  readonly #cols: number
+  readonly #bands: GramBands
+  /** One over what a distance from the median is divided by; 0 where that is 0. */
+  readonly #perSpread: Float64Array
+  /** One over what a distance beyond the upper and the lower end is divided by; 0 where that is 0. */
+  readonly #perUpper: Float64Array
+  readonly #perLower: Float64Array
+  readonly #scaled: Float64Array
+  readonly #powers: Float64Array
+
+  constructor(bands: GramBands) {
+    const { median, half, size } = bands
+    const cols = median.length / orders
+    const inverse = (value: number) => (value > 0 ? 1 / value : 0)
+    const meanAt = (at: number) => size[Math.floor(at / cols)] as number
+    this.#cols = cols
+    this.#bands = bands
+    this.#perSpread = half.map((reach, at) => inverse(reach / deviationsWide + meanAt(at) / 10))
+    this.#perUpper = half.map((reach, at) => inverse(Math.abs((median[at] as number) + reach) + meanAt(at)))
+    this.#perLower = half.map((reach, at) => inverse(Math.abs((median[at] as number) - reach) + meanAt(at)))
+    this.#scaled = new Float64Array(cols)
+    this.#powers = new Float64Array(cols)
+  }
+
+  /** Deviation of the row whose values begin at `from`. Finite. */
+  of(x: ArrayLike<number>, from: number): GramDeviation {
+    const cols = this.#cols
+    const { median, half } = this.#bands
+    const [perSpread, perUpper, perLower, scaled, powers] = [this.#perSpread, this.#perUpper, this.#perLower, this.#scaled, this.#powers]
+    let largest = 0
+    for (let j = 0; j < cols; j++) largest = Math.max(largest, Math.abs(x[from + j] as number))
+    for (let j = 0; j < cols; j++) {
+      const value = largest > 0 ? (x[from + j] as number) / largest : 0
+      scaled[j] = value
+      powers[j] = value
+    }
+    let beyond = 0
+    let within = 0
+    for (let p = 1, at = 0; p <= orders; p++) {
+      let sum = 0
+      for (let j = 0; j < cols; j++) sum += powers[j] as number
+      const root = rootOf(sum, p) * largest ** 2
+      const even = p % 2 === 0
+      for (let j = 0; j < cols; j++, at++) {
+        const value = scaled[j] as number
+        const off = (even ? Math.abs(value) : value) * root - (median[at] as number)
+        const distance = Math.abs(off)
+        const reach = half[at] as number
+        const deviations = Math.min(distance * (perSpread[at] as number), mostDeviations)
+        within += deviations * deviations
+        if (distance > reach) {
+          const per = (off > 0 ? perUpper[at] : perLower[at]) as number
+          beyond += per > 0 ? (distance - reach) * per : 1
+        }
+        powers[j] = (powers[j] as number) * value
       }
     }
+    return { beyond: Math.min(beyond / median.length, largestDeviation), within: within / median.length }
   }
-  return { beyond: Math.min(beyond / features.length, largestDeviation), within: within / features.length }
 }
+
+const rootOf = (sum: number, p: number) => Math.sign(sum) * Math.abs(sum) ** (1 / p)
 
 /** A feature counts as so many deviations off at most. */
 const mostDeviations = 20

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { Rng } from '../../src/core/rng.js'
 import { atOnce } from '../../src/core/turns.js'
-import { gramBands, gramDeviation, gramFeatures } from '../../src/linalg/gram-bands.js'
+import { type GramBands, GramDeviations, gramBands, gramFeatures } from '../../src/linalg/gram-bands.js'
 import { expectAllClose } from '../support/allclose.js'
+
+const deviationOf = (row: number[], bands: GramBands) => new GramDeviations(bands).of(row, 0)
 
 function featuresOf(row: number[]): Float64Array {
   const out = new Float64Array(8 * row.length)
@@ -52,7 +54,7 @@ describe('bands', () => {
     expectAllClose(median, new Float64Array(8).fill(9), { atol: 1e-9, rtol: 0 })
     expectAllClose(half, new Float64Array(8).fill(70), { atol: 1e-9, rtol: 0 })
     expectAllClose(size, new Float64Array(8).fill(11), { atol: 1e-9, rtol: 0 })
-    const beyond = (value: number) => gramDeviation(featuresOf([value]), { median, half, size }).beyond
+    const beyond = (value: number) => deviationOf([value], { median, half, size }).beyond
     expect(beyond(8)).toBe(0)
     expect(beyond(10)).toBeCloseTo((100 - 79) / (79 + 11), 9)
   })
@@ -60,10 +62,10 @@ describe('bands', () => {
   it('nothing leaves bands that have a width, a unit that was never on does, and all numbers are finite', () => {
     const rows = [1, 0, 2, 0, 3, 0]
     const bands = atOnce(gramBands(rows, 2))
-    expect(gramDeviation(featuresOf([2, 0]), bands)).toEqual({ beyond: 0, within: 0 })
-    expect(gramDeviation(featuresOf([2, 0.5]), bands).beyond).toBeGreaterThan(0)
+    expect(deviationOf([2, 0], bands)).toEqual({ beyond: 0, within: 0 })
+    expect(deviationOf([2, 0.5], bands).beyond).toBeGreaterThan(0)
     const dead = atOnce(gramBands(new Float32Array(6), 2))
-    expect(gramDeviation(featuresOf([1, 0]), dead).beyond).toBe(0.5)
-    expect(gramDeviation(featuresOf([1e38, 1e38]), atOnce(gramBands([1e-38, 1e-38], 2))).beyond).toBe(1e30)
+    expect(deviationOf([1, 0], dead).beyond).toBe(0.5)
+    expect(deviationOf([1e38, 1e38], atOnce(gramBands([1e-38, 1e-38], 2))).beyond).toBe(1e30)
   })
 })
