@@ -4,6 +4,7 @@ import { showText } from '../core/untrusted-text.js'
 import { reasonNotToGather } from '../linalg/class-covariances.js'
 import type { Rows } from '../linalg/moments.js'
 import { type ClassToDivide, type Division, divideClassTask } from './divide-class.js'
+import { type FittedRows, fittedRows } from './fitted-rows.js'
 import { type OwnCoordinates, ownCoordinates } from './own-coordinates.js'
 import { type SplitOdds, splitOdds } from './split-log-odds.js'
 import { type SuspiciousSide, suspiciousSide } from './suspicious-side.js'
@@ -18,6 +19,8 @@ export interface DividedClass {
 
 export interface ClassDivisions {
   readonly coordinates: OwnCoordinates
+  /** The rows that were divided. */
+  readonly fitted: FittedRows
   /** By class: those of `wanted`. */
   readonly divided: ReadonlyMap<number, DividedClass>
 }
@@ -27,6 +30,8 @@ export interface DivisionOptions {
   readonly directions: number
   /** Rows that a class needs to be divided. */
   readonly minRows: number
+  /** Rows of a class that are divided at most: of larger ones they are drawn by the seed. */
+  readonly fitRows: number
 }
 
 /** Rows that a class needs for its covariance to be part of what the others are compared with. */
@@ -38,33 +43,34 @@ const evidenceDirections = 64
  * The classes of `minRows` or more that vary, each divided in two in a few ways where it varies and the others do not, with the evidence of every
  * division. Made once an audit: detectors that look at the same divisions share them.
  */
-export function classDivisions(set: DeviceSet, { directions, minRows }: DivisionOptions): Promise<ClassDivisions> {
-  return set.keep(`class divisions ${directions} ${minRows}`, async () => {
+export function classDivisions(set: DeviceSet, { directions, minRows, fitRows }: DivisionOptions): Promise<ClassDivisions> {
+  return set.keep(`class divisions ${directions} ${minRows} ${fitRows}`, async () => {
     const { classes } = set.set
+    const fitted = fittedRows(set, fitRows)
     const wanted = [...classes.keys()].filter((c) => (classes[c]?.rows ?? 0) >= minRows && set.varies[c])
-    const coordinates = await ownCoordinates(set, { width: evidenceDirections, referenceRows, wanted })
+    const coordinates = await ownCoordinates(set, { width: evidenceDirections, referenceRows, wanted, fitted })
     const judged = coordinates.width > 0 ? wanted : []
     const found = await runTasks(set.context, divideClassTask, {
       count: judged.length,
-      input: (i) => toDivide(set, judged[i] as number, { coordinates, directions }),
+      input: (i) => toDivide(set, judged[i] as number, { coordinates, fitted, directions }),
       progress: (done) => set.context.progress(0.5 + (0.45 * done) / judged.length),
     })
     const drifts = trustedDrifts(found.map((divisions) => divisions.map(({ evidence }) => evidence)))
     const divided = found.map((divisions, i) => [judged[i] as number, { divisions, drift: drifts[i] as TrustedDrift }] as const)
-    return { coordinates, divided: new Map(divided) }
+    return { coordinates, fitted, divided: new Map(divided) }
   })
 }
 
 async function toDivide(
   set: DeviceSet,
   c: number,
-  { coordinates, directions }: { coordinates: OwnCoordinates; directions: number },
+  { coordinates, fitted, directions }: { coordinates: OwnCoordinates; fitted: FittedRows; directions: number },
 ): Promise<ClassToDivide> {
   const { classes, covariances, counts } = coordinates.othersOf(c)
   return {
     rows: await coordinates.rowsOf(c),
     trusted: trustedRows(set, c, coordinates),
-    fits: fitsOf(set, c),
+    fits: fitsOf(set, c, fitted.positionsOf(c)),
     others: classes.map((classIndex) => ({ classIndex, mean: coordinates.meanOf(c, classIndex) })),
     covariances,
     counts,
@@ -73,10 +79,11 @@ async function toDivide(
   }
 }
 
-/** 1 for every row of the class that the model predicts to be of it, class order; null where the set has no predictions. */
-function fitsOf({ set }: DeviceSet, c: number): Uint8Array | null {
+/** 1 for every row of the class, or those at `positions`, that the model predicts to be of it, class order; null where the set has no predictions. */
+function fitsOf({ set }: DeviceSet, c: number, positions: Uint32Array | null): Uint8Array | null {
   const { predictions, order, starts } = set
   if (!predictions) return null
+  if (positions) return Uint8Array.from(positions, (at) => (predictions[order[at] as number] === c ? 1 : 0))
   return Uint8Array.from(order.subarray(starts[c], starts[c + 1]), (row) => (predictions[row] === c ? 1 : 0))
 }
 
@@ -120,7 +127,11 @@ const unlikely = -2
  * the gap agrees with, of all where it agrees with none that is likely, and where none is likely at all the one that lies furthest apart (a
  * class may have a natural group beside a planted one). null where there is none.
  */
-export async function suspectedPart(set: DeviceSet, classIndex: number, { divisions, drift }: DividedClass): Promise<Suspected | null> {
+async function suspectedPart(
+  set: DeviceSet,
+  classIndex: number,
+  { divisions, drift, positions }: DividedClass & { readonly positions: Uint32Array | null },
+): Promise<Suspected | null> {
   const weighed = divisions.map((division) => ({ division, odds: splitOdds(division.evidence, division.source, drift) }))
   const byOdds = [...weighed].sort((a, b) => b.odds.logOdds - a.odds.logOdds)
   const [[furthest], [likeliest]] = [weighed, byOdds]
@@ -134,6 +145,28 @@ export async function suspectedPart(set: DeviceSet, classIndex: number, { divisi
     division,
     odds,
     further: further.map((one) => one.division),
-    ...(await suspiciousSide(set, { classIndex, side: division.side, missingFrom })),
+    ...(await suspiciousSide(set, { classIndex, side: division.side, positions, missingFrom })),
   }
+}
+
+/** What of each class is suspected, and where all its rows lie. */
+export interface SuspectedParts extends ClassDivisions {
+  /** By class that was divided; null where there is none. */
+  readonly suspected: ReadonlyMap<number, Suspected | null>
+  /** All rows of a class, drawn or not, along the direction of its suspected division, then of each further one: `[rows]` each. */
+  along(c: number): Promise<readonly Float64Array[]>
+}
+
+/** Divides the classes and says what of each is suspected; one more pass where rows were drawn. Made once an audit. */
+export function suspectedParts(set: DeviceSet, options: DivisionOptions): Promise<SuspectedParts> {
+  const { directions, minRows, fitRows } = options
+  return set.keep(`suspected parts ${directions} ${minRows} ${fitRows}`, async () => {
+    const found = await classDivisions(set, options)
+    const suspected = new Map<number, Suspected | null>()
+    for (const [c, own] of found.divided) suspected.set(c, await suspectedPart(set, c, { ...own, positions: found.fitted.positionsOf(c) }))
+    const wanted = [...suspected].flatMap(([c, one]) =>
+      one ? [[c, [one.division, ...one.further].map(({ direction }) => direction)] as const] : [],
+    )
+    return { ...found, suspected, along: await found.coordinates.along(new Map(wanted)) }
+  })
 }

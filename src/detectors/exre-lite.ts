@@ -12,7 +12,7 @@ import { factorReference } from '../linalg/leave-one-out-eigen.js'
 import { dot } from '../linalg/moments.js'
 import { inGroup } from '../linalg/separation.js'
 import { binomialCdf } from '../stats/binomial.js'
-import { classDivisions, reasonNotToDivide, referenceRows, type Suspected, suspectedPart } from './class-divisions.js'
+import { reasonNotToDivide, referenceRows, type Suspected, suspectedParts } from './class-divisions.js'
 import { gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
 import type { Detector } from './detector.js'
 import { placedRows } from './placed-rows.js'
@@ -20,11 +20,13 @@ import { placedRows } from './placed-rows.js'
 export interface ExreLiteOptions {
   readonly directions: number
   readonly minRows: number
+  readonly fitRows: number
 }
 
 const options: z.ZodMiniType<ExreLiteOptions> = z.strictObject({
   directions: z._default(z.int().check(z.gte(2), z.lte(64)), 30),
   minRows: z._default(z.int().check(z.gte(2 * fewestRows)), 30),
+  fitRows: z._default(z.int().check(z.gte(100)), 10_000),
 })
 
 const id = 'exre-lite'
@@ -50,7 +52,8 @@ const ridge = 1e-3
  * that has the part for a class of its own. Where rows stay, since the network has moved them all the way to their target, the source may
  * still show: the class that the part's mean lies towards, as a share of the way from the rest of its own. It accuses no class.
  *
- * Options: `directions` 2 … 64 of the mixtures, `minRows` ≥ 10. Cost beside the divisions: one pass for the parts' means, one for scores,
+ * Options: `directions` 2 … 64 of the mixtures, `minRows` ≥ 10, `fitRows` ≥ 100 (10,000: of larger classes the part is found in so many
+ * drawn rows, and cut out of all). Cost beside the divisions: one pass for the parts' means, one for scores,
  * d³/6 + K·d² for the head of K classes, n·d·17 for the rows.
  */
 export const exreLite: Detector<ExreLiteOptions> = {
@@ -60,17 +63,17 @@ export const exreLite: Detector<ExreLiteOptions> = {
     'Chen et al.: Detecting Backdoor Attacks on Deep Neural Networks by Activation Clustering. SafeAI 2019, §5 (with a linear head)',
   needs: ['activations', 'labels'],
   options,
-  async detect(context, set, { directions, minRows }) {
+  async detect(context, set, { directions, minRows, fitRows }) {
     const { classes } = set.set
     const skipReason = (c: number, rank: number) => reasonToSkip(set, c, { id, minRows, least: 2 * fewestRows, rank })
     const wanted = [...classes.keys()].filter((c) => skipReason(c, set.varies[c] as number) === null)
     const refusal = wanted.length > 0 ? reasonNotToDivide(set) : null
     if (refusal) return { status: 'skipped', id, reason: refusal }
-    const divided = wanted.length > 0 ? (await classDivisions(set, { directions, minRows })).divided : new Map()
+    const found = wanted.length > 0 ? await suspectedParts(set, { directions, minRows, fitRows }) : null
     const parts = new Map<number, Part | null>()
-    for (const [c, own] of divided) {
-      const suspected = await suspectedPart(set, c, own)
-      parts.set(c, suspected && partOf(suspected))
+    for (const [c, suspected] of found?.suspected ?? []) {
+      const isDrawn = found?.fitted.positionsOf(c)
+      parts.set(c, suspected && partOf(suspected, isDrawn ? ((await found?.along(c))?.[0] ?? null) : null))
     }
     const scores = new Float32Array(set.rows)
     const judge = parts.size > 0 ? await heads(set, parts, scores) : null
@@ -81,7 +84,9 @@ export const exreLite: Detector<ExreLiteOptions> = {
       else findings.push(await judge(c, part))
       context.progress(0.95 + (0.05 * (c + 1)) / classes.length)
     }
-    return gatherResult(id, set, scores, findings)
+    const result = gatherResult(id, set, scores, findings)
+    const sampled = found?.fitted.says('parts of')
+    return result.status === 'ran' && sampled ? { ...result, sampled } : result
   },
 }
 
@@ -92,8 +97,12 @@ interface Part {
   readonly rows: number
 }
 
-function partOf({ division, isGroup }: Suspected): Part {
-  const isIn = division.side.map((value) => ((value === inGroup) === isGroup ? 1 : 0))
+/** `along: [rows]`, where only some rows of the class were divided: the cut halfway between the means then goes for all of them. */
+function partOf({ division, isGroup }: Suspected, along: Float64Array | null): Part {
+  const { side, direction, groupMean, restMean } = division
+  const halfway = (dot(groupMean, direction) + dot(restMean, direction)) / 2
+  const isInGroup = along ? Uint8Array.from(along, (at) => (at > halfway ? 1 : 0)) : side.map((value) => (value === inGroup ? 1 : 0))
+  const isIn = isInGroup.map((value) => (Boolean(value) === isGroup ? 1 : 0))
   return { isIn, rows: isIn.reduce((sum, value) => sum + value, 0) }
 }
 
@@ -172,7 +181,7 @@ async function heads(set: DeviceSet, parts: ReadonlyMap<number, Part | null>, sc
     await pause()
     signal?.throwIfAborted()
   }
-  const placed = size > 0 ? await placedRows(set, directions, width) : null
+  const placed = size > 0 ? await placedRows(set, directions, { width }) : null
   return async (c: number, part: Part | null): Promise<ClassFinding> => {
     const head = fitted.get(c)
     if (!part || !head || !placed) {

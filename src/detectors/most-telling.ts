@@ -4,8 +4,9 @@ import { trimmedCovariance } from '../linalg/trimmed-covariance.js'
 
 /** One class's rows in its principal directions: plain values, so that any thread can search them. */
 export interface ClassToTell {
-  /** `[n, rank]`, each column with mean square 1. */
-  readonly rows: Float64Array
+  /** `[n, stride]`, of which the first `rank` columns are looked at. */
+  readonly coordinates: Float64Array
+  readonly stride: number
   readonly rank: number
   /** `[rank]`, added to the covariance's diagonal. */
   readonly ridge: Float64Array
@@ -20,6 +21,9 @@ export interface Telling {
   /** Directions and trim that gave them. */
   readonly k: number
   readonly trim: number
+  /** What gives the score of any row, once its coordinates are multiplied by `scale: [rank]`, which makes each have mean square 1. */
+  readonly scale: Float64Array
+  readonly map: QueMap
 }
 
 /** The paper's: ten numbers of directions, from 1 to 100, their square roots evenly apart. */
@@ -31,8 +35,12 @@ const rounds = 3
 export const rowsPerDirection = 5
 
 /** SPECTRE's search over a grid: the number of directions and the trim whose scores have the largest mean. See `spectre`. */
-function* mostTelling({ rows, rank, ridge, alpha }: ClassToTell): Generator<void, Telling, void> {
-  const n = rows.length / rank
+function* mostTelling({ coordinates, stride, rank, ridge, alpha }: ClassToTell): Generator<void, Telling, void> {
+  const n = coordinates.length / stride
+  const scale = scalesOf(coordinates, stride, rank)
+  const rows = new Float64Array(n * rank)
+  for (let i = 0; i < n; i++)
+    for (let j = 0; j < rank; j++) rows[i * rank + j] = (scale[j] as number) * (coordinates[i * stride + j] as number)
   let best: { map: QueMap; k: number; trim: number } | null = null
   for (const k of grid) {
     if (k > 1 && (k > rank || k * rowsPerDirection > n)) break
@@ -45,10 +53,19 @@ function* mostTelling({ rows, rank, ridge, alpha }: ClassToTell): Generator<void
     }
   }
   const { map, k, trim } = best as NonNullable<typeof best>
-  return { scores: scoresOf(rows, rank, map), average: map.average, k, trim }
+  return { scores: scoresOf(rows, rank, map), average: map.average, k, trim, map, scale }
 }
 
 export const mostTellingTask: Task<ClassToTell, Telling> = { name: 'most telling directions', run: mostTelling }
+
+function scalesOf(coordinates: Float64Array, stride: number, rank: number): Float64Array {
+  const n = coordinates.length / stride
+  return Float64Array.from({ length: rank }, (_, j) => {
+    let squares = 0
+    for (let i = 0; i < n; i++) squares += (coordinates[i * stride + j] as number) ** 2
+    return squares > 0 ? Math.sqrt(n / squares) : 0
+  })
+}
 
 function scoresOf(rows: Float64Array, rank: number, { mean, directions }: QueMap): Float32Array {
   return Float32Array.from({ length: rows.length / rank }, (_, i) => {

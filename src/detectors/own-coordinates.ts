@@ -3,15 +3,22 @@ import { inTurns } from '../core/turns.js'
 import { ClassCovariances } from '../linalg/class-covariances.js'
 import { factorReference, leaveOneOutDirections, within } from '../linalg/leave-one-out-eigen.js'
 import type { Rows } from '../linalg/moments.js'
+import { projections } from '../linalg/separation.js'
 import { drawSome } from '../stats/draws.js'
-import { placedRows } from './placed-rows.js'
+import type { FittedRows } from './fitted-rows.js'
+import { combinedDirection, placedRows } from './placed-rows.js'
 
 /** Every judged class's rows in the directions along which it varies most compared with the other classes. */
 export interface OwnCoordinates {
   /** Directions a class has; 0 where no column varies, as far as float32 can tell. */
   readonly width: number
-  /** Class c's rows, in class order, about its mean. */
+  /** Class c's rows that are fitted on, in class order, about its mean. */
   rowsOf(c: number): Promise<Rows>
+  /**
+   * All rows of some classes along a few directions of theirs, `[width]` each: what it returns gives, of a class, `[rows]` a direction. In one
+   * pass where rows were drawn.
+   */
+  along(directions: ReadonlyMap<number, readonly Float64Array[]>): Promise<(c: number) => Promise<Float64Array[]>>
   /** Covariances of other classes in class c's directions, and how many rows they have. */
   othersOf(c: number): Readonly<Others>
   /** Class j's mean in class c's directions about class c's mean. */
@@ -24,6 +31,8 @@ export interface OwnCoordinatesOptions {
   readonly width: number
   /** Rows that a class needs to be part of the reference. */
   readonly referenceRows: number
+  /** The rows for which coordinates are wanted. */
+  readonly fitted: FittedRows
   /** Classes for which coordinates are wanted. */
   readonly wanted: readonly number[]
 }
@@ -55,6 +64,7 @@ export async function ownCoordinates(set: DeviceSet, options: OwnCoordinatesOpti
     return {
       width,
       rowsOf: async () => ({ data: new Float64Array(0), cols: 0 }),
+      along: async () => async () => [],
       othersOf: () => none,
       meanOf: () => new Float64Array(0),
       place: () => new Float64Array(0),
@@ -80,7 +90,8 @@ export async function ownCoordinates(set: DeviceSet, options: OwnCoordinatesOpti
     progress(0.15 + (0.2 * ++done) / wanted.size)
   }
   const others = await otherClasses(set, covariances, { vectors, width })
-  const placed = await placedRows(set, directions, width)
+  const { fitted } = options
+  const placed = await placedRows(set, directions, { width, fitted })
   progress(0.5)
   const along = (c: number, shifted: ArrayLike<number>) => {
     const mean = placed.meanOf(c)
@@ -92,9 +103,31 @@ export async function ownCoordinates(set: DeviceSet, options: OwnCoordinatesOpti
       return sum
     })
   }
+  const rowsOf = async (c: number) => ({ data: await placed.coordinatesOf(c), cols: width })
+  const placedAlong = async (wanted: ReadonlyMap<number, readonly Float64Array[]>) => {
+    const most = Math.max(1, ...[...wanted.values()].map(({ length }) => length))
+    const whole = new Float32Array(set.set.classes.length * most * cols)
+    for (const [c, own] of wanted) {
+      if (!fitted.positionsOf(c)) continue
+      own.forEach((weights, k) => {
+        whole.set(combinedDirection(directions, weights, { c, width, cols }), (c * most + k) * cols)
+      })
+    }
+    const all = fitted.drawn.some((c) => wanted.has(c)) ? await placedRows(set, whole, { width: most }) : null
+    return async (c: number): Promise<Float64Array[]> => {
+      const own = wanted.get(c) ?? []
+      if (!all || !fitted.positionsOf(c)) {
+        const rows = await rowsOf(c)
+        return own.map((direction) => projections(rows, direction))
+      }
+      const values = await all.coordinatesOf(c)
+      return own.map((_, k) => Float64Array.from({ length: values.length / most }, (_, i) => values[i * most + k] as number))
+    }
+  }
   return {
     width,
-    rowsOf: async (c) => ({ data: await placed.coordinatesOf(c), cols: width }),
+    rowsOf,
+    along: placedAlong,
     othersOf: (c) => others.get(c) ?? none,
     meanOf: (c, j) => along(c, placed.meanOf(j)),
     place(c, row) {

@@ -1,30 +1,59 @@
 import type { DeviceSet } from '../core/device-set.js'
 import { classMeans } from '../kernels/class-means.js'
-import { project } from '../kernels/project.js'
+import { project, projectSome } from '../kernels/project.js'
 import { HostMoments } from '../linalg/host-moments.js'
+import type { FittedRows } from './fitted-rows.js'
 
 export interface PlacedRows {
   /** Mean of class c less the set's shift, `[paddedCols]`. */
   meanOf(c: number): ArrayLike<number>
-  /** Rows of class c about its mean along its directions, `[rows of the class, width]`. */
+  /** Rows of class c about its mean along its directions, `[rows of the class, width]`: all, or those that are fitted on. */
   coordinatesOf(c: number): Promise<Float64Array>
 }
 
+export interface PlacedRowsOptions {
+  /** Directions of a class. */
+  readonly width: number
+  /** Which rows are placed; all where it is not given. */
+  readonly fitted?: FittedRows | undefined
+}
+
 /** Every class's rows along its own `directions: [classes · width, paddedCols]`: on the host where it has the rows, otherwise from the backend, all in one pass. */
-export async function placedRows(set: DeviceSet, directions: Float32Array, width: number): Promise<PlacedRows> {
+export async function placedRows(set: DeviceSet, directions: Float32Array, { width, fitted }: PlacedRowsOptions): Promise<PlacedRows> {
   const host = await HostMoments.of(set)
-  const cols = set.paddedCols
-  if (host) {
-    return {
-      meanOf: (c) => host.meanOf(c),
-      coordinatesOf: (c) => host.coordinates(c, directions.subarray(c * width * cols, (c + 1) * width * cols)),
-    }
+  if (!host) return projectedRows(set, directions, { width, fitted })
+  const size = width * set.paddedCols
+  return {
+    meanOf: (c) => host.meanOf(c),
+    coordinatesOf: (c) => host.coordinates(c, directions.subarray(c * size, (c + 1) * size), fitted?.positionsOf(c) ?? undefined),
   }
+}
+
+/** The same from the backend in any case: in float32. */
+export async function projectedRows(set: DeviceSet, directions: Float32Array, { width, fitted }: PlacedRowsOptions): Promise<PlacedRows> {
+  const cols = set.paddedCols
   const means = await classMeans(set)
-  const coordinates = await project(set, { centres: means, directions, output: 'coordinates' })
-  const { starts } = set.set
+  const projection = { centres: means, directions, output: 'coordinates' } as const
+  const isSome = fitted !== undefined && fitted.drawn.length > 0
+  const coordinates = isSome ? await projectSome(set, projection, fitted.positions()) : await project(set, projection)
+  const starts = set.set.starts.slice()
+  if (isSome) for (let c = 0; c + 1 < starts.length; c++) starts[c + 1] = (starts[c] as number) + fitted.countOf(c)
   return {
     meanOf: (c) => means.subarray(c * cols, (c + 1) * cols),
     coordinatesOf: async (c) => Float64Array.from(coordinates.subarray((starts[c] as number) * width, (starts[c + 1] as number) * width)),
   }
+}
+
+/** Σ weights[k] · direction k of class c: one direction, of those that it has `width` of, `[paddedCols]`. */
+export function combinedDirection(
+  directions: Float32Array,
+  weights: ArrayLike<number>,
+  { c, width, cols }: { readonly c: number; readonly width: number; readonly cols: number },
+): Float64Array {
+  const sum = new Float64Array(cols)
+  for (let k = 0; k < Math.min(width, weights.length); k++) {
+    for (let j = 0, at = (c * width + k) * cols; j < cols; j++, at++)
+      sum[j] = (sum[j] as number) + (weights[k] as number) * (directions[at] as number)
+  }
+  return sum
 }

@@ -3,7 +3,6 @@ import type { DeviceSet } from '../core/device-set.js'
 import type { ClassFinding } from '../core/result.js'
 import { inTurns } from '../core/turns.js'
 import { classMeans } from '../kernels/class-means.js'
-import { project } from '../kernels/project.js'
 import { ClassCovariances, reasonNotToGather } from '../linalg/class-covariances.js'
 import { factorReference, leaveOneOutDirections, type Reference } from '../linalg/leave-one-out-eigen.js'
 import { inGroup, inRest } from '../linalg/separation.js'
@@ -11,16 +10,20 @@ import { type TwoGroups, twoGroups } from '../linalg/two-groups.js'
 import { robustDeviations } from '../stats/robust-deviations.js'
 import { gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
 import type { Detector } from './detector.js'
+import { type FittedRows, fittedRows } from './fitted-rows.js'
+import { combinedDirection, projectedRows } from './placed-rows.js'
 import { missingFrom, suspiciousSide } from './suspicious-side.js'
 
 export interface ScanOptions {
   readonly directions: number
   readonly minRows: number
+  readonly fitRows: number
 }
 
 const options: z.ZodMiniType<ScanOptions> = z.strictObject({
   directions: z._default(z.int().check(z.gte(1), z.lte(64)), 30),
   minRows: z._default(z.int().check(z.gte(4)), 20),
+  fitRows: z._default(z.int().check(z.gte(100)), 5000),
 })
 
 const id = 'scan'
@@ -53,7 +56,10 @@ const tolerance = 0.1
  * A row's score is how far it lies from the clean side's mean towards the other one, in standard deviations of S; which side is the
  * suspicious one, `suspiciousSide` says. Flagged is that side, in classes from e² on. It accuses no class.
  *
- * Options: `directions` 1 … 64, `minRows` ≥ 4. Cost: one pass for the covariances, 11·d³ a class for the directions (less beyond d = 768),
+ * In classes of more than `fitRows` rows (5,000) the groups are those of so many, drawn by the seed; every row is scored, and cut off halfway
+ * between them.
+ *
+ * Options: `directions` 1 … 64, `minRows` ≥ 4, `fitRows` ≥ 100. Cost: one pass for the covariances, 11·d³ a class for the directions (less beyond d = 768),
  * one pass for coordinates, about 40 runs of 2-means a class on the host.
  */
 export const scan: Detector<ScanOptions> = {
@@ -63,20 +69,21 @@ export const scan: Detector<ScanOptions> = {
     'Tang, Wang, Tang, Zhang: Demon in the Variant: Statistical Analysis of DNNs for Robust Backdoor Contamination Detection. USENIX Security 2021, §4',
   needs: ['activations', 'labels'],
   options,
-  async detect(context, set, { directions, minRows }) {
+  async detect(context, set, { directions, minRows, fitRows }) {
     const skipReason = (c: number, rank: number) => reasonToSkip(set, c, { id, minRows, least: 4, rank })
     const wanted = [...set.set.classes.keys()].filter((c) => skipReason(c, set.varies[c] as number) === null)
     const refusal = wanted.length > 0 ? reasonNotToGather(set) : null
     if (refusal) return { status: 'skipped', id, reason: refusal }
-    const whitened = wanted.length > 0 ? await whitenedCoordinates(set, wanted, directions) : null
+    const fitted = fittedRows(set, fitRows)
+    const whitened = wanted.length > 0 ? await whitenedCoordinates(set, { wanted, most: directions, fitted }) : null
     const splits = new Map<number, TwoGroups | null>()
     for (const c of whitened && whitened.width > 0 ? wanted : []) {
-      const { coordinates, width } = whitened as WhitenedCoordinates
-      const own = coordinates.subarray((set.set.starts[c] as number) * width, (set.set.starts[c + 1] as number) * width)
-      splits.set(c, await inTurns(twoGroups(own, width), context.signal))
+      const { coordinatesOf, width } = whitened as WhitenedCoordinates
+      splits.set(c, await inTurns(twoGroups(Float32Array.from(await coordinatesOf(c)), width), context.signal))
       context.progress(0.5 + (0.5 * splits.size) / wanted.length)
     }
     const judged = [...splits.keys()]
+    const along = whitened && (await alongSplits(set, whitened, { splits, fitted }))
     const ratios = judged.map((c) => splits.get(c)?.gain ?? 0)
     const { deviations, spread } = robustDeviations(ratios)
     const scores = new Float32Array(set.rows)
@@ -92,15 +99,26 @@ export const scan: Detector<ScanOptions> = {
         judged.length < fewestClasses
           ? { statistic: ratios[at] as number, threshold: null, says: `with ${judged.length} classes there is nothing to hold it against` }
           : { statistic: deviations[at] as number, threshold, says: inWords(deviations[at] as number, spread) }
-      classes.push(await judge(set, c, { whitened: whitened as WhitenedCoordinates, split: splits.get(c) ?? null, comparison, scores }))
+      classes.push(
+        await judge(set, c, {
+          whitened: whitened as WhitenedCoordinates,
+          split: splits.get(c) ?? null,
+          along: (await along?.(c)) ?? null,
+          comparison,
+          fitted,
+          scores,
+        }),
+      )
     }
-    return gatherResult(id, set, scores, classes)
+    const result = gatherResult(id, set, scores, classes)
+    const sampled = fitted.says('groups of')
+    return result.status === 'ran' && sampled ? { ...result, sampled } : result
   },
 }
 
 interface WhitenedCoordinates {
-  /** `[n, width]`, class order: rows about their class's mean, in directions in which S is the identity. */
-  readonly coordinates: Float32Array
+  /** Rows of a class that are fitted on about its mean, in directions in which S is the identity: `[rows, width]`. */
+  coordinatesOf(c: number): Promise<Float64Array>
   readonly width: number
   /** `[classes · width, paddedCols]` */
   readonly directions: Float32Array
@@ -109,7 +127,13 @@ interface WhitenedCoordinates {
   readonly isTrusted: boolean
 }
 
-async function whitenedCoordinates(set: DeviceSet, wanted: readonly number[], most: number): Promise<WhitenedCoordinates> {
+interface Whitening {
+  readonly wanted: readonly number[]
+  readonly most: number
+  readonly fitted: FittedRows
+}
+
+async function whitenedCoordinates(set: DeviceSet, { wanted, most, fitted }: Whitening): Promise<WhitenedCoordinates> {
   const { signal, rng, progress } = set.context
   const covariances = await ClassCovariances.gather(set, Math.min(referenceRows, ...wanted.map((c) => set.set.classes[c]?.rows ?? 0)))
   progress(0.2)
@@ -138,10 +162,46 @@ async function whitenedCoordinates(set: DeviceSet, wanted: readonly number[], mo
       progress(0.2 + (0.2 * ++done) / wanted.length)
     }
   }
-  const coordinates = width > 0 ? await project(set, { centres: means, directions, output: 'coordinates' }) : new Float32Array(0)
+  const placed = width > 0 ? await projectedRows(set, directions, { width, fitted }) : null
   progress(0.5)
-  return { coordinates, width, directions, means, isTrusted: trusted !== null }
+  const none = async () => new Float64Array(0)
+  return { coordinatesOf: placed ? placed.coordinatesOf : none, width, directions, means, isTrusted: trusted !== null }
 }
+
+/** The unit vector from the first group's mean to the second's, and how far apart they are. */
+function between({ means: [first, second] }: TwoGroups): { readonly apart: number; readonly towards: Float64Array } {
+  const apart = Math.sqrt(first.reduce((sum, value, j) => sum + ((second[j] as number) - value) ** 2, 0))
+  return { apart, towards: first.map((value, j) => (apart > 0 ? ((second[j] as number) - value) / apart : 0)) }
+}
+
+/** All rows of a class along the line between its groups, in one pass more where rows were drawn. */
+async function alongSplits(
+  set: DeviceSet,
+  { coordinatesOf, width, directions }: WhitenedCoordinates,
+  { splits, fitted }: { readonly splits: ReadonlyMap<number, TwoGroups | null>; readonly fitted: FittedRows },
+): Promise<(c: number) => Promise<Float64Array | null>> {
+  const cols = set.paddedCols
+  const whole = new Float32Array(set.set.classes.length * cols)
+  let isDrawn = false
+  for (const [c, split] of splits) {
+    if (!split || !fitted.positionsOf(c)) continue
+    isDrawn = true
+    whole.set(combinedDirection(directions, between(split).towards, { c, width, cols }), c * cols)
+  }
+  const all = isDrawn ? await projectedRows(set, whole, { width: 1 }) : null
+  return async (c) => {
+    const split = splits.get(c)
+    if (!split) return null
+    if (all && fitted.positionsOf(c)) return await all.coordinatesOf(c)
+    const coordinates = await coordinatesOf(c)
+    const { towards } = between(split)
+    return Float64Array.from({ length: coordinates.length / width }, (_, i) =>
+      alongRow(coordinates.subarray(i * width, (i + 1) * width), towards),
+    )
+  }
+}
+
+const alongRow = (row: ArrayLike<number>, towards: Float64Array) => towards.reduce((sum, value, j) => sum + value * (row[j] as number), 0)
 
 /** The within-class covariance of the trusted rows over live columns, or null where they are too few. */
 function trustedCovariance(set: DeviceSet, live: Uint32Array): Float64Array | null {
@@ -174,34 +234,40 @@ function trustedCovariance(set: DeviceSet, live: Uint32Array): Float64Array | nu
 interface Judging {
   readonly whitened: WhitenedCoordinates
   readonly split: TwoGroups | null
+  /** All rows of the class along the line between its groups. */
+  readonly along: Float64Array | null
+  readonly fitted: FittedRows
   readonly comparison: { readonly statistic: number; readonly threshold: number | null; readonly says: string }
   /** `[n]`, class order: the class's scores are written here. */
   readonly scores: Float32Array
 }
 
-async function judge(set: DeviceSet, c: number, { whitened, split, comparison, scores }: Judging): Promise<ClassFinding> {
+async function judge(
+  set: DeviceSet,
+  c: number,
+  { whitened, split, along: all, fitted, comparison, scores }: Judging,
+): Promise<ClassFinding> {
   const { rows: count } = set.set.classes[c] as { rows: number }
   const none = new Uint32Array(0)
   const base = { status: 'ran', statistic: comparison.statistic, threshold: comparison.threshold, pValue: null, accusation: null } as const
-  if (!split) return { ...base, says: `cannot be split in two; ${comparison.says}`, flagged: none }
-  const { width, coordinates, isTrusted } = whitened
+  if (!split || !all) return { ...base, says: `cannot be split in two; ${comparison.says}`, flagged: none }
+  const { isTrusted } = whitened
   const [first, second] = split.means
-  const apart = Math.sqrt(first.reduce((sum, value, j) => sum + ((second[j] as number) - value) ** 2, 0))
-  const towards = first.map((value, j) => (apart > 0 ? ((second[j] as number) - value) / apart : 0))
-  const along = (row: ArrayLike<number>) => towards.reduce((sum, value, j) => sum + value * (row[j] as number), 0)
+  const { apart, towards } = between(split)
+  const along = (row: ArrayLike<number>) => alongRow(row, towards)
   const halfway = (along(first) + along(second)) / 2
   const side = split.side.map((value) => (value === 1 ? inGroup : inRest))
   const trusted = trustedSides(set, c, whitened, (row) => along(row) > halfway)
-  const share = side.reduce((sum, value) => sum + (value === inGroup ? 1 : 0), 0) / count
+  const share = side.reduce((sum, value) => sum + (value === inGroup ? 1 : 0), 0) / side.length
   const missing = trusted && missingFrom({ ...trusted, share })
-  const { isGroup, because } = await suspiciousSide(set, { classIndex: c, side, missingFrom: missing })
+  const { isGroup, because } = await suspiciousSide(set, { classIndex: c, side, positions: fitted.positionsOf(c), missingFrom: missing })
   const origin = along(isGroup ? first : second)
   const start = set.set.starts[c] as number
   for (let i = 0; i < count; i++) {
-    const at = along(coordinates.subarray((start + i) * width, (start + i + 1) * width))
-    scores[start + i] = (isGroup ? 1 : -1) * (at - origin)
+    scores[start + i] = (isGroup ? 1 : -1) * ((all[i] as number) - origin)
   }
-  const suspicious = positionsByScore(set, c, scores).filter((i) => (split.side[i - start] === 1) === isGroup)
+  const isSecond = fitted.positionsOf(c) ? (i: number) => (all[i] as number) > halfway : (i: number) => split.side[i] === 1
+  const suspicious = positionsByScore(set, c, scores).filter((i) => isSecond(i - start) === isGroup)
   const says =
     `two groups (${suspicious.length} of ${count} rows; suspicious because ${because}) ${apart.toFixed(1)} standard deviations of the ` +
     `${isTrusted ? 'trusted rows' : 'other classes'} apart: J/n is ${split.gain.toFixed(2)}; ${comparison.says}. It accuses no class`

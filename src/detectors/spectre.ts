@@ -4,16 +4,19 @@ import type { ClassFinding } from '../core/result.js'
 import { runTasks } from '../core/tasks.js'
 import { classMeans } from '../kernels/class-means.js'
 import { project } from '../kernels/project.js'
-import { topEigenvectors } from '../linalg/top-eigenvectors.js'
+import { type ClassDirections, topEigenvectors } from '../linalg/top-eigenvectors.js'
 import { gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
 import type { Detector } from './detector.js'
+import { type FittedRows, fittedRows } from './fitted-rows.js'
 import { grid, mostTellingTask, rowsPerDirection, type Telling } from './most-telling.js'
+import { combinedDirection, projectedRows } from './placed-rows.js'
 
 export interface SpectreOptions {
   readonly directions: number
   readonly alpha: number
   readonly epsilon: number
   readonly minRows: number
+  readonly fitRows: number
 }
 
 const options: z.ZodMiniType<SpectreOptions> = z.strictObject({
@@ -21,6 +24,7 @@ const options: z.ZodMiniType<SpectreOptions> = z.strictObject({
   alpha: z._default(z.number().check(z.gt(0)), 4),
   epsilon: z._default(z.number().check(z.gt(0), z.lte(1)), 0.05),
   minRows: z._default(z.int().check(z.gte(10)), 20),
+  fitRows: z._default(z.int().check(z.gte(500)), 5000),
 })
 
 const id = 'spectre'
@@ -42,8 +46,10 @@ const fewDirections = 36
  * The statistic is the largest mean score less 1, what a normal class has. Flagged are the 1.5·ε·n rows of highest score, `epsilon` being
  * an assumption (0.05), in every class; it accuses none.
  *
+ * In classes of more than `fitRows` rows (5,000) the search is over so many, drawn by the seed; every row is scored by what it finds.
+ *
  * Options: `directions` 1 … 100 at most (36 beyond 512 columns; a fifth of the rows; the rank), `alpha` > 0, `epsilon` in (0, 1], `minRows`
- * ≥ 10. Cost: passes for the directions and one for coordinates, then on the host about 12·n·Σk² multiply-adds over the grid's k, 8e4 a row.
+ * ≥ 10, `fitRows` ≥ 500. Cost: passes for the directions and one for coordinates, then on the host about 12·n·Σk² multiply-adds over the grid's k, 8e4 a row that is fitted on.
  */
 export const spectre: Detector<SpectreOptions> = {
   id,
@@ -51,13 +57,14 @@ export const spectre: Detector<SpectreOptions> = {
   citation: 'Hayase, Kong, Somani, Oh: SPECTRE: Defending Against Backdoor Attacks Using Robust Statistics. ICML 2021, Algorithms 1, 2',
   needs: ['activations', 'labels'],
   options,
-  async detect(context, set, { directions: most, alpha, epsilon, minRows }) {
+  async detect(context, set, { directions: most, alpha, epsilon, minRows, fitRows }) {
     const largest = set.set.classes.reduce((rows, info) => Math.max(rows, info.rows), 0)
     const allowed = set.paddedCols > manyColumns ? Math.min(most, fewDirections) : most
     const wanted = grid.filter((k) => k <= allowed && k * rowsPerDirection <= largest).at(-1) ?? 1
     const found = await topEigenvectors(set, wanted)
     context.progress(0.2)
-    const coordinates = await project(set, { centres: await classMeans(set), directions: found.directions, output: 'coordinates' })
+    const fitted = fittedRows(set, fitRows)
+    const placed = await projectedRows(set, found.directions, { width: found.k, fitted })
     context.progress(0.3)
     const { starts, classes } = set.set
     const reasons = classes.map((_, c) => reasonToSkip(set, c, { id, minRows, least: 10, rank: found.ranks[c] as number }))
@@ -67,23 +74,61 @@ export const spectre: Detector<SpectreOptions> = {
       input: async (i) => {
         const c = judged[i] as number
         const rank = found.ranks[c] as number
-        const own = coordinates.subarray((starts[c] as number) * found.k, (starts[c + 1] as number) * found.k)
         const values = found.values.subarray(c * found.k, c * found.k + rank)
         const least = ridgeShare * meanVariance(set, found, c)
         const ridge = values.map((value) => least / value)
-        return { rows: standardised(own, found.k, rank), rank, ridge, alpha }
+        return { coordinates: await placed.coordinatesOf(c), stride: found.k, rank, ridge, alpha }
       },
-      progress: (done) => context.progress(0.3 + (0.7 * done) / judged.length),
+      progress: (done) => context.progress(0.3 + (0.65 * done) / judged.length),
     })
-    const scores = new Float32Array(set.rows)
+    const telling = new Map(judged.map((c, i) => [c, told[i] as Telling]))
+    const scores = await scoresOfAll(set, { found, telling, fitted })
     const findings = reasons.map((reason): ClassFinding => ({ status: 'skipped', reason: reason ?? '' }))
-    for (const [i, c] of judged.entries()) {
-      const best = told[i] as Telling
-      scores.set(best.scores, starts[c])
+    for (const [c, best] of telling) {
+      if (!fitted.positionsOf(c)) scores.set(best.scores, starts[c])
       findings[c] = findingOf(set, c, { ...best, scores, epsilon })
     }
-    return gatherResult(id, set, scores, findings)
+    const result = gatherResult(id, set, scores, findings)
+    const sampled = fitted.says('robust covariances of')
+    return result.status === 'ran' && sampled ? { ...result, sampled } : result
   },
+}
+
+interface Scoring {
+  readonly found: ClassDirections
+  readonly telling: ReadonlyMap<number, Telling>
+  readonly fitted: FittedRows
+}
+
+/**
+ * `[n]`, class order: the scores of all rows of the classes that were fitted on drawn ones, in one pass. A score is a sum of squares along
+ * directions of the principal ones, (row − mean)·direction in each, and so along directions of the columns.
+ */
+async function scoresOfAll(set: DeviceSet, { found, telling, fitted }: Scoring): Promise<Float32Array> {
+  const wanted = fitted.drawn.filter((c) => telling.has(c))
+  if (wanted.length === 0) return new Float32Array(set.rows)
+  const cols = set.paddedCols
+  const width = Math.max(...wanted.map((c) => telling.get(c)?.map.directions.length ?? 0))
+  const directions = new Float32Array(set.set.classes.length * width * cols)
+  const centres = (await classMeans(set)).slice()
+  for (const c of wanted) {
+    const { map, scale } = telling.get(c) as Telling
+    const at = { c, width: found.k, cols }
+    // Principal directions are orthonormal: what lies at these coordinates is their sum.
+    const mean = combinedDirection(
+      found.directions,
+      map.mean.map((value, j) => ((scale[j] as number) > 0 ? value / (scale[j] as number) : 0)),
+      at,
+    )
+    mean.forEach((value, j) => {
+      centres[c * cols + j] = (centres[c * cols + j] as number) + value
+    })
+    map.directions.forEach((direction, k) => {
+      const weights = direction.map((value, j) => value * (scale[j] as number))
+      directions.set(combinedDirection(found.directions, weights, at), (c * width + k) * cols)
+    })
+  }
+  return await project(set, { centres, directions, output: 'scores' })
 }
 
 /** Sum of squares a column of class c, over the directions that were looked for: all of them but for what the weakest hold. */
@@ -91,19 +136,6 @@ function meanVariance(set: DeviceSet, { values, k }: { values: Float64Array; k: 
   let sum = 0
   for (let j = c * k; j < (c + 1) * k; j++) sum += values[j] as number
   return sum / set.set.activations.cols
-}
-
-/** The first `rank` of k columns, each with mean square 1. */
-function standardised(coordinates: Float32Array, k: number, rank: number): Float64Array {
-  const n = coordinates.length / k
-  const out = new Float64Array(n * rank)
-  for (let j = 0; j < rank; j++) {
-    let squares = 0
-    for (let i = 0; i < n; i++) squares += (coordinates[i * k + j] as number) ** 2
-    const scale = squares > 0 ? Math.sqrt(n / squares) : 0
-    for (let i = 0; i < n; i++) out[i * rank + j] = scale * (coordinates[i * k + j] as number)
-  }
-  return out
 }
 
 function findingOf(

@@ -6,8 +6,10 @@ import { binomialCdf } from '../stats/binomial.js'
 /** A class that has been cut in two. */
 export interface CutClass {
   readonly classIndex: number
-  /** `inGroup` or `inRest` for every row of the class, in class order. */
+  /** `inGroup` or `inRest` for every row of the class, in class order, or for those at `positions`. */
   readonly side: Uint8Array
+  /** Of class order, where `side` is not of all rows. */
+  readonly positions?: Uint32Array | null
   /** The side from which trusted rows are missing, as far as their number tells. */
   readonly missingFrom: 'group' | 'rest' | null
 }
@@ -37,33 +39,34 @@ const nearHalf = 1 / 3
  * a third) says nothing by size: there it is the side that the model is surer of, by the mean logit of the class, or by the mean
  * norm of its activations where the set has no logits. Norms are read from the rows once, when first wanted.
  */
-export async function suspiciousSide(set: DeviceSet, { classIndex, side, missingFrom }: CutClass): Promise<SuspiciousSide> {
+export async function suspiciousSide(set: DeviceSet, { classIndex, side, positions, missingFrom }: CutClass): Promise<SuspiciousSide> {
   const group = side.reduce((count, value) => count + (value === inGroup ? 1 : 0), 0)
   const share = group / side.length
   if (missingFrom) return { isGroup: missingFrom === 'group', because: 'trusted rows are missing from it', isKnown: true }
   const smaller = share <= 0.5
   if (Math.min(share, 1 - share) <= nearHalf) return { isGroup: smaller, because: 'it is the smaller one', isKnown: false }
-  const logits = ownLogits(set, classIndex)
-  const values = logits ?? ownNorms(set, classIndex, await set.keep('row norms', () => rowNorms(set.set.activations, set.context.signal)))
+  const { order, starts } = set.set
+  const rows = positions ? positions.map((at) => order[at] as number) : order.subarray(starts[classIndex], starts[classIndex + 1])
+  const logits = ownLogits(set, classIndex, rows)
+  const norms = () => set.keep('row norms', () => rowNorms(set.set.activations, set.context.signal))
+  const values = logits ?? ownNorms(await norms(), rows)
   const [ofGroup, ofRest] = [meanWhere(values, side, true), meanWhere(values, side, false)]
   if (ofGroup === ofRest) return { isGroup: smaller, because: 'it is the smaller one', isKnown: false }
   return { isGroup: ofGroup > ofRest, because: logits ? 'the model is surer of it' : 'its activations are larger', isKnown: false }
 }
 
 /** Logits of a class's rows for their own class; null where the set has none, or it is not clear which column is the class's. */
-function ownLogits({ set }: DeviceSet, c: number): Float64Array | null {
+function ownLogits({ set }: DeviceSet, c: number, rows: Uint32Array): Float64Array | null {
   const { logits, classes } = set
   if (!logits) return null
   const label = classes[c]?.label
   const isColumn = typeof label === 'number' && label >= 0 && label < logits.cols
   const column = logits.cols === classes.length ? c : isColumn ? label : null
   if (column === null) return null
-  return Float64Array.from(set.order.subarray(set.starts[c], set.starts[c + 1]), (row) => logits.data[row * logits.cols + column] as number)
+  return Float64Array.from(rows, (row) => logits.data[row * logits.cols + column] as number)
 }
 
-function ownNorms({ set }: DeviceSet, c: number, norms: Float64Array): Float64Array {
-  return Float64Array.from(set.order.subarray(set.starts[c], set.starts[c + 1]), (row) => norms[row] as number)
-}
+const ownNorms = (norms: Float64Array, rows: Uint32Array) => Float64Array.from(rows, (row) => norms[row] as number)
 
 function meanWhere(values: Float64Array, side: Uint8Array, isGroup: boolean): number {
   let sum = 0

@@ -2,15 +2,13 @@ import * as z from 'zod/mini'
 import type { DeviceSet } from '../core/device-set.js'
 import type { ClassFinding, RanFinding } from '../core/result.js'
 import { fewestRows } from '../linalg/class-split.js'
-import { dot, type Rows } from '../linalg/moments.js'
-import { projections } from '../linalg/separation.js'
+import { dot } from '../linalg/moments.js'
 import { binomialInterval } from '../stats/binomial-interval.js'
 import { fitTwoNormals, upperPosterior } from '../stats/two-normals.js'
-import { classDivisions, type DividedClass, reasonNotToDivide, type Suspected, suspectedPart } from './class-divisions.js'
+import { type DividedClass, reasonNotToDivide, type Suspected, type SuspectedParts, suspectedParts } from './class-divisions.js'
 import { gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
 import type { Detector } from './detector.js'
 import type { Division } from './divide-class.js'
-import type { OwnCoordinates } from './own-coordinates.js'
 import type { ShapeSource, SplitEvidence } from './split-evidence.js'
 import { splitOdds } from './split-log-odds.js'
 
@@ -18,12 +16,14 @@ export interface WhitenedMixtureOptions {
   readonly directions: number
   readonly logOdds: number
   readonly minRows: number
+  readonly fitRows: number
 }
 
 const options: z.ZodMiniType<WhitenedMixtureOptions> = z.strictObject({
   directions: z._default(z.int().check(z.gte(2), z.lte(64)), 30),
   logOdds: z._default(z.number(), 0),
   minRows: z._default(z.int().check(z.gte(2 * fewestRows)), 30),
+  fitRows: z._default(z.int().check(z.gte(100)), 10_000),
 })
 
 const id = 'whitened-mixture'
@@ -45,7 +45,11 @@ const id = 'whitened-mixture'
  * Flagged are the rows that a mixture of two normal distributions along b gives to the suspicious side rather than to the other, in classes
  * whose log odds are at least `logOdds` (0). It accuses no class by itself: the verdict takes the log odds of all classes (`concludeClasses`).
  *
- * Options: `directions` 2 … 64, `logOdds`, `minRows` ≥ 10. Needs two classes of ten rows. Of trusted rows, predictions and logits it takes what
+ * Classes of more than `fitRows` rows (10,000) are divided by so many, drawn by the seed: all that is said of divisions, and the interval of
+ * the share, is of these. Every row is then placed along the directions that were found, scored and flagged, in one pass more. A group of
+ * so few rows that fewer than five are drawn cannot be seen.
+ *
+ * Options: `directions` 2 … 64, `logOdds`, `minRows` ≥ 10, `fitRows` ≥ 100. Needs two classes of ten rows. Of trusted rows, predictions and logits it takes what
  * there is.
  * Cost: two passes (more where the covariances of all classes take more than 128 MiB), then on the host the work that `ownCoordinates`
  * counts and about 2,000·n·directions multiply-adds for the mixtures.
@@ -57,64 +61,70 @@ export const whitenedMixture: Detector<WhitenedMixtureOptions> = {
     'After Hayase et al.: SPECTRE, ICML 2021 (whitening), and Tang et al.: Demon in the Variant, USENIX Security 2021 (tied mixture)',
   needs: ['activations', 'labels'],
   options,
-  async detect(context, set, { directions, logOdds, minRows }) {
+  async detect(context, set, { directions, logOdds, minRows, fitRows }) {
     const skipReason = (c: number, rank: number) => reasonToSkip(set, c, { id, minRows, least: 2 * fewestRows, rank })
     const wanted = [...set.set.classes.keys()].filter((c) => skipReason(c, set.varies[c] as number) === null)
     const refusal = wanted.length > 0 ? reasonNotToDivide(set) : null
     if (refusal) return { status: 'skipped', id, reason: refusal }
-    const found = wanted.length > 0 ? await classDivisions(set, { directions, minRows }) : null
+    const found = wanted.length > 0 ? await suspectedParts(set, { directions, minRows, fitRows }) : null
     const scores = new Float32Array(set.rows)
     const classes: ClassFinding[] = []
     for (const c of set.set.classes.keys()) {
       const divided = found?.divided.get(c)
       if (!found || !divided) classes.push({ status: 'skipped', reason: skipReason(c, 0) ?? '' })
-      else classes.push(await judge(set, c, { coordinates: found.coordinates, divided, threshold: logOdds, scores }))
+      else classes.push(await judge(set, c, { found, divided, threshold: logOdds, scores }))
       context.progress(0.95 + (0.05 * (c + 1)) / set.set.classes.length)
     }
     const result = gatherResult(id, set, scores, classes)
-    return result.status === 'ran' ? { ...result, unit: 'standard deviations' } : result
+    const sampled = found?.fitted.says('divisions of')
+    return result.status === 'ran' ? { ...result, unit: 'standard deviations', ...(sampled && { sampled }) } : result
   },
 }
 
 interface Judging {
-  readonly coordinates: OwnCoordinates
+  readonly found: SuspectedParts
   readonly divided: DividedClass
   readonly threshold: number
   /** `[n]`, class order: the class's scores are written here. */
   readonly scores: Float32Array
 }
 
-async function judge(set: DeviceSet, c: number, { coordinates, divided, threshold, scores }: Judging): Promise<ClassFinding> {
-  const suspected = await suspectedPart(set, c, divided)
+async function judge(set: DeviceSet, c: number, { found, divided, threshold, scores }: Judging): Promise<ClassFinding> {
+  const suspected = found.suspected.get(c)
   if (!suspected) {
     const says = `finds no second group of ${fewestRows} rows or more`
     return { status: 'ran', statistic: noSplit, threshold, pValue: null, says, flagged: new Uint32Array(0), accusation: null, split: null }
   }
-  return describe(set, c, { rows: await coordinates.rowsOf(c), suspected, divided, threshold, scores })
+  const along = await found.along(c)
+  return describe(set, c, { along, positions: found.fitted.positionsOf(c), suspected, divided, threshold, scores })
 }
 
 /** The log odds of a class in which nothing can be divided. */
 const noSplit = -20
 
 interface Described {
-  readonly rows: Rows
+  /** All rows of the class along the direction of the suspected division, and of each further one. */
+  readonly along: readonly Float64Array[]
+  /** Where in class order those stand that were divided; null: all of them. */
+  readonly positions: Uint32Array | null
   readonly suspected: Suspected
   readonly divided: DividedClass
   readonly threshold: number
   readonly scores: Float32Array
 }
 
-function describe(set: DeviceSet, c: number, { rows, suspected, divided, threshold, scores }: Described): RanFinding {
+function describe(set: DeviceSet, c: number, { along, positions, suspected, divided, threshold, scores }: Described): RanFinding {
   const { division, odds, further, isGroup, because, isKnown } = suspected
   const { evidence, source } = division
   const { divisions, drift } = divided
-  const parts = [placed(rows, division, isGroup)]
-  for (const other of further) {
-    const part = placed(rows, other, true)
+  const start = set.set.starts[c] as number
+  const fittedAt = positions?.map((at) => at - start) ?? null
+  const parts = [placed(along[0] as Float64Array, fittedAt, division, isGroup)]
+  for (const [i, other] of further.entries()) {
+    const part = placed(along[i + 1] as Float64Array, fittedAt, other, true)
     if (bringsMore(part, parts)) parts.push(part)
   }
-  const start = set.set.starts[c] as number
-  const n = evidence.rows
+  const { rows: n } = set.set.classes[c] as { rows: number }
   for (let i = 0; i < n; i++) scores[start + i] = largest(parts, ({ places }) => places[i] as number)
   const posterior = (position: number) => largest(parts, ({ posteriors }) => posteriors[position - start] as number)
   const beyond = positionsByScore(set, c, scores).filter((i) => posterior(i) > 0.5)
@@ -122,12 +132,12 @@ function describe(set: DeviceSet, c: number, { rows, suspected, divided, thresho
   const low = isGroup ? evidence.shareOfLeast : 1 - evidence.shareOfMost
   const high = isGroup ? largest(parts, ({ most }) => most) : 1 - evidence.shareOfLeast
   const estimate = parts.length === 1 ? (parts[0]?.weight ?? beyond.length / n) : beyond.length / n
-  const sampling = binomialInterval(Math.round(estimate * n), n, 0.9)
+  const sampling = binomialInterval(Math.round(estimate * evidence.rows), evidence.rows, 0.9)
   const { logOdds, trusted } = odds
   const trustedThere = Math.round(isGroup ? evidence.trustedBeyond : evidence.trustedRows - evidence.trustedBeyond)
   const says =
-    `what looks most like a planted group is ${beyond.length} of ${n} rows (suspicious because ${because}), with ${evidence.between.toFixed(0)} rows ` +
-    `between it and the rest${trusted === null ? '' : ` and ${trustedThere} of ${evidence.trustedRows} trusted rows in it`}: log odds of planted against natural ${logOdds.toFixed(1)}`
+    `what looks most like a planted group is ${beyond.length} of ${n} rows (suspicious because ${because}), with ${((evidence.between * n) / evidence.rows).toFixed(0)} rows ` +
+    `between it and the rest${trusted === null ? '' : ` and ${trustedThere} of ${evidence.trustedRows} trusted rows in it`}: log odds of planted against natural ${logOdds.toFixed(1)}${positions ? `, by ${positions.length} rows drawn by the seed` : ''}`
   return {
     status: 'ran',
     statistic: logOdds,
@@ -137,7 +147,10 @@ function describe(set: DeviceSet, c: number, { rows, suspected, divided, thresho
     flagged: logOdds >= threshold ? suspects : new Uint32Array(0),
     accusation: null,
     split: {
-      attainable: groupSizes(n).map((rows) => ({ rows, logOdds: splitOdds(wellApart(evidence, rows / n), null, drift).logOdds })),
+      attainable: groupSizes(evidence.rows).map((rows) => ({
+        rows: (rows * n) / evidence.rows,
+        logOdds: splitOdds(wellApart(evidence, rows / evidence.rows), null, drift).logOdds,
+      })),
       trusted,
       source: source && isGroup ? { weight: odds.source, classIndex: takenFrom(source, odds.source) } : null,
       agrees: { trusted: odds.agrees.trusted, source: odds.agrees.source && isGroup },
@@ -163,11 +176,17 @@ interface Placed {
   readonly most: number
 }
 
-function placed(rows: Rows, { direction, sd, groupMean, restMean, evidence }: Division, isGroup: boolean): Placed {
+/** `all: [rows]` of the class along the division's direction; the distributions are fitted to those that were divided. */
+function placed(
+  all: Float64Array,
+  divided: Uint32Array | null,
+  { direction, sd, groupMean, restMean, evidence }: Division,
+  isGroup: boolean,
+): Placed {
   const sign = isGroup ? 1 : -1
   const origin = dot(isGroup ? restMean : groupMean, direction)
-  const along = projections(rows, direction).map((at) => sign * (at - origin))
-  const fit = fitTwoNormals(along, { cut: halfway, leastVariance })
+  const along = all.map((at) => sign * (at - origin))
+  const fit = fitTwoNormals(divided ? Float64Array.from(divided, (i) => along[i] as number) : along, { cut: halfway, leastVariance })
   return {
     places: along.map((at) => at / sd),
     posteriors: along.map((at) => (fit ? upperPosterior(fit, at) : Number(at > halfway))),

@@ -88,13 +88,50 @@ export interface ClassProjection extends ProjectParams {
 }
 
 /** Projects every row of the set, in one pass. Coordinates `[n, k]` or scores `[n]`, in class order, on the host. */
-export async function project(set: DeviceSet, { centres, directions, output }: ClassProjection): Promise<Float32Array> {
+export async function project(set: DeviceSet, projection: ClassProjection): Promise<Float32Array> {
+  const width = widthOf(projection)
+  const projected = new Float32Array(set.rows * width)
+  for await (const { values, position } of projectedStretches(set, projection)) projected.set(values, position * width)
+  return projected
+}
+
+/** The same of the rows at `positions` alone, which are of class order and rise: what is held grows with their number, not with that of all rows. */
+export async function projectSome(set: DeviceSet, projection: ClassProjection, positions: Uint32Array): Promise<Float32Array> {
+  const width = widthOf(projection)
+  const projected = new Float32Array(positions.length * width)
+  for await (const { values, position } of projectedStretches(set, projection)) {
+    const end = position + values.length / width
+    for (let at = firstFrom(positions, position); at < positions.length && (positions[at] as number) < end; at++) {
+      const from = ((positions[at] as number) - position) * width
+      projected.set(values.subarray(from, from + width), at * width)
+    }
+  }
+  return projected
+}
+
+const widthOf = ({ centres, directions, output }: ClassProjection) => (output === 'scores' ? 1 : directions.length / centres.length)
+
+/** Where the first of rising numbers stands that is at least `value`. */
+function firstFrom(rising: Uint32Array, value: number): number {
+  let [low, high] = [0, rising.length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((rising[middle] as number) < value) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+/** Rows of one class that lie one after the other in class order, from `position` on, and what they project to. */
+async function* projectedStretches(
+  set: DeviceSet,
+  { centres, directions, output }: ClassProjection,
+): AsyncGenerator<{ readonly values: Float32Array; readonly position: number }, void, undefined> {
   const { backend } = set.context
   const cols = set.paddedCols
   const perClass = directions.length / centres.length
   const width = output === 'scores' ? 1 : perClass
   const kernel = output === 'scores' ? projectScoresKernel : projectKernel
-  const projected = new Float32Array(set.rows * width)
   for await (const { rows, positions, batch } of set.batches(() => (perClass + 1) * cols * 4)) {
     using centre = uploadPart(backend, centres, { ...batch, cols })
     using own = uploadPart(backend, directions, { ...batch, cols, perClass })
@@ -102,8 +139,7 @@ export async function project(set: DeviceSet, { centres, directions, output }: C
     const values = await backend.read(ofBlock)
     for (let c = batch.first; c < batch.end; c++) {
       const ofClass = values.subarray((rows.starts[c] as number) * width, (rows.starts[c + 1] as number) * width)
-      projected.set(ofClass, (positions[c] as number) * width)
+      yield { values: ofClass, position: positions[c] as number }
     }
   }
-  return projected
 }

@@ -63,17 +63,22 @@ export class HostMoments {
     return all
   }
 
-  /** Rows of class c about its mean along `directions: [width, paddedCols]`: `[rows of the class, width]`. */
-  async coordinates(c: number, directions: Float32Array): Promise<Float64Array> {
+  /** Rows of class c, or those at `positions` of class order, about its mean along `directions: [width, paddedCols]`: `[rows, width]`. */
+  async coordinates(c: number, directions: Float32Array, positions?: Uint32Array): Promise<Float64Array> {
     const { context, paddedCols } = this.#set
-    return await inTurns(projected(this.#rowsOf(c), { mean: this.meanOf(c), directions, stride: paddedCols }), context.signal)
+    return await inTurns(projected(this.#rowsOf(c, positions), { mean: this.meanOf(c), directions, stride: paddedCols }), context.signal)
   }
 
-  #rowsOf(c: number): { data: Float64Array; cols: number } {
+  #rowsOf(c: number, positions?: Uint32Array): { data: Float64Array; cols: number } {
     const { starts, activations } = this.#set.set
     const { cols } = activations
     const { shift } = this.#set
-    const data = Float64Array.from(this.#rows.subarray((starts[c] as number) * cols, (starts[c + 1] as number) * cols))
+    const data = positions
+      ? new Float64Array(positions.length * cols)
+      : Float64Array.from(this.#rows.subarray((starts[c] as number) * cols, (starts[c + 1] as number) * cols))
+    positions?.forEach((position, i) => {
+      data.set(this.#rows.subarray(position * cols, (position + 1) * cols), i * cols)
+    })
     for (let at = 0; at < data.length; at++) data[at] = (data[at] as number) - (shift[at % cols] as number)
     return { data, cols }
   }

@@ -1,0 +1,56 @@
+import type { DeviceSet } from '../core/device-set.js'
+import { drawSome } from '../stats/draws.js'
+
+/** The rows of every class that a model is fitted on: all of a class, or as many as were asked for, drawn by the seed. */
+export interface FittedRows {
+  /** Positions in class order, rising; null where all rows of the class are taken. */
+  positionsOf(c: number): Uint32Array | null
+  /** Rows of class c that are taken. */
+  countOf(c: number): number
+  /** Classes of which not all rows are taken. */
+  readonly drawn: readonly number[]
+  /** Positions of all classes one after the other, rising. */
+  positions(): Uint32Array
+  /** In words, of which classes something was fitted on drawn rows; undefined where of none. */
+  says(what: string): string | undefined
+}
+
+/** At most `most` rows of each class. Two detectors that ask for the same number get the same rows. */
+export function fittedRows(set: DeviceSet, most: number): FittedRows {
+  const { classes, starts } = set.set
+  const rng = set.context.rng.fork('fitted rows')
+  const positionsOf = (c: number) => {
+    const { rows, label } = classes[c] as { rows: number; label: unknown }
+    if (rows <= most) return null
+    const start = starts[c] as number
+    const own = drawSome(
+      Uint32Array.from({ length: rows }, (_, i) => start + i),
+      most,
+      rng.fork(String(label)),
+    )
+    return own.sort()
+  }
+  const chosen = classes.map((_, c) => positionsOf(c))
+  const countOf = (c: number) => chosen[c]?.length ?? classes[c]?.rows ?? 0
+  const drawn = [...chosen.keys()].filter((c) => chosen[c])
+  return {
+    positionsOf: (c) => chosen[c] ?? null,
+    countOf,
+    drawn,
+    positions() {
+      const all = new Uint32Array(classes.reduce((sum, _, c) => sum + countOf(c), 0))
+      let at = 0
+      for (const c of classes.keys()) {
+        const own = chosen[c]
+        if (own) all.set(own, at)
+        else for (let i = 0; i < countOf(c); i++) all[at + i] = (starts[c] as number) + i
+        at += countOf(c)
+      }
+      return all
+    },
+    says: (what) =>
+      drawn.length === 0
+        ? undefined
+        : `${what} ${drawn.length} of ${classes.length} classes from ${most} rows each, drawn by the seed, every row scored`,
+  }
+}
