@@ -42,6 +42,9 @@ export abstract class CpuBackend implements Backend {
     return matrix
   }
 
+  /** Told of arrays that `compute` or `held` made and nobody uses any more. */
+  protected recycle(_data: HostMatrix['data']): void {}
+
   get liveBytes(): number {
     return this.#liveBytes
   }
@@ -50,7 +53,8 @@ export abstract class CpuBackend implements Backend {
     this.#check()
     if (matrix.data.length !== matrix.rows * matrix.cols)
       throw new RangeError(`upload: ${matrix.data.length} values for ${matrix.rows} × ${matrix.cols}`)
-    return this.#matrix(matrix, Promise.resolve(this.held(matrix)))
+    const held = this.held(matrix)
+    return this.#matrix(matrix, Promise.resolve(held), held !== matrix)
   }
 
   run<P>(kernel: Kernel<P>, inputs: readonly DeviceMatrix[], params: P): DeviceMatrix {
@@ -69,13 +73,15 @@ export abstract class CpuBackend implements Backend {
       () => undefined,
       () => undefined,
     )
-    return this.#matrix(output, work)
+    return this.#matrix(output, work, true)
   }
 
   async read(matrix: DeviceMatrix): Promise<Float32Array> {
     this.#check()
-    const { data } = await this.#own(matrix).content
-    return data instanceof Float32Array ? data.slice() : Float32Array.from(data)
+    const own = this.#own(matrix)
+    const copied = own.content.then(({ data }) => (data instanceof Float32Array ? data.slice() : Float32Array.from(data)))
+    own.reads.push(copied)
+    return await copied
   }
 
   [dispose](): void {
@@ -91,10 +97,16 @@ export abstract class CpuBackend implements Backend {
     if (this.#disposed) throw new BackendError('disposed', 'cpu: used after it was disposed; keep the context alive until the last read')
   }
 
-  #matrix(shape: { rows: number; cols: number; type: ElementType }, content: Promise<HostMatrix>): CpuMatrix {
+  #matrix(shape: { rows: number; cols: number; type: ElementType }, content: Promise<HostMatrix>, isOurs: boolean): CpuMatrix {
     content.catch(() => undefined) // A failure shows where the matrix is read, not as an unhandled rejection.
     const matrix = new CpuMatrix(shape, content, () => {
       this.#liveBytes -= matrix.byteLength
+      // Runs that were enqueued before come first. One that is broken off may leave threads at its arrays: they are not used again.
+      if (isOurs)
+        Promise.all([content, this.#queue, ...matrix.reads]).then(
+          ([{ data }]) => this.recycle(data),
+          () => undefined,
+        )
     })
     this.#liveBytes += matrix.byteLength
     return matrix
@@ -125,6 +137,8 @@ class CpuMatrix implements DeviceMatrix {
   readonly cols: number
   readonly type: ElementType
   readonly byteLength: number
+  /** Copies for the host that are under way, or done. */
+  readonly reads: Promise<unknown>[] = []
   #content: Promise<HostMatrix> | null
   #release: (() => void) | null
 

@@ -14,6 +14,8 @@ const worthThreads = 2 ** 20
 const worthStarting = 2 ** 22
 /** Bytes that are kept between runs. */
 const mostScratch = 2 ** 26
+/** Bytes of shared arrays that are kept for the next ones of their size: the engine does not hurry to collect memory that threads share. */
+const mostKept = 2 ** 28
 /** Multiply-adds before the event loop gets a turn: a few milliseconds. */
 const operationsPerTurn = 2 ** 25
 
@@ -33,6 +35,7 @@ export class WasmBackend extends CpuBackend {
   readonly #threads: Threads | null
   /** Kept from run to run: to find fresh memory takes the system longer than most runs take to fill it. */
   #scratch = new Float32Array(0) as Float32Array
+  readonly #spare: SharedArrayBuffer[] = []
 
   constructor({ adapter, engine, threads }: Compiled, options: { threads: number; signal: AbortSignal | undefined }) {
     super(options.signal)
@@ -62,6 +65,19 @@ export class WasmBackend extends CpuBackend {
     return array
   }
 
+  protected override recycle({ buffer }: HostMatrix['data']): void {
+    if (!(buffer instanceof SharedArrayBuffer) || buffer.byteLength < worthStarting || buffer.byteLength > mostKept) return
+    this.#spare.push(buffer)
+    let bytes = this.#spare.reduce((sum, { byteLength }) => sum + byteLength, 0)
+    while (bytes > mostKept) bytes -= this.#spare.shift()?.byteLength ?? 0
+  }
+
+  /** An array that was used before and is as long, whatever it holds. */
+  #used(byteLength: number): SharedArrayBuffer | null {
+    const at = this.#spare.findIndex((spare) => spare.byteLength === byteLength)
+    return at < 0 ? null : (this.#spare.splice(at, 1)[0] ?? null)
+  }
+
   #takeScratch(length: number): Float32Array {
     const kept = this.#scratch
     // A run that is broken off leaves it to threads that may still write there.
@@ -73,6 +89,11 @@ export class WasmBackend extends CpuBackend {
     if (scratch.byteLength <= mostScratch) this.#scratch = scratch
   }
 
+  #output(length: number): Float32Array {
+    const used = this.#used(length * 4)
+    return used ? new Float32Array(used).fill(0) : this.#array(length)
+  }
+
   #array(length: number): Float32Array {
     return new Float32Array(this.#threads ? new SharedArrayBuffer(length * 4) : new ArrayBuffer(length * 4))
   }
@@ -80,7 +101,7 @@ export class WasmBackend extends CpuBackend {
   protected override held(matrix: HostMatrix): HostMatrix {
     const { data } = matrix
     if (!this.#threads || data.buffer instanceof SharedArrayBuffer) return matrix
-    const buffer = new SharedArrayBuffer(data.byteLength)
+    const buffer = this.#used(data.byteLength) ?? new SharedArrayBuffer(data.byteLength)
     const shared = data instanceof Uint32Array ? new Uint32Array(buffer) : new Float32Array(buffer)
     shared.set(data)
     return { ...matrix, data: shared }
@@ -94,7 +115,7 @@ export class WasmBackend extends CpuBackend {
     const count = phases.reduce((sum, pieces) => sum + pieces, 0)
     const piecesPerTurn = Math.max(1, Math.floor((operationsPerTurn * count) / Math.max(operations, 1)))
     const isShared = this.#threads !== null && operations >= worthThreads && Math.max(...phases) > 1
-    const work = { inputs, params, output: this.#array(length), scratch: this.#takeScratch(scratch) }
+    const work = { inputs, params, output: this.#output(length), scratch: this.#takeScratch(scratch) }
     if (isShared && this.#threads) {
       const options = { threads: this.threads, engine: this.#engine, piecesPerTurn, stop }
       await this.#threads.run({ name: kernel.wasm, form, phases, work }, options)

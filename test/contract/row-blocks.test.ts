@@ -82,7 +82,61 @@ describe.each(backends)('on $name', ({ name: backend }) => {
       }
     }
   }, 120_000)
+
+  it('models fitted on rows drawn from large classes: every row is scored, as where all are fitted on, however the set is held', async () => {
+    const aided = planted({ seed: 14, rows: [1300, 900, 1100], features: 20, poison: { target: 0, source: 2, rate: 0.1, shift: 9 } })
+    const set = { ...aided, trusted: trustedRows(aided, 150) }
+    const drawing: AuditOptions = {
+      backend,
+      detectorOptions: {
+        'activation-clustering': { restarts: 2, exactRows: 400 },
+        'whitened-mixture': { fitRows: 700 },
+        'exre-lite': { fitRows: 700 },
+        spectre: { fitRows: 600 },
+        scan: { fitRows: 500 },
+        'knn-agreement': { exactRows: 1000, k: 20 },
+      },
+    }
+    const results: ScoredAudit[] = []
+    for (const { of } of blockings) results.push(await auditWith(holding(of, set)).auditWithScores(set, drawing))
+    const [expected, ...others] = results as [ScoredAudit, ...ScoredAudit[]]
+    for (const other of others) expectAlike(other, expected)
+    for (const { id, status, reason } of expected.report.detectors) {
+      expect(status).toBe('ran')
+      if (id in (drawing.detectorOptions ?? {})) expect(reason, id).toMatch(/drawn by the seed/)
+    }
+    const whole = await auditWith(createContext).auditWithScores(set, { backend })
+    expect(expected.report.classes.map(({ verdict }) => verdict)).toEqual(['poisoned', 'clean', 'clean'])
+    expect(whole.report.classes.map(({ verdict }) => verdict)).toEqual(['poisoned', 'clean', 'clean'])
+    const isTrue = (row: number) => set.poison[row] === 1
+    for (const { report } of [whole, expected]) {
+      expect(report.rows.flagged.filter(isTrue).length).toBeGreaterThan(0.9 * 130)
+      expect(report.rows.flagged.filter((row) => !isTrue(row)).length).toBeLessThan(13)
+      const { epsilon } = report.classes[0] as { epsilon: { low: number; high: number } }
+      expect(epsilon.low).toBeLessThan(0.1)
+      expect(epsilon.high).toBeGreaterThan(0.1)
+    }
+    // Scores of drawn and of all rows rank alike: a model of half of the rows is much the same model.
+    for (const id of ['whitened-mixture', 'scan', 'spectre']) {
+      const [a, b] = [whole, expected].map(({ detectorScores }) => detectorScores.get(id) as Float32Array) as [Float32Array, Float32Array]
+      const inside = [...set.labels.keys()].filter((row) => set.labels[row] === 0)
+      expect(
+        correlation(
+          inside.map((row) => a[row] as number),
+          inside.map((row) => b[row] as number),
+        ),
+        id,
+      ).toBeGreaterThan(0.9)
+    }
+  }, 120_000)
 })
+
+function correlation(a: number[], b: number[]): number {
+  const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
+  const [ofA, ofB] = [mean(a), mean(b)]
+  const sum = (of: (x: number, y: number) => number) => a.reduce((total, value, i) => total + of(value - ofA, (b[i] as number) - ofB), 0)
+  return sum((x, y) => x * y) / Math.sqrt(sum((x) => x * x) * sum((_, y) => y * y))
+}
 
 /** A device that binds no more than WebGPU promises everywhere (128 MiB), or as much as the adapter can. */
 function openGpu(limits: 'promised' | 'all'): ContextFactory {
