@@ -228,6 +228,43 @@ describe('abort', () => {
     }
   })
 
+  test('of a set that is read again at every pass, whatever detector is at work: within 200 ms, and nothing is held', async () => {
+    const set = planted({ seed: 6, rows: [9000, 8000, 7000], features: 40 })
+    let aborted = 0
+    for (const { id } of detectors) {
+      for (const after of [10, 400]) {
+        const aborter = new AbortController()
+        let context: Context | undefined
+        const open: ContextFactory = async (...args) => {
+          context = await noGpu(...args)
+          return context
+        }
+        let abortedAt = 0
+        let begun = false
+        const onProgress = ({ stage }: { stage: string }) => {
+          if (begun || stage !== id) return
+          begun = true
+          setTimeout(() => {
+            abortedAt = performance.now()
+            aborter.abort('enough')
+          }, after)
+        }
+        const ended = await auditWith(open)
+          .audit(set, { signal: aborter.signal, memory: 2 ** 20, detectors: [id], onProgress })
+          .then(
+            () => 'done',
+            (error: unknown) => error,
+          )
+        expect(context?.backend.liveBytes).toBe(0)
+        if (ended === 'done') continue
+        aborted++
+        expect(ended).toBe('enough')
+        expect(performance.now() - abortedAt, `${id} after ${after} ms`).toBeLessThan(200)
+      }
+    }
+    expect(aborted).toBeGreaterThanOrEqual(detectors.length)
+  }, 60_000)
+
   test('while rows are waited for that do not come: at once, and the source is told when it gives them', async () => {
     const aborter = new AbortController()
     let give: (() => void) | undefined

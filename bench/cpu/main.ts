@@ -6,13 +6,15 @@ import { parseArgs } from 'node:util'
 import { dispose } from '../../src/core/dispose.js'
 import { writeNpyFloat32 } from '../../src/io/npy.js'
 import { gramKernel } from '../../src/kernels/gram.js'
-import { createContext } from '../../src/node.js'
+import { audit, createContext } from '../../src/node.js'
 import { findPython, runPeer } from '../detectors/peer.js'
 import { plantedSet } from '../detectors/planted.js'
 import { kernelCases } from '../kernels/cases.js'
 import { cpuCopyBandwidth } from '../kernels/ceilings.js'
 import { describeMachine, root } from '../machine.js'
 import { printTable, short, summarise } from '../repeats.js'
+import { writeHugeSet } from './huge-file.js'
+import { pooledPoison, pooledSet } from './pooled-rows.js'
 import { runStages } from './stages.js'
 
 const { values: flags } = parseArgs({
@@ -21,6 +23,9 @@ const { values: flags } = parseArgs({
     repeats: { type: 'string', default: '3' },
     only: { type: 'string', default: 'first,gram,classes,rows' },
     small: { type: 'boolean' },
+    'huge-rows': { type: 'string' },
+    memory: { type: 'string', default: '256' },
+    detectors: { type: 'string', default: '' },
   },
 })
 const threads = Number(flags.threads)
@@ -28,13 +33,16 @@ const repeats = Number(flags.repeats)
 for (const [name, value] of Object.entries({ threads, repeats })) {
   if (!Number.isSafeInteger(value) || value < 1) throw new RangeError(`--${name}: got ${value}, expected a whole number above 0`)
 }
-const parts = { first: firstAudit, gram: gramBesideNumpy, classes: manyClasses, rows: manyRows }
+const parts = { first: firstAudit, gram: gramBesideNumpy, classes: manyClasses, rows: manyRows, huge }
 const wanted = flags.only.split(',').map((name) => {
   if (!Object.hasOwn(parts, name)) throw new RangeError(`--only: got ${name}, expected some of ${Object.keys(parts).join(', ')}`)
   return parts[name as keyof typeof parts]
 })
 /** How far inertia, silhouette and largest score may be from the peer's before anything is timed. */
 const agreement = 0.01
+/** What an audit from files beyond memory may take at most of reading and computing alone, and the memory that it may take. */
+const mostTimes = 2.5
+const mostBytes = 1.5e9
 const python = findPython()
 
 console.log(`${describeMachine()}; ${threads} threads; ${repeats} repeats; spread = (largest − least) / median`)
@@ -211,28 +219,117 @@ async function manyClasses(): Promise<void> {
   )
 }
 
-/** How time grows with the rows. */
+/** How time grows with the rows: the stages without the silhouettes at every size, whole audits where classes are beyond the switch of exact silhouettes. */
 async function manyRows(): Promise<void> {
-  const sizes = flags.small ? [1000, 2000, 4000] : [10_000, 40_000, 160_000, 640_000]
-  const measured: [string, number[]][] = []
-  const logs: [number, number][] = []
+  const sizes = flags.small ? [1000, 2000, 4000] : [10_000, 40_000, 160_000, 320_000, 640_000]
+  const classes = 10
+  const detectorOptions = { 'activation-clustering': { exactRows: flags.small ? 150 : 10_000 } }
+  const stages: Measured[] = []
+  const whole: Measured[] = []
   for (const rows of sizes) {
-    const set = plantedSet({ rows, cols: 128, classes: 10 })
-    const times: number[] = []
+    const set = pooledSet(rows, { cols: 128, classes })
+    const isBeyond = rows / classes > detectorOptions['activation-clustering'].exactRows
+    const one: Measured = { rows, wall: [], cpu: [] }
+    const audits: Measured = { rows, wall: [], cpu: [] }
     for (let i = 0; i <= repeats; i++) {
-      using context = await createContext({ backend: 'cpu', threads })
-      const { ms } = await runStages(context, set)
-      if (i > 0) times.push(ms)
+      await measure(i > 0 ? one : null, async () => {
+        using context = await createContext({ backend: 'cpu', threads })
+        await runStages(context, set)
+      })
+      if (!isBeyond) continue
+      await measure(i > 0 ? audits : null, () =>
+        audit(set, { backend: 'cpu', threads, detectors: ['spectral-signatures', 'activation-clustering'], detectorOptions }),
+      )
     }
-    measured.push([`${rows} rows`, times])
-    logs.push([Math.log(rows), Math.log(summarise(times).median)])
+    stages.push(one)
+    if (isBeyond) whole.push(audits)
   }
-  const mean = (at: 0 | 1) => logs.reduce((sum, pair) => sum + pair[at], 0) / logs.length
+  printGrowth('rows × 128 in 10 classes, from arrays to clusters, silhouettes left out', stages)
+  printGrowth('whole audits by both classic detectors, silhouettes of drawn rows, digest and all', whole)
+}
+
+interface Measured {
+  readonly rows: number
+  readonly wall: number[]
+  /** Milliseconds that all threads worked: what other work on the machine does not change. */
+  readonly cpu: number[]
+}
+
+async function measure(into: Measured | null, work: () => Promise<unknown>): Promise<void> {
+  const before = process.cpuUsage()
+  const began = performance.now()
+  await work()
+  into?.wall.push(performance.now() - began)
+  const { user, system } = process.cpuUsage(before)
+  into?.cpu.push((user + system) / 1000)
+}
+
+function printGrowth(title: string, measured: readonly Measured[]): void {
+  console.log(`\n${title}`)
+  table(measured.map(({ rows, wall }) => [`${rows} rows`, wall]))
+  const slope = (times: (one: Measured) => readonly number[]) =>
+    slopeOf(measured.map((one) => [Math.log(one.rows), Math.log(summarise(times(one)).median)]))
+  console.log(
+    `log-log slope of the medians: ${slope(({ wall }) => wall).toFixed(2)}; of the time that all threads work: ${slope(({ cpu }) => cpu).toFixed(2)}`,
+  )
+}
+
+function slopeOf(points: readonly (readonly [number, number])[]): number {
+  const mean = (at: 0 | 1) => points.reduce((sum, pair) => sum + pair[at], 0) / points.length
   const [x, y] = [mean(0), mean(1)]
-  const slope = logs.reduce((sum, [a, b]) => sum + (a - x) * (b - y), 0) / logs.reduce((sum, [a]) => sum + (a - x) ** 2, 0)
-  console.log('\nrows × 128 in 10 classes, from arrays to clusters, silhouettes left out')
-  table(measured)
-  console.log(`log-log slope of the medians: ${slope.toFixed(2)}`)
+  return points.reduce((sum, [a, b]) => sum + (a - x) * (b - y), 0) / points.reduce((sum, [a]) => sum + (a - x) ** 2, 0)
+}
+
+/** An audit by all detectors of a set that is written here and read again at every pass, held against reading it and computing. */
+async function huge(): Promise<void> {
+  const rows = Number(flags['huge-rows'] ?? (flags.small ? 20_000 : 4_000_000))
+  const size = { rows, cols: 512, classes: 10 }
+  const folder = await mkdtemp(join(tmpdir(), 'assay-bench-'))
+  try {
+    writeHugeSet(folder, size)
+    const bytes = rows * size.cols * 4
+    const memory = Number(flags.memory) * 2 ** 20
+    const args = [process.env.BENCH_HUGE_AUDIT as string, folder, String(threads), String(memory), flags.detectors]
+    const { status, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+    if (status !== 0) throw new Error('the audit failed')
+    const found = JSON.parse(stdout) as HugeAudit
+    const seconds = (ms: number) => `${short(ms / 1000)} s`
+    const reading = Math.min(...found.readMs)
+    const computing = found.operations / found.rate
+    const atLeast = found.passes * reading + computing
+    console.log(`\n${rows} rows × ${size.cols} in ${size.classes} classes: a file of ${short(bytes / 1e9)} GB, --memory ${flags.memory}M`)
+    console.log(`${found.backend.adapter}, ${found.backend.reason}`)
+    printTable([
+      ['part', 's'],
+      ['reading and hashing', short(found.timings.readMs / 1000)],
+      ...Object.entries(found.timings.detectors).map(([id, ms]) => [id, short(ms / 1000)]),
+      ['whole audit', short(found.totalMs / 1000)],
+    ])
+    for (const { id, status, reason } of found.detectors) console.log(`${id}: ${status === 'ran' ? '' : `${status}: `}${reason}`)
+    console.log(`verdict: ${found.verdict}, classes accused: ${found.accused.join(', ') || 'none'} (poison is in ${pooledPoison.target})`)
+    console.log(`peak resident memory ${short(found.peak / 1e9)} GB (at most ${mostBytes / 1e9} are wanted)`)
+    console.log(
+      `${found.passes} passes of ${seconds(reading)} and ${short(found.operations / 1e9)} Gop counted at ${short(found.rate / 1e6)} Gop/s: ${seconds(atLeast)}; ` +
+        `the audit takes ${short(found.totalMs / atLeast)} times as long (at most ${mostTimes} are wanted)`,
+    )
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+interface HugeAudit {
+  readonly totalMs: number
+  readonly readMs: readonly number[]
+  /** Operations a millisecond. */
+  readonly rate: number
+  readonly passes: number
+  readonly operations: number
+  readonly peak: number
+  readonly timings: { readonly readMs: number; readonly detectors: Readonly<Record<string, number>> }
+  readonly backend: { readonly adapter: string; readonly reason: string }
+  readonly verdict: string
+  readonly accused: readonly unknown[]
+  readonly detectors: readonly { readonly id: string; readonly status: string; readonly reason: string }[]
 }
 
 function table(rows: readonly (readonly [string, readonly number[]])[]): void {

@@ -42,6 +42,11 @@ export abstract class CpuBackend implements Backend {
     return matrix
   }
 
+  /** Whether the array came from `allocate`, and is the backend's again once the matrix is disposed. */
+  protected isOurs(_matrix: HostMatrix): boolean {
+    return false
+  }
+
   /** Told of arrays that `compute` or `held` made and nobody uses any more. */
   protected recycle(_data: HostMatrix['data']): void {}
 
@@ -54,7 +59,7 @@ export abstract class CpuBackend implements Backend {
     if (matrix.data.length !== matrix.rows * matrix.cols)
       throw new RangeError(`upload: ${matrix.data.length} values for ${matrix.rows} × ${matrix.cols}`)
     const held = this.held(matrix)
-    return this.#matrix(matrix, Promise.resolve(held), held !== matrix)
+    return this.#matrix(matrix, Promise.resolve(held), held !== matrix || this.isOurs(matrix))
   }
 
   run<P>(kernel: Kernel<P>, inputs: readonly DeviceMatrix[], params: P): DeviceMatrix {

@@ -36,6 +36,7 @@ export class WasmBackend extends CpuBackend {
   /** Kept from run to run: to find fresh memory takes the system longer than most runs take to fill it. */
   #scratch = new Float32Array(0) as Float32Array
   readonly #spare: SharedArrayBuffer[] = []
+  readonly #allocated = new WeakSet<object>()
 
   constructor({ adapter, engine, threads }: Compiled, options: { threads: number; signal: AbortSignal | undefined }) {
     super(options.signal)
@@ -57,12 +58,18 @@ export class WasmBackend extends CpuBackend {
   }
 
   override allocate(length: number): Float32Array {
-    const array = this.#array(length)
-    if (this.#threads && array.buffer instanceof SharedArrayBuffer && array.byteLength >= worthStarting) {
+    const array = this.#zeros(length)
+    const isFresh = !this.#allocated.has(array.buffer)
+    this.#allocated.add(array.buffer)
+    if (isFresh && this.#threads && array.buffer instanceof SharedArrayBuffer && array.byteLength >= worthStarting) {
       this.#threads.start(this.threads)
       this.#threads.touch(array.buffer)
     }
     return array
+  }
+
+  protected override isOurs({ data }: HostMatrix): boolean {
+    return this.#allocated.has(data.buffer)
   }
 
   protected override recycle({ buffer }: HostMatrix['data']): void {
@@ -89,7 +96,7 @@ export class WasmBackend extends CpuBackend {
     if (scratch.byteLength <= mostScratch) this.#scratch = scratch
   }
 
-  #output(length: number): Float32Array {
+  #zeros(length: number): Float32Array {
     const used = this.#used(length * 4)
     return used ? new Float32Array(used).fill(0) : this.#array(length)
   }
@@ -115,7 +122,7 @@ export class WasmBackend extends CpuBackend {
     const count = phases.reduce((sum, pieces) => sum + pieces, 0)
     const piecesPerTurn = Math.max(1, Math.floor((operationsPerTurn * count) / Math.max(operations, 1)))
     const isShared = this.#threads !== null && operations >= worthThreads && Math.max(...phases) > 1
-    const work = { inputs, params, output: this.#output(length), scratch: this.#takeScratch(scratch) }
+    const work = { inputs, params, output: this.#zeros(length), scratch: this.#takeScratch(scratch) }
     if (isShared && this.#threads) {
       const options = { threads: this.threads, engine: this.#engine, piecesPerTurn, stop }
       await this.#threads.run({ name: kernel.wasm, form, phases, work }, options)

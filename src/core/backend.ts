@@ -82,7 +82,7 @@ export interface Backend extends Disposable {
   /** Bytes held by matrices that have not been disposed, and by work in flight. */
   readonly liveBytes: number
   upload(matrix: HostMatrix): DeviceMatrix
-  /** An array of zeros that `upload` takes without copying it, where the backend has such: its values must not change from then on. */
+  /** An array of zeros that `upload` takes without copying it, where the backend has such: it is the backend's from then on. */
   allocate?(length: number): Float32Array
   /** Enqueues the kernel and returns its output at once; failures show at `read`. */
   run<P>(kernel: Kernel<P>, inputs: readonly DeviceMatrix[], params: P): DeviceMatrix

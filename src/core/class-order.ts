@@ -73,7 +73,12 @@ export function sortedSet(
  */
 export function sortedStretch(
   set: ActivationSet,
-  { start, end, paddedCols }: { readonly start: number; readonly end: number; readonly paddedCols: number },
+  {
+    start,
+    end,
+    paddedCols,
+    allocate = (length) => new Float32Array(length),
+  }: Omit<BlockShape, 'rowsPerBlock'> & { readonly start: number; readonly end: number },
   positions: Uint32Array,
 ): SortedRows & { add(read: RowBlock): void } {
   const starts = new Uint32Array(positions.length + 1)
@@ -87,7 +92,7 @@ export function sortedStretch(
     starts[c + 1] = (starts[c + 1] as number) + (starts[c] as number)
   }
   const next = starts.slice(0, -1)
-  const data = new Float32Array((end - start) * paddedCols)
+  const data = allocate((end - start) * paddedCols)
   return {
     data,
     starts,

@@ -191,13 +191,14 @@ export class DeviceSet implements Disposable {
     let filling: ReturnType<typeof sortedStretch> | null = null
     let end = 0
     const { cols } = set.activations
+    const allocate = context.backend.allocate?.bind(context.backend)
     for await (const read of readRows(set.activations, {
       rowsPerBlock: Math.min(rowsPerBlock, rowsPerRead(cols)),
       signal: context.signal,
     })) {
       if (!filling) {
         end = Math.min(read.start + rowsPerBlock, this.rows)
-        filling = sortedStretch(set, { start: read.start, end, paddedCols }, next)
+        filling = sortedStretch(set, { start: read.start, end, paddedCols, allocate }, next)
       }
       filling.add(read)
       if (read.start + read.rows < end) continue

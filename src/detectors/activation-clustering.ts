@@ -1,11 +1,12 @@
 import * as z from 'zod/mini'
 import { ClassedRows } from '../core/classed-rows.js'
 import type { DeviceSet } from '../core/device-set.js'
+import { pause } from '../core/pause.js'
 import type { ClassFinding } from '../core/result.js'
 import { type Clustering, kmeans } from '../linalg/kmeans.js'
 import { groupMedians } from '../stats/group-medians.js'
 import { type ClassCoordinates, independentCoordinates, principalCoordinates } from './class-coordinates.js'
-import { gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
+import { findingsOf, gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
 import { distanceAnalysis } from './cluster-analyses.js'
 import type { Detector } from './detector.js'
 import { type MeanSilhouette, meanSilhouettes } from './mean-silhouettes.js'
@@ -74,7 +75,8 @@ export const activationClustering: Detector<ActivationClusteringOptions> = {
     context.progress(0.9)
     const elsewhere = analysis === 'distance' ? await liesElsewhere(set, splits) : null
     const scores = new Float32Array(set.rows)
-    const classes = splits.map((split, c): ClassFinding => {
+    const classes = await findingsOf(set, (c): ClassFinding => {
+      const split = splits[c] as Split
       const reason = reasonToSkip(set, c, { id: 'activation-clustering', minRows, rank: ranks[c] as number })
       if (reason) return { status: 'skipped', reason }
       scoreRows(set, c, split, scores)
@@ -166,7 +168,11 @@ async function splitClasses(
     const points = { rows, coordinates: own, spread: spread.subarray(first * k, end * k) }
     const onShare = (share: number) => set.context.progress(0.3 + 0.4 * ((first + share * (end - first)) / classes.length))
     const clustering = await kmeans(points, { clusters: 2, restarts, searches, signal, onShare })
-    for (let c = first; c < end; c++) splits.push(splitOf(set, c, clustering, c - first, ownStarts))
+    for (let c = first; c < end; c++) {
+      splits.push(splitOf(set, c, clustering, c - first, ownStarts))
+      await pause()
+      signal?.throwIfAborted()
+    }
   }
   return splits
 }

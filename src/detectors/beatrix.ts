@@ -7,7 +7,7 @@ import { type GramBands, GramDeviations, gramBands } from '../linalg/gram-bands.
 import { gatherRows } from '../linalg/row-sample.js'
 import { drawSome } from '../stats/draws.js'
 import { robustDeviations } from '../stats/robust-deviations.js'
-import { gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
+import { findingsOf, gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
 import type { Detector } from './detector.js'
 
 export interface BeatrixOptions {
@@ -74,7 +74,7 @@ export const beatrix: Detector<BeatrixOptions> = {
     const means = wanted.map((c) => (sums[c] as number) / (classes[c] as { rows: number }).rows)
     const { deviations } = robustDeviations(means)
     const scores = Float32Array.from(set.set.order, (row) => scoreOf[row] as number)
-    const findings = classes.map((_, c): ClassFinding => {
+    const findings = await findingsOf(set, (c): ClassFinding => {
       const reason = reasons[c]
       if (reason) return { status: 'skipped', reason }
       const at = wanted.indexOf(c)

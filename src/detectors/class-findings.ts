@@ -1,4 +1,5 @@
 import type { DeviceSet } from '../core/device-set.js'
+import { pause } from '../core/pause.js'
 import type { ClassFinding, DetectorResult } from '../core/result.js'
 import { showText } from '../core/untrusted-text.js'
 
@@ -16,6 +17,24 @@ export function reasonToSkip(
   return rank === 0
     ? `class ${showText(label)} has ${rows} rows that are all equal, as far as float32 can tell: there is no direction to look along`
     : null
+}
+
+/** Rows whose findings are made between two pauses: some ten milliseconds of sorting. */
+const rowsPerTurn = 2 ** 15
+
+/** What `judge` finds of every class; other work gets its turn between classes of many rows, and an abort rejects with the signal's reason. */
+export async function findingsOf(set: DeviceSet, judge: (c: number) => ClassFinding | Promise<ClassFinding>): Promise<ClassFinding[]> {
+  const findings: ClassFinding[] = []
+  let rows = 0
+  for (const [c, info] of set.set.classes.entries()) {
+    findings.push(await judge(c))
+    rows += info.rows
+    if (rows < rowsPerTurn) continue
+    rows = 0
+    await pause()
+    set.context.signal?.throwIfAborted()
+  }
+  return findings
 }
 
 /** Puts scores (class order) and findings together; rows of skipped classes get the lowest score, a set of skipped classes is skipped. */

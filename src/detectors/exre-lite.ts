@@ -13,7 +13,7 @@ import { dot } from '../linalg/moments.js'
 import { inGroup } from '../linalg/separation.js'
 import { binomialCdf } from '../stats/binomial.js'
 import { reasonNotToDivide, referenceRows, type Suspected, suspectedParts } from './class-divisions.js'
-import { gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
+import { findingsOf, gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
 import type { Detector } from './detector.js'
 import { placedRows } from './placed-rows.js'
 
@@ -77,13 +77,12 @@ export const exreLite: Detector<ExreLiteOptions> = {
     }
     const scores = new Float32Array(set.rows)
     const judge = parts.size > 0 ? await heads(set, parts, scores) : null
-    const findings: ClassFinding[] = []
-    for (const c of classes.keys()) {
+    const findings = await findingsOf(set, async (c): Promise<ClassFinding> => {
       const part = parts.get(c)
-      if (!judge || part === undefined) findings.push({ status: 'skipped', reason: skipReason(c, 0) ?? '' })
-      else findings.push(await judge(c, part))
+      if (!judge || part === undefined) return { status: 'skipped', reason: skipReason(c, 0) ?? '' }
       context.progress(0.95 + (0.05 * (c + 1)) / classes.length)
-    }
+      return await judge(c, part)
+    })
     const result = gatherResult(id, set, scores, findings)
     const sampled = found?.fitted.says('parts of')
     return result.status === 'ran' && sampled ? { ...result, sampled } : result

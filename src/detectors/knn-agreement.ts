@@ -10,7 +10,7 @@ import type { ReferenceRows } from '../linalg/nearest-rows.js'
 import { gatherRows } from '../linalg/row-sample.js'
 import { binomialInterval } from '../stats/binomial-interval.js'
 import { drawSome } from '../stats/draws.js'
-import { gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
+import { findingsOf, gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
 import type { Detector } from './detector.js'
 
 export interface KnnAgreementOptions {
@@ -109,7 +109,8 @@ export const knnAgreement: Detector<KnnAgreementOptions> = {
       return { drawn, share: hits / drawn, ...binomialInterval(hits, drawn, 0.95) }
     })
     const scores = Float32Array.from(set.set.order, (row) => others[row] as number)
-    const findings = classes.map((info, c): ClassFinding => {
+    const findings = await findingsOf(set, (c): ClassFinding => {
+      const info = classes[c] as { rows: number }
       const reason = reasons[c]
       if (reason) return { status: 'skipped', reason }
       const against = positionsByScore(set, c, scores).filter((i) => outvoted[set.set.order[i] as number])

@@ -8,7 +8,7 @@ import { factorReference, leaveOneOutDirections, type Reference } from '../linal
 import { inGroup, inRest } from '../linalg/separation.js'
 import { type TwoGroups, twoGroups } from '../linalg/two-groups.js'
 import { robustDeviations } from '../stats/robust-deviations.js'
-import { gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
+import { findingsOf, gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
 import type { Detector } from './detector.js'
 import { type FittedRows, fittedRows } from './fitted-rows.js'
 import { combinedDirection, projectedRows } from './placed-rows.js'
@@ -87,29 +87,25 @@ export const scan: Detector<ScanOptions> = {
     const ratios = judged.map((c) => splits.get(c)?.gain ?? 0)
     const { deviations, spread } = robustDeviations(ratios)
     const scores = new Float32Array(set.rows)
-    const classes: ClassFinding[] = []
-    for (const c of set.set.classes.keys()) {
+    const classes = await findingsOf(set, async (c): Promise<ClassFinding> => {
       const at = judged.indexOf(c)
       if (at < 0) {
         const reason = skipReason(c, set.varies[c] ? (whitened?.width ?? 0) : 0)
-        classes.push({ status: 'skipped', reason: reason ?? '' })
-        continue
+        return { status: 'skipped', reason: reason ?? '' }
       }
       const comparison =
         judged.length < fewestClasses
           ? { statistic: ratios[at] as number, threshold: null, says: `with ${judged.length} classes there is nothing to hold it against` }
           : { statistic: deviations[at] as number, threshold, says: inWords(deviations[at] as number, spread) }
-      classes.push(
-        await judge(set, c, {
-          whitened: whitened as WhitenedCoordinates,
-          split: splits.get(c) ?? null,
-          along: (await along?.(c)) ?? null,
-          comparison,
-          fitted,
-          scores,
-        }),
-      )
-    }
+      return await judge(set, c, {
+        whitened: whitened as WhitenedCoordinates,
+        split: splits.get(c) ?? null,
+        along: (await along?.(c)) ?? null,
+        comparison,
+        fitted,
+        scores,
+      })
+    })
     const result = gatherResult(id, set, scores, classes)
     const sampled = fitted.says('groups of')
     return result.status === 'ran' && sampled ? { ...result, sampled } : result

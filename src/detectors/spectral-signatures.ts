@@ -3,7 +3,7 @@ import type { ClassFinding } from '../core/result.js'
 import { classMeans } from '../kernels/class-means.js'
 import { project } from '../kernels/project.js'
 import { topEigenvectors } from '../linalg/top-eigenvectors.js'
-import { gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
+import { findingsOf, gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
 import type { Detector } from './detector.js'
 
 export interface SpectralSignaturesOptions {
@@ -43,7 +43,8 @@ export const spectralSignatures: Detector<SpectralSignaturesOptions> = {
     // Rows are held minus the data set's shift, so subtracting minus that shift from them gives the rows as they were.
     const centres = variant === 'paper' ? await classMeans(set) : repeated(set.shift, ranks.length).map((value) => -value)
     const scores = await project(set, { centres, directions, output: 'scores' })
-    const classes = set.set.classes.map(({ rows }, c): ClassFinding => {
+    const classes = await findingsOf(set, (c): ClassFinding => {
+      const { rows } = set.set.classes[c] as { rows: number }
       const reason = reasonToSkip(set, c, { id: 'spectral-signatures', minRows, rank: ranks[c] as number })
       if (reason) return { status: 'skipped', reason }
       const ranked = positionsByScore(set, c, scores)

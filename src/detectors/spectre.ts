@@ -1,11 +1,12 @@
 import * as z from 'zod/mini'
 import type { DeviceSet } from '../core/device-set.js'
+import { pause } from '../core/pause.js'
 import type { ClassFinding } from '../core/result.js'
 import { runTasks } from '../core/tasks.js'
 import { classMeans } from '../kernels/class-means.js'
 import { project } from '../kernels/project.js'
 import { type ClassDirections, topEigenvectors } from '../linalg/top-eigenvectors.js'
-import { gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
+import { findingsOf, gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
 import type { Detector } from './detector.js'
 import { type FittedRows, fittedRows } from './fitted-rows.js'
 import { grid, mostTellingTask, rowsPerDirection, type Telling } from './most-telling.js'
@@ -83,11 +84,12 @@ export const spectre: Detector<SpectreOptions> = {
     })
     const telling = new Map(judged.map((c, i) => [c, told[i] as Telling]))
     const scores = await scoresOfAll(set, { found, telling, fitted })
-    const findings = reasons.map((reason): ClassFinding => ({ status: 'skipped', reason: reason ?? '' }))
-    for (const [c, best] of telling) {
+    const findings = await findingsOf(set, (c): ClassFinding => {
+      const best = telling.get(c)
+      if (!best) return { status: 'skipped', reason: reasons[c] ?? '' }
       if (!fitted.positionsOf(c)) scores.set(best.scores, starts[c])
-      findings[c] = findingOf(set, c, { ...best, scores, epsilon })
-    }
+      return findingOf(set, c, { ...best, scores, epsilon })
+    })
     const result = gatherResult(id, set, scores, findings)
     const sampled = fitted.says('robust covariances of')
     return result.status === 'ran' && sampled ? { ...result, sampled } : result
@@ -127,6 +129,8 @@ async function scoresOfAll(set: DeviceSet, { found, telling, fitted }: Scoring):
       const weights = direction.map((value, j) => value * (scale[j] as number))
       directions.set(combinedDirection(found.directions, weights, at), (c * width + k) * cols)
     })
+    await pause()
+    set.context.signal?.throwIfAborted()
   }
   return await project(set, { centres, directions, output: 'scores' })
 }

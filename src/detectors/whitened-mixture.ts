@@ -6,7 +6,7 @@ import { dot } from '../linalg/moments.js'
 import { binomialInterval } from '../stats/binomial-interval.js'
 import { fitTwoNormals, upperPosterior } from '../stats/two-normals.js'
 import { type DividedClass, reasonNotToDivide, type Suspected, type SuspectedParts, suspectedParts } from './class-divisions.js'
-import { gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
+import { findingsOf, gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
 import type { Detector } from './detector.js'
 import type { Division } from './divide-class.js'
 import type { ShapeSource, SplitEvidence } from './split-evidence.js'
@@ -68,13 +68,13 @@ export const whitenedMixture: Detector<WhitenedMixtureOptions> = {
     if (refusal) return { status: 'skipped', id, reason: refusal }
     const found = wanted.length > 0 ? await suspectedParts(set, { directions, minRows, fitRows }) : null
     const scores = new Float32Array(set.rows)
-    const classes: ClassFinding[] = []
-    for (const c of set.set.classes.keys()) {
+    const classes = await findingsOf(set, async (c): Promise<ClassFinding> => {
       const divided = found?.divided.get(c)
-      if (!found || !divided) classes.push({ status: 'skipped', reason: skipReason(c, 0) ?? '' })
-      else classes.push(await judge(set, c, { found, divided, threshold: logOdds, scores }))
+      if (!found || !divided) return { status: 'skipped', reason: skipReason(c, 0) ?? '' }
+      const finding = await judge(set, c, { found, divided, threshold: logOdds, scores })
       context.progress(0.95 + (0.05 * (c + 1)) / set.set.classes.length)
-    }
+      return finding
+    })
     const result = gatherResult(id, set, scores, classes)
     const sampled = found?.fitted.says('divisions of')
     return result.status === 'ran' ? { ...result, unit: 'standard deviations', ...(sampled && { sampled }) } : result
