@@ -1,3 +1,4 @@
+import { shaders } from '../../src/backends/wgsl.gen.js'
 import type { HostMatrix, Kernel, Pass } from '../../src/core/backend.js'
 
 // GPUBufferUsage and GPUMapMode are no globals in Node.
@@ -164,7 +165,7 @@ export async function openTimedGpu({ software }: { software: boolean }) {
         bindings.forEach((binding, at) => {
           if (binding) entries.push({ binding: at + 1, resource: { buffer: bufferOf(binding) } })
         })
-        times.push({ entryPoint, ms: await time(kernel.wgsl, entryPoint, entries, workgroups) })
+        times.push({ entryPoint, ms: await time(shaders[kernel.shader as string] as string, entryPoint, entries, workgroups) })
         block.destroy()
       }
       for (const buffer of made) buffer.destroy()

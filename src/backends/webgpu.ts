@@ -3,6 +3,7 @@ import { dispose } from '../core/dispose.js'
 import { BackendError } from '../core/errors.js'
 import { said } from './said.js'
 import { BufferLedger, bufferUsage, type CountedBuffer, GpuMatrix, OutOfMemory } from './webgpu-buffers.js'
+import { shaders } from './wgsl.gen.js'
 
 const workgroupsPerDimension = 65535
 const uniformAlignment = 256
@@ -115,6 +116,7 @@ export class WebGpuBackend implements Backend {
   }
 
   #dispatch<P>(kernel: Kernel<P>, sources: readonly GpuMatrix[], params: P): GpuMatrix {
+    if (shaders[kernel.shader ?? ''] === undefined) throw new RangeError(`${kernel.id} has no shader`)
     const plan = kernel.plan(sources, params)
     for (const shape of [plan.output, ...plan.scratch]) this.#checkSize(shape.rows * shape.cols * 4, kernel.id)
     return this.#scoped(kernel.id, (made) => {
@@ -234,18 +236,24 @@ export class WebGpuBackend implements Backend {
   }
 
   #pipeline<P>(kernel: Kernel<P>, entryPoint: string): GPUComputePipeline {
-    const key = `${entryPoint} ${kernel.wgsl}`
+    const key = `${kernel.shader}/${entryPoint}`
     let pipeline = this.#pipelines.get(key)
     if (!pipeline) {
-      let module = this.#modules.get(kernel.wgsl)
-      if (!module) {
-        module = this.#device.createShaderModule({ label: kernel.id, code: kernel.wgsl })
-        this.#modules.set(kernel.wgsl, module)
-      }
+      const module = this.#module(kernel)
       pipeline = this.#device.createComputePipeline({ label: kernel.id, layout: 'auto', compute: { module, entryPoint } })
       this.#pipelines.set(key, pipeline)
     }
     return pipeline
+  }
+
+  /** Kernels may share a shader. */
+  #module<P>({ id, shader = '' }: Kernel<P>): GPUShaderModule {
+    let module = this.#modules.get(shader)
+    if (!module) {
+      module = this.#device.createShaderModule({ label: id, code: shaders[shader] as string })
+      this.#modules.set(shader, module)
+    }
+    return module
   }
 
   #own(matrix: DeviceMatrix): GpuMatrix {

@@ -56,7 +56,8 @@ export interface Plan {
  */
 export interface Kernel<P> {
   readonly id: string
-  readonly wgsl: string
+  /** The name of its shader: a file of shaders/, without the ending. One that has none is for backends that compute on the CPU. */
+  readonly shader?: string
   /** How far a device may be from the twin, justified beside each kernel. */
   readonly tolerance: Tolerance
   plan(inputs: readonly Shape[], params: P): Plan

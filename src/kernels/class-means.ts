@@ -1,7 +1,6 @@
 import type { HostMatrix, Kernel, Shape } from '../core/backend.js'
 import type { DeviceSet } from '../core/device-set.js'
 import { sampleRows } from './sample.js'
-import { classMeansWgsl } from './wgsl.gen.js'
 
 const rowsPerTile = 128
 
@@ -13,7 +12,7 @@ const rowsPerTile = 128
 export const classMeansKernel: Kernel<void> = {
   id: 'class-means',
   wasm: 'class-means',
-  wgsl: classMeansWgsl,
+  shader: 'class-means',
   tolerance: { atol: 1e-5, rtol: 1e-5 },
   plan([x, tiles, firstTile]: readonly Shape[]) {
     const { cols } = x as Shape

@@ -1,25 +1,24 @@
-// Writes wgsl.gen.ts beside this file: every shader of shaders/ as a string constant, so that Node, bundlers, the test runner and a
-// bare <script type="module"> all see the same module.
+// Writes src/backends/wgsl.gen.ts: every shader of shaders/ as a string under its name, which is what a kernel names it by, so that Node,
+// bundlers, the test runner and a bare <script type="module"> all see the same module, and nobody loads it who does not compute on WebGPU.
 // usage: node src/kernels/embed.mjs
 import { existsSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** The text of wgsl.gen.ts for the shaders in `folder`: `class-means.wgsl` becomes `classMeansWgsl`. */
+/** The text of wgsl.gen.ts for the shaders in `folder`: `class-means.wgsl` goes under `class-means`. */
 export function embed(folder) {
   const names = readdirSync(folder)
     .filter((name) => name.endsWith('.wgsl'))
     .sort()
-  const constants = names.map((name) => {
+  const fields = names.map((name) => {
     const base = name.slice(0, -'.wgsl'.length)
     if (!/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(base)) throw new Error(`${name}: a shader's name is kebab-case, as in class-means.wgsl`)
-    const identifier = base.replace(/-([a-z0-9])/g, (_, letter) => letter.toUpperCase())
     const text = bare(readFileSync(join(folder, name), 'utf8').replaceAll('\r\n', '\n'))
-    return `export const ${identifier}Wgsl =\n  ${JSON.stringify(text)}\n`
+    return `  '${base}':\n    ${JSON.stringify(text)},\n`
   })
   return (
-    ['// Generated from shaders/ by src/kernels/embed.mjs (npm run embed). Do not edit.\n', ...constants].join('\n') +
-    (names.length ? '' : '\nexport {}\n')
+    '// Generated from shaders/ by src/kernels/embed.mjs (npm run embed). Do not edit.\n\n' +
+    `export const shaders: Record<string, string> = {\n${fields.join('')}}\n`
   )
 }
 
@@ -28,7 +27,7 @@ const bare = (text) => text.replaceAll(/[ \t]*\/\/[^\n]*/g, '').replaceAll(/\n[ 
 
 const here = dirname(fileURLToPath(import.meta.url))
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  const target = join(here, 'wgsl.gen.ts')
+  const target = join(here, '..', 'backends', 'wgsl.gen.ts')
   const text = embed(join(here, '..', '..', 'shaders'))
   if (!existsSync(target) || readFileSync(target, 'utf8') !== text) writeFileSync(target, text)
 }

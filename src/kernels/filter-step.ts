@@ -1,7 +1,6 @@
 import type { HostMatrix, Kernel, Shape } from '../core/backend.js'
 import { applyWidth } from './gram-apply.js'
 import { sampleMatrix } from './sample.js'
-import { filterStepWgsl } from './wgsl.gen.js'
 
 /**
  * One step of a filtered subspace iteration: W = α·Z − β·V − γ·P of sixteen vectors a class, made orthonormal, and V put through the same
@@ -12,7 +11,7 @@ import { filterStepWgsl } from './wgsl.gen.js'
  */
 export const filterStepKernel: Kernel<void> = {
   id: 'filter-step',
-  wgsl: filterStepWgsl,
+  shader: 'filter-step',
   tolerance: { atol: 1e-4, rtol: 1e-4 },
   plan([applied, vectors, weights]: readonly Shape[]) {
     const classes = (weights as Shape).rows

@@ -3,7 +3,6 @@ import type { ClassBatch, DeviceSet } from '../core/device-set.js'
 import { classMeans } from './class-means.js'
 import { addPart, uploadPart } from './class-parts.js'
 import { sampleMatrix, sampleRows } from './sample.js'
-import { gramApplyWgsl } from './wgsl.gen.js'
 
 /** Directions a class in one call: what fits the shader's registers, and enough for ten wanted ones (block Krylov). */
 export const applyWidth = 16
@@ -18,7 +17,7 @@ const rowsPerTile = 128
 export const gramApplyKernel: Kernel<void> = {
   id: 'gram-apply',
   wasm: 'gram-apply',
-  wgsl: gramApplyWgsl,
+  shader: 'gram-apply',
   tolerance: { atol: 2e-5, rtol: 2e-5 },
   plan([x, , , tiles, firstTile]: readonly Shape[]) {
     const { cols } = x as Shape

@@ -4,7 +4,6 @@ import type { DeviceSet } from '../core/device-set.js'
 import { classMeans } from './class-means.js'
 import { addPart, uploadPart } from './class-parts.js'
 import { sampleRows } from './sample.js'
-import { gramWgsl } from './wgsl.gen.js'
 
 const rowsPerTile = 512
 
@@ -16,7 +15,7 @@ const rowsPerTile = 512
 export const gramKernel: Kernel<void> = {
   id: 'gram',
   wasm: 'gram',
-  wgsl: gramWgsl,
+  shader: 'gram',
   tolerance: { atol: 1e-5, rtol: 1e-5 },
   plan([x, , tiles, firstTile]: readonly Shape[]) {
     const { cols } = x as Shape

@@ -1,6 +1,5 @@
 import type { HostMatrix, Kernel, Pass, Shape } from '../core/backend.js'
 import { sampleMatrix, sampleRows } from './sample.js'
-import { kmeansWgsl } from './wgsl.gen.js'
 
 /**
  * k-means on few dimensions, all classes and all restarts at once. A centre is a row of `dims + 2` numbers: its coordinates, the rows
@@ -25,7 +24,7 @@ const centreRows = ({ classes, restarts, clusters }: KmeansParams) => classes * 
  */
 export const kmeansStepKernel: Kernel<KmeansParams> = {
   id: 'kmeans-step',
-  wgsl: kmeansWgsl,
+  shader: 'kmeans',
   tolerance: { atol: 1e-5, rtol: 1e-5 },
   plan([points, tiles]: readonly Shape[], params) {
     const count = (tiles as Shape).rows
@@ -99,7 +98,6 @@ export interface LloydParams extends KmeansParams {
 export const kmeansLloydKernel: Kernel<LloydParams> = {
   id: 'kmeans-lloyd',
   wasm: 'kmeans-lloyd',
-  wgsl: '',
   tolerance: kmeansStepKernel.tolerance,
   plan(inputs: readonly Shape[], params) {
     return { output: kmeansStepKernel.plan(inputs, params).output, scratch: [], passes: [] }
@@ -157,7 +155,7 @@ function squaredDistance(points: ArrayLike<number>, at: number, centres: ArrayLi
  */
 export const kmeansDistancesKernel: Kernel<KmeansParams> = {
   id: 'kmeans-distances',
-  wgsl: kmeansWgsl,
+  shader: 'kmeans',
   tolerance: { atol: 1e-6, rtol: 1e-5 },
   plan([points, tiles]: readonly Shape[], params) {
     const pass: Pass = {

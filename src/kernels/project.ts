@@ -2,7 +2,6 @@ import type { HostMatrix, Kernel, Shape } from '../core/backend.js'
 import type { DeviceSet } from '../core/device-set.js'
 import { uploadPart } from './class-parts.js'
 import { sampleMatrix, sampleRows } from './sample.js'
-import { projectWgsl } from './wgsl.gen.js'
 
 const rowsPerTile = 64
 
@@ -19,7 +18,7 @@ export interface ProjectParams {
 export const projectKernel: Kernel<ProjectParams> = {
   id: 'project',
   wasm: 'project',
-  wgsl: projectWgsl,
+  shader: 'project',
   tolerance: { atol: 1e-5, rtol: 1e-5 },
   plan([x, means, directions, tiles]: readonly Shape[], { output }) {
     const { rows, cols } = x as Shape

@@ -1,7 +1,6 @@
 import type { Binding, HostMatrix, Kernel, Pass, Shape } from '../core/backend.js'
 import { applyWidth } from './gram-apply.js'
 import { sampleMatrix } from './sample.js'
-import { ritzWgsl } from './wgsl.gen.js'
 
 /** A row of U for one Ritz pair, then its value θ. */
 export const ritzPairCols = applyWidth + 1
@@ -16,7 +15,7 @@ const [first, second, third] = [{ input: 0 }, { input: 1 }, { input: 2 }] as con
  */
 export const ritzProductsKernel: Kernel<void> = {
   id: 'ritz-products',
-  wgsl: ritzWgsl,
+  shader: 'ritz',
   tolerance: { atol: 1e-5, rtol: 1e-5 },
   plan([, applied]: readonly Shape[]) {
     const { rows, cols } = applied as Shape
@@ -49,7 +48,7 @@ export const ritzProductsKernel: Kernel<void> = {
  */
 export const ritzResidualsKernel: Kernel<void> = {
   id: 'ritz-residuals',
-  wgsl: ritzWgsl,
+  shader: 'ritz',
   tolerance: { atol: 1e-5, rtol: 1e-5 },
   plan([, applied]: readonly Shape[]) {
     const { rows, cols } = applied as Shape
@@ -85,7 +84,7 @@ export const ritzResidualsKernel: Kernel<void> = {
 /** Ritz vectors Σⱼ Uₖⱼ·Vⱼ. Inputs: V, pairs `[classes · 16, 17]`. Output `[classes · 16, d]`. Tolerance: sums of sixteen products. */
 export const ritzVectorsKernel: Kernel<void> = {
   id: 'ritz-vectors',
-  wgsl: ritzWgsl,
+  shader: 'ritz',
   tolerance: { atol: 1e-6, rtol: 1e-5 },
   plan([vectors, pairs]: readonly Shape[]) {
     const { rows } = pairs as Shape

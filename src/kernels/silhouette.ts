@@ -2,7 +2,6 @@ import type { Backend, DeviceMatrix, HostMatrix, Kernel, Shape } from '../core/b
 import type { ClassedRows } from '../core/classed-rows.js'
 import { dispose } from '../core/dispose.js'
 import { sampleMatrix, sampleRows } from './sample.js'
-import { silhouetteWgsl } from './wgsl.gen.js'
 
 /** Most clusters and dimensions that the silhouette kernel takes: a row is four vec4 and its cluster sums are one. */
 export const silhouetteLimits = { clusters: 4, dims: 16 } as const
@@ -18,7 +17,7 @@ const rowsPerTile = 64
 export const silhouetteKernel: Kernel<void> = {
   id: 'silhouette',
   wasm: 'silhouette',
-  wgsl: silhouetteWgsl,
+  shader: 'silhouette',
   tolerance: { atol: 1e-4, rtol: 0 },
   plan([points, , tiles]: readonly Shape[]) {
     const { rows, cols } = points as Shape
@@ -74,7 +73,7 @@ export interface SampledSilhouetteParams {
 export const sampledSilhouetteKernel: Kernel<SampledSilhouetteParams> = {
   id: 'silhouette-sample',
   wasm: 'silhouette-sample',
-  wgsl: silhouetteWgsl,
+  shader: 'silhouette',
   tolerance: { atol: 1e-3, rtol: 0 },
   plan: (inputs, { queries }) => ({ ...silhouetteKernel.plan(inputs, undefined), output: { rows: queries, cols: 1, type: 'f32' } }),
   cpu: (inputs, _params, output) => silhouetteKernel.cpu(inputs, undefined, output),

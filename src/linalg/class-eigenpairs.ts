@@ -21,7 +21,6 @@ export interface EigenpairsParams {
 export const classEigenpairsKernel: Kernel<EigenpairsParams> = {
   id: 'class-eigenpairs',
   wasm: 'class-eigenpairs',
-  wgsl: '',
   tolerance: { atol: 1e-5, rtol: 1e-5 },
   plan([x, , , firstTile]: readonly Shape[], { k }) {
     const classes = (firstTile as Shape).rows - 1

@@ -16,7 +16,6 @@ export interface NearestParams {
 export const nearestRowsKernel: Kernel<NearestParams> = {
   id: 'nearest-rows',
   wasm: 'nearest-rows',
-  wgsl: '',
   tolerance: { atol: 0, rtol: 0 },
   plan([rows]: readonly Shape[], { k }) {
     return { output: { rows: (rows as Shape).rows, cols: k, type: 'f32' }, scratch: [], passes: [] }

@@ -1,10 +1,13 @@
+import { shaders } from '../../src/backends/wgsl.gen.js'
 import type { HostMatrix, Kernel, Shape } from '../../src/core/backend.js'
 
-/** Doubles every number, with a scratch buffer in between: y = x + x. */
-export function doubling(changes: Partial<Kernel<void>> = {}): Kernel<void> {
-  return {
-    id: 'doubling',
-    wgsl: `
+/** Adds a shader to those of the package, and gives the name that a kernel can name it by. */
+export function addShader(name: string, wgsl: string): string {
+  shaders[name] = wgsl
+  return name
+}
+
+export const doublingWgsl = `
 struct Params { count: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
@@ -22,7 +25,13 @@ fn second(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: ve
   let id = group.x + group.y * grid.x;
   if (id < params.count) { y[id] = copy[id] + copy[id]; }
 }
-`,
+`
+
+/** Doubles every number, with a scratch buffer in between: y = x + x. */
+export function doubling(changes: Partial<Kernel<void>> = {}): Kernel<void> {
+  return {
+    id: 'doubling',
+    shader: addShader('doubling', doublingWgsl),
     tolerance: { atol: 0, rtol: 0 },
     plan([x]: readonly Shape[]) {
       const { rows, cols } = x as Shape

@@ -5,7 +5,7 @@ import type { Backend } from '../../src/core/backend.js'
 import { dispose } from '../../src/core/dispose.js'
 import { BackendError } from '../../src/core/errors.js'
 import { backends, noWebGpu } from '../support/each-backend.js'
-import { column, doubling } from './tiny-kernels.js'
+import { addShader, column, doubling, doublingWgsl } from './tiny-kernels.js'
 
 /** A backend together with the device under it. */
 async function open(): Promise<{ backend: Backend; device: GPUDevice }> {
@@ -37,12 +37,12 @@ const failure = async (work: () => Promise<unknown>): Promise<BackendError> => {
 
 describe.skipIf(noWebGpu !== null && process.env.REQUIRE_GPU !== '1')('webgpu', () => {
   test.each([
-    ['a shader that is no WGSL', { id: 'nonsense', wgsl: 'this is no shader' }],
-    ['an entry point that is missing', { id: 'nonsense', wgsl: '@compute @workgroup_size(1) fn other() {}' }],
-  ])('%s shows at the read, naming adapter and kernel', async (_, changes) => {
+    ['a shader that is no WGSL', 'this is no shader'],
+    ['an entry point that is missing', '@compute @workgroup_size(1) fn other() {}'],
+  ])('%s shows at the read, naming adapter and kernel', async (_, wgsl) => {
     const { backend } = await open()
     const x = backend.upload(column(1))
-    const y = backend.run(doubling(changes), [x], undefined)
+    const y = backend.run(doubling({ id: 'nonsense', shader: addShader('nonsense', wgsl) }), [x], undefined)
     const error = await failure(() => backend.read(y))
     expect(error.code).toBe('shader-error')
     expect(error.message).toContain(`webgpu (${backend.adapter}): nonsense: `)
@@ -55,7 +55,7 @@ describe.skipIf(noWebGpu !== null && process.env.REQUIRE_GPU !== '1')('webgpu', 
   test('a failure is seen by every read that waits', async () => {
     const { backend } = await open()
     const x = backend.upload(column(1))
-    const y = backend.run(doubling({ wgsl: 'nonsense' }), [x], undefined)
+    const y = backend.run(doubling({ shader: addShader('nonsense', 'nonsense') }), [x], undefined)
     const results = await Promise.allSettled([backend.read(y), backend.read(y), backend.read(x)])
     expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
     backend[dispose]()
@@ -106,8 +106,8 @@ describe.skipIf(noWebGpu !== null && process.env.REQUIRE_GPU !== '1')('webgpu', 
   test('a device that computes wrong numbers is caught by the self-test of the kernel, at the first read', async () => {
     const { backend } = await open()
     using x = backend.upload(column(5))
-    const wrong = doubling()
-    using y = backend.run({ ...wrong, id: 'tripling', wgsl: wrong.wgsl.replace('copy[id] + copy[id]', '3.0 * copy[id]') }, [x], undefined)
+    const shader = addShader('tripling', doublingWgsl.replace('copy[id] + copy[id]', '3.0 * copy[id]'))
+    using y = backend.run(doubling({ id: 'tripling', shader }), [x], undefined)
     const error = await failure(() => backend.read(y))
     expect(error).toMatchObject({ code: 'wrong-results' })
     expect(error.message).toContain(backend.adapter)

@@ -7,18 +7,14 @@ import { embed } from '../../src/kernels/embed.mjs'
 const root = join(import.meta.dirname, '..', '..')
 
 test('wgsl.gen.ts is what the shaders give; run npm run embed when it is not', () => {
-  expect(readFileSync(join(root, 'src/kernels/wgsl.gen.ts'), 'utf8')).toBe(embed(join(root, 'shaders')))
+  expect(readFileSync(join(root, 'src/backends/wgsl.gen.ts'), 'utf8')).toBe(embed(join(root, 'shaders')))
 })
 
-test('a shader becomes one constant, named in camel case, without comments and indentation, every line where it was', () => {
+test('a shader goes under its name, without comments and indentation, every line where it was', () => {
   const text = '// `tick` "quoted" \\ back\nfn f() {\n  let a = b / c; // a third\n\n  return a;\n}\n'
   const generated = withShaders({ 'two-words.wgsl': text, 'one.wgsl': '', 'notes.md': '' }, embed)
-  expect(generated).toContain(`export const twoWordsWgsl =\n  ${JSON.stringify('\nfn f() {\nlet a = b / c;\n\nreturn a;\n}\n')}\n`)
-  expect(generated.match(/export const \w+/g)).toEqual(['export const oneWgsl', 'export const twoWordsWgsl'])
-})
-
-test('a folder without shaders gives a module without constants', () => {
-  expect(withShaders({}, embed)).toMatch(/^\/\/ Generated.*\n\nexport \{\}\n$/)
+  expect(generated).toContain(`  'two-words':\n    ${JSON.stringify('\nfn f() {\nlet a = b / c;\n\nreturn a;\n}\n')},\n`)
+  expect(generated.match(/^ {2}'.*'/gm)).toEqual(["  'one'", "  'two-words'"])
 })
 
 test('a name that is not kebab-case is refused', () => {
