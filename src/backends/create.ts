@@ -2,11 +2,10 @@ import type { Backend, BackendChoice } from '../core/backend.js'
 import { BackendError } from '../core/errors.js'
 import { callingLane, type Lane } from '../core/lane.js'
 import { showText } from '../core/untrusted-text.js'
-import { ReferenceBackend } from './reference.js'
 import { said } from './said.js'
 import { noThreads, type ThreadHost } from './thread-host.js'
 import { hasRelaxedSimd, hasSimd } from './wasm-features.js'
-import { WebGpuBackend } from './webgpu.js'
+import type { WebGpuBackend } from './webgpu.js'
 
 /** A WebGPU entry point, or why there is none. */
 export type GpuAccess = { readonly gpu: GPU } | { readonly gpu: null; readonly reason: string; readonly cause?: unknown }
@@ -51,20 +50,22 @@ async function onCpu(
   host: ThreadHost,
   reason: string,
 ): Promise<{ backend: Backend; choice: BackendChoice }> {
-  const plain = (why: string) => {
+  const plain = async (why: string) => {
+    const { ReferenceBackend } = await import('./reference.js')
     const backend = new ReferenceBackend(signal)
     return { backend, choice: { name: 'cpu' as const, adapter: backend.adapter, reason: `${reason}; ${why}` } }
   }
-  if (!hasSimd()) return plain('this engine has no WebAssembly SIMD')
+  if (!hasSimd()) return await plain('this engine has no WebAssembly SIMD')
   try {
     const { WasmBackend } = await import('./wasm.js')
     const wanted = threads ?? host.available
-    const backend = await WasmBackend.open(host, { relaxed: hasRelaxedSimd(), threads: wanted, signal })
-    const why = wanted > 1 && host.without !== null ? `, since ${host.without}` : ''
+    const without = wanted > 1 ? await host.without() : null
+    const backend = await WasmBackend.open(host, { relaxed: hasRelaxedSimd(), threads: without === null ? wanted : 1, signal })
+    const why = without === null ? '' : `, since ${without}`
     const used = `${backend.threads} ${backend.threads === 1 ? 'thread' : 'threads'}${why}`
     return { backend, choice: { name: 'cpu', adapter: backend.adapter, reason: `${reason}; ${used}` } }
   } catch (error) {
-    return plain(`WebAssembly does not start: ${said(error)}`)
+    return await plain(`WebAssembly does not start: ${said(error)}`)
   }
 }
 
@@ -74,12 +75,13 @@ export async function createLanes(
   host: ThreadHost = noThreads,
 ): Promise<readonly Lane[]> {
   const wanted = threads ?? host.available
-  if (wanted === 1 || host.without !== null || !hasSimd()) return [callingLane(signal)]
+  if (wanted === 1 || !hasSimd()) return [callingLane(signal)]
   try {
+    if ((await host.without()) !== null) return [callingLane(signal)]
     const { openLanes } = await import('./wasm.js')
     return await openLanes(host, { relaxed: hasRelaxedSimd(), threads: wanted, signal })
   } catch {
-    return [callingLane(signal)] // no page has to allow worker threads
+    return [callingLane(signal)] // no page has to allow WebAssembly
   }
 }
 
@@ -94,6 +96,7 @@ async function openDevice(options: { software: boolean; signal: AbortSignal | un
     const software = isSoftware(adapter)
     const name = adapterName(adapter)
     if (software && !options.software) return { reason: `the only adapter is a software one (${name}), slower than the CPU path` }
+    const { WebGpuBackend } = await import('./webgpu.js') // its shaders too, so that nobody else pays for them
     const { maxStorageBufferBindingSize, maxBufferSize } = adapter.limits
     const device = await adapter.requestDevice({ requiredLimits: { maxStorageBufferBindingSize, maxBufferSize } })
     return { backend: new WebGpuBackend(device, name, options.signal), software }

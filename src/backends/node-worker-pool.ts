@@ -5,8 +5,8 @@ import type { ThreadHost } from './thread-host.js'
 /** Worker threads of Node. None keeps the process alive. */
 export const nodeThreads: ThreadHost = {
   available: availableParallelism(),
-  without: null,
   callerTakesPart: true,
+  without: async () => null,
   start(program, on) {
     const receive = `const { parentPort } = require('node:worker_threads')
 assayThread.serve((handle) => parentPort.on('message', handle), (message) => parentPort.postMessage(message))`

@@ -12,10 +12,10 @@ export interface Thread {
 export interface ThreadHost {
   /** Threads that compute at the same time on this machine. */
   readonly available: number
-  /** Why there can be no worker threads, or null. */
-  readonly without: string | null
   /** Whether the calling thread may block, and so takes part in the work; else it waits while as many workers do it. */
   readonly callerTakesPart: boolean
+  /** Why there can be no worker threads, or null; asked before they are wanted. */
+  without(): Promise<string | null>
   /** Starts a thread that runs `program` (it defines `assayThread.serve`) and does not keep the process alive. */
   start(program: string, on: { message(message: FromThread): void; failure(error: unknown): void }): Thread
 }
@@ -23,8 +23,8 @@ export interface ThreadHost {
 /** Where all work is done by the thread that calls. */
 export const noThreads: ThreadHost = {
   available: 1,
-  without: 'there are no worker threads here',
   callerTakesPart: true,
+  without: async () => 'there are no worker threads here',
   start() {
     throw new RangeError('there are no worker threads here')
   },

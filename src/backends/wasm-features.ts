@@ -18,5 +18,6 @@ export function hasRelaxedSimd(): boolean {
 function validates(instructions: readonly number[]): boolean {
   const body = [0x00, ...instructions, end]
   const code = [0x01, body.length, ...body]
-  return WebAssembly.validate(new Uint8Array([...head, 0x0a, code.length, ...code]))
+  // Some browsers have no WebAssembly at all, or none in a mode that people choose.
+  return 'WebAssembly' in globalThis && WebAssembly.validate(new Uint8Array([...head, 0x0a, code.length, ...code]))
 }

@@ -1,5 +1,5 @@
 import type { HostMatrix } from '../core/backend.js'
-import { callingLane, type Lane } from '../core/lane.js'
+import type { Lane } from '../core/lane.js'
 import { pause } from '../core/pause.js'
 import { Engine } from '../forms/engine.js'
 import { formOf } from '../forms/registry.js'
@@ -22,7 +22,7 @@ const operationsPerTurn = 2 ** 25
 interface Compiled {
   readonly adapter: string
   readonly engine: Engine
-  readonly threads: Threads | null
+  readonly threads: Threads
 }
 
 /** Runs the WebAssembly form of each kernel that has one, on as many threads as it is given, and the twin of the others. */
@@ -143,21 +143,25 @@ export class WasmBackend extends CpuBackend {
   }
 }
 
-/** Threads for work on the host, beside whatever backend: the calling one and workers, where there may be some. */
+/** Threads for work on the host, beside whatever backend: the calling one, where it may block, and workers. */
 export async function openLanes(
   host: ThreadHost,
   options: { relaxed: boolean; threads: number; signal: AbortSignal | undefined },
 ): Promise<readonly Lane[]> {
   const { threads } = await compiledOnce(host, options.relaxed)
-  return threads && options.threads > 1 ? threads.lanes(options.threads, options.signal) : [callingLane(options.signal)]
+  return threads.lanes(options.threads, options.signal)
 }
 
 /** Both builds, by whether they are the relaxed one. */
 const compiled = new Map<boolean, Promise<Compiled>>()
 
+/** Once for all, but for a compilation that was refused: the next may succeed. */
 function compiledOnce(host: ThreadHost, relaxed: boolean): Promise<Compiled> {
-  const build = compiled.get(relaxed) ?? compile(host, relaxed)
+  const known = compiled.get(relaxed)
+  if (known) return known
+  const build = compile(host, relaxed)
   compiled.set(relaxed, build)
+  build.catch(() => compiled.delete(relaxed))
   return build
 }
 
@@ -168,6 +172,6 @@ async function compile(host: ThreadHost, relaxed: boolean): Promise<Compiled> {
   return {
     adapter: relaxed ? 'WASM SIMD relaxed' : 'WASM SIMD',
     engine,
-    threads: host.without === null ? new Threads(host, module, threadProgram) : null,
+    threads: new Threads(host, module, threadProgram),
   }
 }

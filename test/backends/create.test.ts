@@ -1,7 +1,8 @@
-import { describe, expect, test } from 'vitest'
-import { adapterName, createBackend, type OpenGpu } from '../../src/backends/create.js'
+import { describe, expect, test, vi } from 'vitest'
+import { adapterName, createBackend, createLanes, type OpenGpu } from '../../src/backends/create.js'
 import { describeBackends } from '../../src/backends/describe.js'
 import { openNodeGpu } from '../../src/backends/node-webgpu.js'
+import { nodeThreads } from '../../src/backends/node-worker-pool.js'
 import { dispose } from '../../src/core/dispose.js'
 import { BackendError } from '../../src/core/errors.js'
 
@@ -119,6 +120,32 @@ describe('by name', () => {
     const { choice } = await createBackend({ ...byName, backend: 'cpu' }, () => expect.fail('it looked'))
     expect(choice.reason).toBe('asked for by name; 1 thread')
   })
+})
+
+test('WebAssembly that is refused gives way to plain TypeScript, and is tried again by the next', async () => {
+  vi.resetModules() // nothing is compiled yet
+  const { createBackend: create } = await import('../../src/backends/create.js')
+  const compile = vi.spyOn(WebAssembly, 'compile').mockRejectedValueOnce(new WebAssembly.CompileError('refused by the policy'))
+  const cpu = { ...auto, backend: 'cpu' } as const
+  const { choice: refused } = await create(cpu, missing)
+  expect(refused).toMatchObject({ adapter: 'plain TypeScript, float64 sums', reason: expect.stringContaining('refused by the policy') })
+  expect((await create(cpu, missing)).choice.adapter).toMatch(/^WASM SIMD/)
+  compile.mockRestore()
+})
+
+test('an engine without WebAssembly computes in plain TypeScript', async () => {
+  vi.stubGlobal('WebAssembly', undefined)
+  Reflect.deleteProperty(globalThis, 'WebAssembly')
+  const { choice } = await createBackend({ ...auto, backend: 'cpu' }, missing)
+  vi.unstubAllGlobals()
+  expect(choice.reason).toBe('asked for by name; this engine has no WebAssembly SIMD')
+})
+
+test('threads that do not start leave the calling one, and the reason says why', async () => {
+  const host = { ...nodeThreads, without: async () => 'a worker does not start here' }
+  const { choice } = await createBackend({ ...auto, backend: 'cpu', threads: 3 }, missing, host)
+  expect(choice.reason).toBe('asked for by name; 1 thread, since a worker does not start here')
+  expect(await createLanes({ threads: 3 }, host)).toHaveLength(1)
 })
 
 test('an abort that has happened already is seen first', async () => {

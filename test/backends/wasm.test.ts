@@ -94,8 +94,8 @@ describe('worker threads', () => {
     const started: unknown[] = []
     const host: ThreadHost = {
       available: 2,
-      without: null,
       callerTakesPart: false,
+      without: async () => null,
       start(_program, on) {
         started.push(on)
         const nothing = () => undefined

@@ -66,15 +66,47 @@ describeInBrowser('with the built package, loaded by a bare module script', {
   facts: { hasNavigatorGpu: true, isSecureContext: true, crossOriginIsolated: false },
 })
 
+// The page's own script and no other; the reason for what is not had then shows in the report, and as an error in the console.
+const ownScript = `default-src 'none'; script-src 'self' 'nonce-inline'`
+const refusedWorker = /^error: .*(?:Refused to create a worker|Creating a worker).*Content Security Policy/
+
+for (const [title, policy] of [
+  ['forbids workers from a blob:', `${ownScript} 'wasm-unsafe-eval'; worker-src 'self'`],
+  ['forbids workers', `${ownScript} 'wasm-unsafe-eval'; worker-src 'none'`],
+] as const) {
+  describeInBrowser(`whose policy ${title}`, {
+    open: async () => ({
+      files: site('no-workers', await bundle(['src/index.ts', 'test/browser/contract.ts']), sourceImports),
+      isolated: true,
+      contentSecurityPolicy: policy,
+    }),
+    place: 'no-workers',
+    facts: { crossOriginIsolated: true },
+    complaints: refusedWorker,
+  })
+}
+
+describeInBrowser('whose policy forbids WebAssembly', {
+  open: async () => ({
+    files: site('no-wasm', await bundle(['src/index.ts', 'test/browser/contract.ts']), sourceImports),
+    isolated: true,
+    contentSecurityPolicy: `${ownScript}; worker-src blob:`,
+  }),
+  place: 'no-wasm',
+  facts: { crossOriginIsolated: true },
+})
+
 interface BrowserSuite {
   open(): Promise<Omit<Visit, 'webgpu' | 'limitMs'>>
   readonly place: Place
   readonly facts: Partial<Facts>
+  /** What the browser may log besides. */
+  readonly complaints?: RegExp
 }
 
 /** Runs the contract in one page; each case is a test, and so is what the page and the browser did besides. */
-function describeInBrowser(title: string, { open, place, facts }: BrowserSuite): void {
-  const webgpu = place !== 'cpu'
+function describeInBrowser(title: string, { open, place, facts, complaints }: BrowserSuite): void {
+  const webgpu = place === 'webgpu' || place === 'brief-webgpu'
   if (chromium.path === null) {
     const { reason } = chromium
     describe.skipIf(process.env.REQUIRE_BROWSER !== '1')(`the contract in a browser ${title}`, () => {
@@ -106,7 +138,7 @@ function describeInBrowser(title: string, { open, place, facts }: BrowserSuite):
 
     it('logs no warning and no error', () => {
       const expected = webgpu ? /^$/ : /^warning: No available adapters\.$/
-      expect(visited.complaints.filter((line) => !expected.test(line))).toEqual([])
+      expect(visited.complaints.filter((line) => !expected.test(line) && !complaints?.test(line))).toEqual([])
     })
 
     it('asks for nothing but what is served', () => expect(visited.strayRequests).toEqual([]))

@@ -38,8 +38,8 @@ const counted: ActivationSetInput = {
 }
 const countedDigest = 'c6db877c8e3e45f5f978e9498d6f6b76bc0d651c8283bd2639f8fb2024a3a6c2' // also what Python's hashlib and struct make of it
 
-/** What any number of threads has to give the same bits of: enough work that they are started. */
-const threaded: Case = {
+/** What any number of threads has to give the same bits of: enough work that they are started. `took` is what the reason has to say. */
+const threaded = (took: RegExp | null): Case => ({
   name: 'cpu: gives the same report on two threads as on one, and says how many it had',
   run: async ({ audit }) => {
     const set = planted({ seed: 5, rows: [900, 700], features: 48, poison: { target: 1, rate: 0.1, shift: 8 } })
@@ -48,21 +48,26 @@ const threaded: Case = {
     const two = await audit(set, { ...options, threads: 2 })
     same(plain(two), plain(await audit(set, { ...options, threads: 1 })), 'the report on two threads')
     const { crossOriginIsolated = true } = globalThis as { crossOriginIsolated?: boolean }
-    const expected = crossOriginIsolated
-      ? /; 2 threads$/
-      : /; 1 thread, since the page is not cross-origin isolated$|; WebAssembly does not start: /
+    const expected = took ?? (crossOriginIsolated ? /; 2 threads$/ : /; 1 thread, since the page is not cross-origin isolated$/)
     check(expected.test(two.backend.reason), `the reason is "${two.backend.reason}"`)
   },
-}
+})
 
-/** Which cases a place is for: `brief` is one audit on WebGPU besides the CPU's, since software adapters take seconds for each. */
-export type Place = 'webgpu' | 'brief-webgpu' | 'cpu'
+/**
+ * Which cases a place is for: `brief` is one audit on WebGPU besides the CPU's, since software adapters take seconds for each; it has no
+ * WebAssembly, as `no-wasm` has none for all its threads. In `no-workers` no worker starts.
+ */
+export type Place = 'webgpu' | 'brief-webgpu' | 'cpu' | 'no-workers' | 'no-wasm'
+
+const noWasm = /; WebAssembly does not start: .*(?:Content Security Policy|unsafe-eval)/
 
 /** The cases for a place. Their names are unique. */
 export function contractCases(place: Place): Case[] {
-  if (place === 'cpu') return [...onBackend('cpu'), threaded, ...withoutWebGpu, ...anywhere]
-  if (place === 'brief-webgpu') return [...onBackend('cpu'), threaded, ...onBackend('webgpu').slice(0, 1), ...anywhere]
-  return [...onBackend('cpu'), threaded, ...onBackend('webgpu'), ...withWebGpu, ...anywhere]
+  if (place === 'cpu') return [...onBackend('cpu'), threaded(null), ...withoutWebGpu, ...anywhere]
+  if (place === 'no-workers') return [...onBackend('cpu'), threaded(/; 1 thread, since a worker does not start here /)]
+  if (place === 'no-wasm') return [...onBackend('cpu'), threaded(noWasm)]
+  if (place === 'brief-webgpu') return [...onBackend('cpu'), threaded(noWasm), ...onBackend('webgpu').slice(0, 1), ...anywhere]
+  return [...onBackend('cpu'), threaded(null), ...onBackend('webgpu'), ...withWebGpu, ...anywhere]
 }
 
 /** Runs the cases one after the other; none stops those after it. */
