@@ -32,23 +32,39 @@ export interface AuditOptions extends ContextOptions {
   readonly onProgress?: ((progress: Progress) => void) | undefined
 }
 
+const isObject = (value: unknown) => value !== null && typeof value === 'object' && !Array.isArray(value)
+
+/** Few of zod's types, and checks of our own besides: each type is a good part of what a page loads of it. */
+const checked = <T>(is: (value: unknown) => boolean, what: string) => z.custom<T>(is, `expected ${what}`)
+
 const contextFields = {
-  backend: z._default(z.optional(z.enum(['auto', 'webgpu', 'cpu'])), 'auto'),
-  softwareAdapters: z._default(z.optional(z.boolean()), false),
+  backend: z._default(z.enum(['auto', 'webgpu', 'cpu']), 'auto'),
+  softwareAdapters: z._default(
+    checked<boolean>((value) => typeof value === 'boolean', 'true or false'),
+    false,
+  ),
   threads: z.optional(z.int().check(z.gte(1), z.lte(1024))),
   memory: z.optional(z.int().check(z.gte(2 ** 20))),
-  seed: z._default(z.optional(z.int()), 0),
-  signal: z.optional(z.custom<AbortSignal>((value) => value instanceof AbortSignal, 'expected an AbortSignal')),
+  seed: z._default(z.int(), 0),
+  signal: z.optional(checked<AbortSignal>((value) => value instanceof AbortSignal, 'an AbortSignal')),
 }
 
 const contextSchema = z.strictObject(contextFields)
 
 const auditSchema = z.strictObject({
   ...contextFields,
-  falseAccusationRate: z._default(z.optional(z.number().check(z.gt(0), z.lt(1))), 0.01),
-  detectors: z.optional(z.array(z.string())),
-  detectorOptions: z._default(z.optional(z.record(z.string(), z.record(z.string(), z.unknown()))), {}),
-  onProgress: z.optional(z.custom<NonNullable<AuditOptions['onProgress']>>((value) => typeof value === 'function', 'expected a function')),
+  falseAccusationRate: z._default(z.number().check(z.gt(0), z.lt(1)), 0.01),
+  detectors: z.optional(
+    checked<readonly string[]>((value) => Array.isArray(value) && value.every((id) => typeof id === 'string'), 'a list of ids'),
+  ),
+  detectorOptions: z._default(
+    checked<NonNullable<AuditOptions['detectorOptions']>>(
+      (value) => isObject(value) && Object.values(value as object).every(isObject),
+      'an object of options for each detector id',
+    ),
+    {},
+  ),
+  onProgress: z.optional(checked<NonNullable<AuditOptions['onProgress']>>((value) => typeof value === 'function', 'a function')),
 })
 
 export type ParsedContextOptions = z.infer<typeof contextSchema>

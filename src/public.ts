@@ -37,25 +37,25 @@ export { type Sanitized, sanitize } from './sanitize/sanitize.js'
 export { version } from './version.js'
 
 /** Spectral signatures (Tran, Li & Madry 2018) over a set, outside an audit. */
-export const spectralSignatures = alone(spectralSignaturesDetector)
+export const spectralSignatures = /* @__PURE__ */ alone(spectralSignaturesDetector)
 
 /** Activation clustering (Chen et al. 2018) over a set, outside an audit. */
-export const activationClustering = alone(activationClusteringDetector)
+export const activationClustering = /* @__PURE__ */ alone(activationClusteringDetector)
 
 /** Whitened mixture: what varies in one class and in no other, split in two, over a set, outside an audit. */
-export const whitenedMixture = alone(whitenedMixtureDetector)
+export const whitenedMixture = /* @__PURE__ */ alone(whitenedMixtureDetector)
 
 /** Exclusionary reclassification (Chen et al. 2018) with a linear head: where suspected rows belong, over a set, outside an audit. */
-export const exreLite = alone(exreLiteDetector)
+export const exreLite = /* @__PURE__ */ alone(exreLiteDetector)
 
 /** SPECTRE (Hayase et al. 2021): QUE scores after robust whitening, over a set, outside an audit. */
-export const spectre = alone(spectreDetector)
+export const spectre = /* @__PURE__ */ alone(spectreDetector)
 
 /** SCAn (Tang et al. 2021): one group or two in each class, held against the other classes, over a set, outside an audit. */
-export const scan = alone(scanDetector)
+export const scan = /* @__PURE__ */ alone(scanDetector)
 
 /** kNN label agreement (Peri et al. 2020): the share of a row's neighbours with another label, over a set, outside an audit. */
-export const knnAgreement = alone(knnAgreementDetector)
+export const knnAgreement = /* @__PURE__ */ alone(knnAgreementDetector)
 
 /** Beatrix (Ma et al. 2023): Gram features that leave the bands of clean rows, over a set, outside an audit. */
-export const beatrix = alone(beatrixDetector)
+export const beatrix = /* @__PURE__ */ alone(beatrixDetector)

@@ -13,7 +13,9 @@ import {
 } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { build, type Metafile } from 'esbuild'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import ts from 'typescript'
@@ -26,6 +28,8 @@ const root = join(import.meta.dirname, '..')
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const node22 = join(root, 'test/support/node-22/node_modules/.bin/node')
 const maxPackedBytes = 450_000
+/** Of what a page loads, with gzip at level 9. */
+const maxPageBytes = 60 * 1024
 const maxUnpackedBytes = 1_800_000
 
 const scratch = mkdtempSync(join(tmpdir(), 'assay-package-'))
@@ -156,6 +160,36 @@ test.each([
   expect([...packages].filter((name) => isBuiltin(name) || name === 'webgpu')).toEqual([])
 })
 
+test('a page that imports audit loads less than 60 KiB, gzipped; backends and readers of files come when they are used', async () => {
+  const { first, chunk } = await bundleForPage("import { audit } from 'assay'\nglobalThis.audit = audit\n")
+  const plain = chunk('reference')
+  const bytes = gzipped(first)
+  console.log(
+    `import { audit }: ${bytes} bytes; besides, plain TypeScript ${gzipped(plain)}, ${['wasm', 'webgpu', 'open-audit', 'parquet'].map((name) => `${name} ${gzipped(chunk(name))}`).join(', ')}`,
+  )
+  expect(bytes).toBeLessThan(maxPageBytes)
+  const text = first.map(({ text }) => text).join('')
+  expect(text).not.toMatch(/@compute|AGFzbQ/) // no shader, and no WebAssembly module in base64
+})
+
+test('importing the package in Node loads no detector, no reader, no WebAssembly and no package', () => {
+  const loaded = new Set([join(installed, manifest.exports['.'].node.default)])
+  const packages = new Set<string>()
+  for (const path of loaded) {
+    const text = readFileSync(path, 'utf8')
+    for (const [, from, name = from as string] of text.matchAll(/^(?:import|export)\b[^;]*?from "([^"]+)"|^import "([^"]+)"/gm)) {
+      if (name.startsWith('.')) loaded.add(join(dirname(path), name))
+      else packages.add(name)
+    }
+  }
+  const sources = [...loaded].flatMap((path) =>
+    [...readFileSync(path, 'utf8').matchAll(/^\/\/ ((?:src|node_modules)\/\S+)$/gm)].map(([, source]) => source as string),
+  )
+  expect(sources).toContain('src/node.ts')
+  expect(sources.filter((path) => !/^(?:src\/(?:node|version)\.ts|src\/(?:core|report)\/.*|node_modules\/zod\/.*)$/.test(path))).toEqual([])
+  expect([...packages]).toEqual([])
+})
+
 test('a strict TypeScript project can use the declarations without a setting for us', () => {
   writeFileSync(
     join(project, 'use.ts'),
@@ -231,6 +265,50 @@ function namesOf(entry: string, node: string, flags: readonly string[] = []): st
   const script = `import * as all from '${entry}'; console.log(JSON.stringify(Object.keys(all).sort()))`
   return JSON.parse(run(node, [...flags, '--input-type=module', '--eval', script], project))
 }
+
+interface PageFile {
+  readonly text: string
+  readonly bytes: number
+}
+
+/** Bundles a program over the installed package for a page, minified and in chunks: what it loads first, and what chunks load besides. */
+async function bundleForPage(contents: string): Promise<{ first: PageFile[]; chunk(name: string): PageFile[] }> {
+  const options = {
+    bundle: true,
+    splitting: true,
+    minify: true,
+    write: false,
+    metafile: true,
+    outdir: 'out',
+    format: 'esm',
+    target: 'es2022',
+  } as const
+  const stdin = { contents, resolveDir: project }
+  const { metafile, outputFiles } = await build({ ...options, absWorkingDir: project, stdin, platform: 'browser', legalComments: 'none' })
+  const texts = new Map(outputFiles.map(({ path, text }) => [basename(path), text]))
+  const reached = (output: string) => {
+    const seen = new Set([output])
+    for (const path of seen) {
+      for (const { path: to, kind } of (metafile as Metafile).outputs[path]?.imports ?? []) if (kind === 'import-statement') seen.add(to)
+    }
+    return [...seen]
+  }
+  const file = (output: string): PageFile => {
+    const text = texts.get(basename(output)) as string
+    return { text, bytes: gzipSync(text, { level: 9 }).length }
+  }
+  const first = reached('out/stdin.js')
+  const chunk = (name: string) => {
+    const output = Object.keys(metafile.outputs).find((path) => path.startsWith(`out/${name}-`))
+    if (!output) throw new Error(`there is no chunk ${name} among ${Object.keys(metafile.outputs)}`)
+    return reached(output)
+      .filter((path) => !first.includes(path))
+      .map(file)
+  }
+  return { first: first.map(file), chunk }
+}
+
+const gzipped = (files: readonly PageFile[]) => files.reduce((sum, { bytes }) => sum + bytes, 0)
 
 /** Runs a program without npm's own environment, and gives its output. */
 function run(program: string, args: readonly string[], cwd: string): string {

@@ -1,4 +1,3 @@
-import { sha256 as incrementalSha256 } from '@noble/hashes/sha2.js'
 import type { ActivationRows } from './activation-rows.js'
 import type { ActivationSet } from './activation-set.js'
 import { pause } from './pause.js'
@@ -34,13 +33,13 @@ export function hashedSet(set: ActivationSet, options: HashOptions = {}): { read
     }
     return { set, digest }
   }
-  let whole: ReturnType<typeof incrementalSha256.create> | null = null
+  let whole: Awaited<ReturnType<typeof sha256InJs>> | null = null
   const hashed: ActivationRows = {
     rows,
     cols,
     inMemory,
     async *blocks(rowsPerBlock) {
-      const hash = whole ? null : incrementalSha256.create().update(head)
+      const hash = whole ? null : (await sha256InJs()).update(head)
       for await (const block of activations.blocks(rowsPerBlock)) {
         hash?.update(floatBytes(block.data))
         yield block
@@ -76,7 +75,7 @@ const hex = (bytes: Uint8Array) => Array.from(bytes, (byte) => byte.toString(16)
 
 /**
  * The platform's SHA-256: block by block where it has that; else all at once, which takes two copies and less than 2 GiB, and which pages
- * that were not loaded over a secure connection have not. Else one in JavaScript, some ten times slower.
+ * that were not loaded over a secure connection have not. Else one in JavaScript.
  */
 async function sha256(parts: readonly Uint8Array[], { newSha256, signal }: HashOptions): Promise<Uint8Array> {
   const byteLength = parts.reduce((sum, part) => sum + part.byteLength, 0)
@@ -90,7 +89,7 @@ async function sha256(parts: readonly Uint8Array[], { newSha256, signal }: HashO
     }
     return new Uint8Array(await subtle.digest('SHA-256', bytes))
   }
-  const hash: Sha256 = newSha256?.() ?? incrementalSha256.create()
+  const hash: Sha256 = newSha256?.() ?? (await sha256InJs())
   const block = 2 ** 22
   for (const part of parts) {
     for (let at = 0; at < part.byteLength; at += block) {
@@ -101,6 +100,9 @@ async function sha256(parts: readonly Uint8Array[], { newSha256, signal }: HashO
   }
   return hash.digest()
 }
+
+/** Loaded where the platform has none that will do. */
+const sha256InJs = async () => (await import('./sha256-in-js.js')).newSha256InJs()
 
 /** The bytes of an array of `width`-byte numbers in little-endian order: a view where the machine has that order. */
 function littleEndian(bytes: Uint8Array, width: number): Uint8Array {

@@ -5,7 +5,7 @@ import { pause } from '../core/pause.js'
 import type { ClassFinding } from '../core/result.js'
 import { type Clustering, kmeans } from '../linalg/kmeans.js'
 import { groupMedians } from '../stats/group-medians.js'
-import { type ClassCoordinates, independentCoordinates, principalCoordinates } from './class-coordinates.js'
+import { type ClassCoordinates, principalCoordinates } from './class-coordinates.js'
 import { findingsOf, gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
 import { distanceAnalysis } from './cluster-analyses.js'
 import type { Detector } from './detector.js'
@@ -65,7 +65,8 @@ export const activationClustering: Detector<ActivationClusteringOptions> = {
   options,
   async detect(context, set, { projection, components, restarts, analysis, sizeThreshold, silhouetteThreshold, minRows, exactRows }) {
     const ica = projection === 'ica'
-    const found = await (ica ? independentCoordinates : principalCoordinates)(set, components)
+    const principal = await principalCoordinates(set, components)
+    const found = ica ? await turnedByIca(set, principal) : principal
     const { ranks, notes } = found
     context.progress(0.3)
     const search = ica ? { restarts: Math.min(2 * restarts, 256), scatters: whitenedScatters } : { restarts, scatters: [1] }
@@ -232,4 +233,10 @@ async function liesElsewhere(set: DeviceSet, splits: readonly Split[]): Promise<
     const medians = { smaller: ofClusters[2 * c] as Float64Array, larger: ofClusters[2 * c + 1] as Float64Array }
     return distanceAnalysis({ ...medians, own: ofClasses[c] as Float64Array, others: ofClasses.filter((_, other) => other !== c) })
   })
+}
+
+/** Loaded where it is asked for. */
+async function turnedByIca(set: DeviceSet, principal: ClassCoordinates): Promise<ClassCoordinates> {
+  const { independentCoordinates } = await import('./independent-coordinates.js')
+  return await independentCoordinates(set, principal)
 }

@@ -9,7 +9,6 @@ import { gram, gramBytesPerClass } from '../kernels/gram.js'
 import { applyBytesPerClass, applyWidth, gramApply } from '../kernels/gram-apply.js'
 import { BlockKrylov } from './block-krylov.js'
 import { classEigenpairs } from './class-eigenpairs.js'
-import { filteredSubspace } from './filtered-subspace.js'
 import { symmetricEigenInTurns, withFixedSign } from './symmetric-eigen.js'
 
 /** The leading principal directions of every class, about the class's own mean. */
@@ -134,6 +133,7 @@ function filterIsCheaper(set: DeviceSet, width: number): boolean {
 }
 
 async function byFilter(set: DeviceSet, k: number): Promise<Pairs[]> {
+  const { filteredSubspace } = await import('./filtered-subspace.js') // for GPUs, so nobody else pays for it
   const problem = { means: await classMeans(set), start: startBlock(set, applyWidth), wanted: k }
   const pairs: Pairs[] = new Array(set.set.classes.length).fill({ values: new Float64Array(0), vectors: [] })
   for await (const block of set.batches((rows) => applyBytesPerClass(rows, set.paddedCols))) {
