@@ -1,4 +1,5 @@
 import type { HostMatrix } from '../core/backend.js'
+import { DoubleEngine, useDoubleEngine } from '../core/double-engine.js'
 import type { Lane } from '../core/lane.js'
 import { pause } from '../core/pause.js'
 import { Engine } from '../forms/engine.js'
@@ -169,6 +170,7 @@ async function compile(host: ThreadHost, relaxed: boolean): Promise<Compiled> {
   const bytes = Uint8Array.from(atob(relaxed ? relaxedSimdWasm : simdWasm), (char) => char.charCodeAt(0))
   const module = await WebAssembly.compile(bytes)
   const engine = new Engine(await WebAssembly.instantiate(module))
+  useDoubleEngine(new DoubleEngine(await WebAssembly.instantiate(module)))
   return {
     adapter: relaxed ? 'WASM SIMD relaxed' : 'WASM SIMD',
     engine,

@@ -1,4 +1,5 @@
 import type { HostMatrix } from '../core/backend.js'
+import { DoubleEngine, useDoubleEngine } from '../core/double-engine.js'
 import type { Task } from '../core/lane.js'
 import { Engine } from './engine.js'
 import { Pieces } from './pieces.js'
@@ -42,8 +43,10 @@ export function serveThread(
 ): void {
   let engine: Engine | null = null
   receive((message) => {
-    if ('module' in message) engine = new Engine(new WebAssembly.Instance(message.module))
-    else if ('fresh' in message) touch(message.fresh)
+    if ('module' in message) {
+      engine = new Engine(new WebAssembly.Instance(message.module))
+      useDoubleEngine(new DoubleEngine(new WebAssembly.Instance(message.module)))
+    } else if ('fresh' in message) touch(message.fresh)
     else if ('task' in message) doTask(taskOf, message, tell)
     else takePart(engine as Engine, message, tell)
   })

@@ -1,14 +1,20 @@
+import { type DoubleEngine, doubleEngine } from '../core/double-engine.js'
 import { atOnce } from '../core/turns.js'
 import { innerProduct } from './inner-product.js'
 
 /** Multiply-adds between two yields: about a millisecond. */
 const perTurn = 2 ** 20
 
+/** Larger matrices are factored in turns. */
+const largestAtOnce = 512
+
 /**
  * The lower triangular L with A = L·Lᵀ of a symmetric positive definite `a: [n, n]` (row-major, the lower triangle is read), float64,
  * n³/6 multiply-adds; yields now and then. Throws `RangeError` where A is not positive definite.
  */
-export function* cholesky(a: ArrayLike<number>, n: number): Generator<void, Float64Array, void> {
+export function* cholesky(a: Float64Array, n: number): Generator<void, Float64Array, void> {
+  const engine = n <= largestAtOnce ? doubleEngine() : null
+  if (engine) return factorIn(engine, a, n)
   const l = new Float64Array(n * n)
   let done = 0
   for (let i = 0; i < n; i++) {
@@ -17,10 +23,11 @@ export function* cholesky(a: ArrayLike<number>, n: number): Generator<void, Floa
     // Four columns at a time: their sums do not wait for each other.
     for (; j + 3 < i; j += 4) fourColumns(a, l, { n, row, j })
     for (; j <= i; j++) {
-      const sum = (a[row + j] as number) - innerProduct(l, row, l, j * n, j)
+      let sum = a[row + j] as number
+      for (let k = 0; k < j; k++) sum -= (l[row + k] as number) * (l[j * n + k] as number)
       if (i !== j) l[row + j] = sum / (l[j * n + j] as number)
       else if (sum > 0) l[row + i] = Math.sqrt(sum)
-      else throw new RangeError('cholesky: the matrix is not positive definite')
+      else throw notDefinite()
     }
     done += (i * i) / 2
     if (done > perTurn) {
@@ -31,8 +38,20 @@ export function* cholesky(a: ArrayLike<number>, n: number): Generator<void, Floa
   return l
 }
 
+/** What is thrown where a matrix cannot be factored. */
+export const notDefinite = () => new RangeError('cholesky: the matrix is not positive definite')
+
+/** By src/wasm/triangular.ts. */
+function factorIn(engine: DoubleEngine, a: Float64Array, n: number): Float64Array {
+  const [at, room] = engine.enter(n * n * 8, n * 32 + 8) as [number, number]
+  engine.view(at, n * n).set(a)
+  if (!engine.loops.factor(at, n, room)) throw notDefinite()
+  engine.loops.clearUpper(at, n)
+  return engine.take(at, n * n)
+}
+
 /** Columns j … j + 3 of a row left of its diagonal. */
-function fourColumns(a: ArrayLike<number>, l: Float64Array, { n, row, j }: { n: number; row: number; j: number }): void {
+function fourColumns(a: Float64Array, l: Float64Array, { n, row, j }: { n: number; row: number; j: number }): void {
   const q0 = j * n
   const q1 = q0 + n
   const q2 = q1 + n
@@ -59,7 +78,7 @@ function fourColumns(a: ArrayLike<number>, l: Float64Array, { n, row, j }: { n: 
 }
 
 /** The same at once, for small n. */
-export function choleskyOf(a: ArrayLike<number>, n: number): Float64Array {
+export function choleskyOf(a: Float64Array, n: number): Float64Array {
   return atOnce(cholesky(a, n))
 }
 

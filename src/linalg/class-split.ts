@@ -1,18 +1,9 @@
+import { doubleEngine } from '../core/double-engine.js'
 import type { Rng } from '../core/rng.js'
-import { innerProduct } from './inner-product.js'
 import { mixtureStarts } from './mixture-starts.js'
-import { type Moments, momentsInTurns, type Rows, without } from './moments.js'
-import {
-  type HeldOut,
-  heldOut,
-  inGroup,
-  inRest,
-  type OtherGroups,
-  projections,
-  type Separation,
-  separation,
-  setAside,
-} from './separation.js'
+import { type Moments, momentsInTurns, ofSide, type Rows, without } from './moments.js'
+import { placesAlong, projections } from './projections.js'
+import { type HeldOut, heldOut, inGroup, inRest, type OtherGroups, type Separation, separation, setAside } from './separation.js'
 import { smallGroups } from './small-groups.js'
 import { symmetricEigen } from './symmetric-eigen.js'
 import { TiedMixtureFit } from './tied-mixture.js'
@@ -55,6 +46,8 @@ export interface SplitOptions {
  */
 export function* splitClass(rows: Rows, { others, directions, rng, trusted }: SplitOptions): Generator<void, ClassSplit[], void> {
   const n = rows.data.length / rows.cols
+  doubleEngine()?.keep(rows.data)
+  for (const covariance of others.shrunk) doubleEngine()?.keep(covariance)
   const sides: Uint8Array[] = []
   let left = new Uint8Array(n).fill(inRest)
   for (let peel = 0; peel < peels; peel++) {
@@ -147,22 +140,15 @@ function* mixtureSide(rows: Rows, left: Uint8Array, directions: number): Generat
 
 /** The rows that are left, centred, on the `directions` along which they vary most compared with the other classes. */
 function* widest(rows: Rows, left: Uint8Array, directions: number): Generator<void, Rows, void> {
-  const { data, cols } = rows
+  const { cols } = rows
   const { count, mean, scatter } = yield* momentsInTurns(rows, left, inRest)
   yield
   const { vectors } = symmetricEigen(scatter, cols)
   yield
   const width = Math.min(directions, cols, Math.max(2, Math.floor(count / 5)))
-  const out = new Float64Array(count * width)
-  const centred = new Float64Array(cols)
-  let to = 0
-  for (let i = 0; i < left.length; i++) {
-    if (left[i] !== inRest) continue
-    for (let j = 0; j < cols; j++) centred[j] = (data[i * cols + j] as number) - (mean[j] as number)
-    for (let k = 0; k < width; k++, to++) out[to] = innerProduct(vectors, k * cols, centred, 0, cols)
-    if (i % 1024 === 1023) yield
-  }
-  return { data: out, cols: width }
+  const kept = ofSide(rows, { side: left, value: inRest, count })
+  const along = { mean, directions: vectors.slice(0, width * cols), stride: cols }
+  return { data: yield* placesAlong(kept, along), cols: width }
 }
 
 /** A division of the rows, and the direction that was fitted to it. */
@@ -201,5 +187,8 @@ function* refine(
 
 function cutHalfway(rows: Rows, { direction, group, rest }: Separation): Uint8Array {
   const halfway = group.mean.reduce((sum, value, j) => sum + ((value + (rest.mean[j] as number)) / 2) * (direction[j] as number), 0)
-  return Uint8Array.from(projections(rows, direction), (at) => (at > halfway ? inGroup : inRest))
+  const places = projections(rows, direction)
+  const side = new Uint8Array(places.length)
+  for (let i = 0; i < side.length; i++) side[i] = (places[i] as number) > halfway ? inGroup : inRest
+  return side
 }

@@ -3,8 +3,8 @@ import type { ClassRange } from '../core/classed-rows.js'
 import type { DeviceSet } from '../core/device-set.js'
 import { readRows, rowsPerRead } from '../core/read-rows.js'
 import { inTurns } from '../core/turns.js'
-import { innerProduct } from './inner-product.js'
 import { momentsInTurns } from './moments.js'
+import { placesAlong } from './projections.js'
 
 /** Multiply-adds of the host's second moments, n·d², that are worth results without a backend's rounding: some seconds. */
 const mostOperations = 1.6e10
@@ -43,7 +43,7 @@ export class HostMoments {
     if (known) return known
     const { data, cols } = this.#rowsOf(c)
     const mean = new Float64Array(this.#set.paddedCols)
-    for (let at = 0; at < data.length; at++) mean[at % cols] = (mean[at % cols] as number) + (data[at] as number)
+    for (let at = 0; at < data.length; ) for (let j = 0; j < cols; j++, at++) mean[j] = (mean[j] as number) + (data[at] as number)
     for (let j = 0; j < cols; j++) mean[j] = (mean[j] as number) / (data.length / cols)
     this.#means.set(c, mean)
     return mean
@@ -65,39 +65,22 @@ export class HostMoments {
 
   /** Rows of class c, or those at `positions` of class order, about its mean along `directions: [width, paddedCols]`: `[rows, width]`. */
   async coordinates(c: number, directions: Float32Array, positions?: Uint32Array): Promise<Float64Array> {
-    const { context, paddedCols } = this.#set
-    return await inTurns(projected(this.#rowsOf(c, positions), { mean: this.meanOf(c), directions, stride: paddedCols }), context.signal)
+    const { context, paddedCols: stride } = this.#set
+    const along = { mean: this.meanOf(c), directions: Float64Array.from(directions), stride }
+    return await inTurns(placesAlong(this.#rowsOf(c, positions), along), context.signal)
   }
 
   #rowsOf(c: number, positions?: Uint32Array): { data: Float64Array; cols: number } {
     const { starts, activations } = this.#set.set
     const { cols } = activations
     const { shift } = this.#set
-    const data = positions
-      ? new Float64Array(positions.length * cols)
-      : Float64Array.from(this.#rows.subarray((starts[c] as number) * cols, (starts[c + 1] as number) * cols))
-    positions?.forEach((position, i) => {
-      data.set(this.#rows.subarray(position * cols, (position + 1) * cols), i * cols)
-    })
-    for (let at = 0; at < data.length; at++) data[at] = (data[at] as number) - (shift[at % cols] as number)
+    const [first, end] = [starts[c] as number, starts[c + 1] as number]
+    const rows = positions?.length ?? end - first
+    const data = new Float64Array(rows * cols)
+    for (let i = 0, at = 0; i < rows; i++) {
+      const from = (positions?.[i] ?? first + i) * cols
+      for (let j = 0; j < cols; j++, at++) data[at] = (this.#rows[from + j] as number) - (shift[j] as number)
+    }
     return { data, cols }
   }
-}
-
-function* projected(
-  { data, cols }: { data: Float64Array; cols: number },
-  { mean, directions, stride }: { mean: Float64Array; directions: Float32Array; stride: number },
-): Generator<void, Float64Array, void> {
-  const width = directions.length / stride
-  const rows = data.length / cols
-  const out = new Float64Array(rows * width)
-  const centred = new Float64Array(cols)
-  const along = Float64Array.from(directions)
-  const rowsPerTurn = Math.ceil(2 ** 21 / (width * cols))
-  for (let i = 0; i < rows; i++) {
-    for (let j = 0; j < cols; j++) centred[j] = (data[i * cols + j] as number) - (mean[j] as number)
-    for (let k = 0; k < width; k++) out[i * width + k] = innerProduct(centred, 0, along, k * stride, cols)
-    if ((i + 1) % rowsPerTurn === 0) yield
-  }
-  return out
 }

@@ -1,4 +1,5 @@
-import { choleskyOf, solveLower, solveLowerTransposed } from './cholesky.js'
+import { type DoubleEngine, doubleEngine } from '../core/double-engine.js'
+import { choleskyOf, notDefinite, solveLower, solveLowerTransposed } from './cholesky.js'
 import { dot, quadratic } from './moments.js'
 
 export interface MinimaxOptions {
@@ -29,11 +30,20 @@ export function minimaxDirection(
   covariances: readonly Float64Array[],
   options: MinimaxOptions = {},
 ): MinimaxDirection {
-  const n = apart.length
   const { steps = 20, weights: given } = options
   const even = 1 / covariances.length
   // Some weight for all: one that is 0 stays 0.
-  let weights = Float64Array.from(covariances, (_, g) => (given ? 0.9 * (given[g] as number) + 0.1 * even : even))
+  const weights = Float64Array.from(covariances, (_, g) => (given ? 0.9 * (given[g] as number) + 0.1 * even : even))
+  return (doubleEngine() ? inWebAssembly : plain)(apart, covariances, { steps, weights })
+}
+
+function plain(
+  apart: Float64Array,
+  covariances: readonly Float64Array[],
+  { steps, weights: start }: Required<MinimaxOptions>,
+): MinimaxDirection {
+  const n = apart.length
+  let weights = start
   let best: MinimaxDirection = { direction: new Float64Array(n), weights }
   let least = Number.POSITIVE_INFINITY
   const mixed = new Float64Array(n * n)
@@ -56,6 +66,24 @@ export function minimaxDirection(
     weights = raised.map((weight) => weight / total)
   }
   return best
+}
+
+/** By src/wasm/minimax.ts. */
+function inWebAssembly(
+  apart: Float64Array,
+  covariances: readonly Float64Array[],
+  { steps, weights: start }: Required<MinimaxOptions>,
+): MinimaxDirection {
+  const engine = doubleEngine() as DoubleEngine
+  const n = apart.length
+  const groups = covariances.length
+  const room = engine.loops.minimaxRoom(n, groups) * 8
+  const places = engine.enter(...covariances, apart, start, groups * 4, n * 8, start, room)
+  const [at, weights, table, direction, best, free] = places.slice(groups) as [number, number, number, number, number, number]
+  engine.words(table, groups).set(places.slice(0, groups))
+  engine.view(direction, n).fill(0)
+  if (!engine.loops.minimax(at, n, table, groups, steps, weights, direction, best, free)) throw notDefinite()
+  return { direction: engine.take(direction, n), weights: engine.take(best, groups) }
 }
 
 /** sum += weight · a, lower triangle; weights too small to matter are left out. */

@@ -1,8 +1,10 @@
 import { selectInPlace } from '../stats/median.js'
-import { choleskyOf, solveLower } from './cholesky.js'
+import { choleskyOf } from './cholesky.js'
 import { innerProduct } from './inner-product.js'
 import { momentsInTurns, type Rows } from './moments.js'
+import { projections } from './projections.js'
 import { symmetricEigen } from './symmetric-eigen.js'
+import { solvedRows } from './triangular.js'
 
 const trimmings = 5
 const keptShare = 0.85
@@ -27,18 +29,18 @@ export function* mixtureStarts(rows: Rows): Generator<void, Uint8Array[], void> 
     if (j < 3) starts.push(above(values, values.reduce((sum, value) => sum + value, 0) / n))
     yield
   }
-  const white = yield* trimmedWhitening(rows)
+  const { white, distances } = yield* trimmedWhitening(rows)
   const { vectors } = symmetricEigen((yield* momentsInTurns({ data: white, cols }, new Uint8Array(n), 0)).scatter, cols)
   yield
   for (let k = 0; k < Math.min(5, cols); k++) {
     const direction = vectors.subarray(k * cols, (k + 1) * cols)
-    const values = along(white, direction)
+    const values = projections({ data: white, cols }, direction)
     starts.push(above(values, quantile(values, 0.95)), below(values, quantile(values, 0.05)))
     yield
   }
   const tail = Math.max(5, Math.floor(0.03 * n))
-  for (const seed of yield* farRows(white, cols)) {
-    const values = along(white, white.subarray(seed * cols, (seed + 1) * cols))
+  for (const seed of yield* farRows(white, cols, distances)) {
+    const values = projections({ data: white, cols }, white.subarray(seed * cols, (seed + 1) * cols))
     starts.push(above(values, selectInPlace(values.slice(), Math.max(0, n - 1 - tail))))
     yield
   }
@@ -46,31 +48,26 @@ export function* mixtureStarts(rows: Rows): Generator<void, Uint8Array[], void> 
 }
 
 /** The rows, centred and whitened by a covariance that is shrunk to the identity by q rows and trimmed of the rows furthest out. */
-function* trimmedWhitening(rows: Rows): Generator<void, Float64Array, void> {
+function* trimmedWhitening(rows: Rows): Generator<void, { readonly white: Float64Array; readonly distances: Float64Array }, void> {
   const { data, cols } = rows
   const n = data.length / cols
-  let kept = new Uint8Array(n).fill(1)
+  let kept: Uint8Array = new Uint8Array(n).fill(1)
   const white = new Float64Array(data.length)
+  let distances: Float64Array = new Float64Array(n)
   for (let round = 0; round < trimmings; round++) {
     const { count, mean, scatter } = yield* momentsInTurns(rows, kept, 1)
     yield
     const covariance = scatter.map((value, at) => (value + (at % (cols + 1) === 0 ? cols : 0)) / (count + cols))
     const factor = choleskyOf(covariance, cols)
-    for (let i = 0; i < n; i++) {
-      const own = white.subarray(i * cols, (i + 1) * cols)
-      for (let j = 0; j < cols; j++) own[j] = (data[i * cols + j] as number) - (mean[j] as number)
-      solveLower(factor, cols, own)
-    }
+    distances = yield* solvedRows(rows, { mean, factor }, { data: white, stride: cols })
     yield
-    const distances = squaredNorms(white, cols)
     kept = below(distances, quantile(distances, keptShare))
   }
-  return white
+  return { white, distances }
 }
 
 /** Far rows in different directions: the furthest, then again and again the one, of the furthest tenth, least in line with those so far. */
-function* farRows(white: Float64Array, cols: number): Generator<void, number[], void> {
-  const distances = squaredNorms(white, cols)
+function* farRows(white: Float64Array, cols: number, distances: Float64Array): Generator<void, number[], void> {
   const n = distances.length
   const byDistance = Uint32Array.from({ length: n }, (_, i) => i).sort(
     (a, b) => (distances[b] as number) - (distances[a] as number) || a - b,
@@ -83,8 +80,7 @@ function* farRows(white: Float64Array, cols: number): Generator<void, number[], 
     const direction = white.subarray(last * cols, (last + 1) * cols)
     let next = 0
     far.forEach((row, i) => {
-      let cosine = 0
-      for (let j = 0; j < cols; j++) cosine += (white[row * cols + j] as number) * (direction[j] as number)
+      let cosine = innerProduct(white, row * cols, direction, 0, cols)
       cosine /= Math.sqrt((distances[row] as number) * (distances[last] as number)) + 1e-12
       inLine[i] = Math.max(inLine[i] as number, cosine)
       if ((inLine[i] as number) < (inLine[next] as number)) next = i
@@ -95,27 +91,31 @@ function* farRows(white: Float64Array, cols: number): Generator<void, number[], 
   return seeds
 }
 
-/** Squared length of every row. */
-export function squaredNorms(data: Float64Array, cols: number): Float64Array {
-  return Float64Array.from({ length: data.length / cols }, (_, i) => innerProduct(data, i * cols, data, i * cols, cols))
+function column(data: Float64Array, cols: number, j: number): Float64Array {
+  const values = new Float64Array(data.length / cols)
+  for (let i = 0, at = j; i < values.length; i++, at += cols) values[i] = data[at] as number
+  return values
 }
 
-function along(data: Float64Array, direction: Float64Array): Float64Array {
-  const cols = direction.length
-  return Float64Array.from({ length: data.length / cols }, (_, i) => innerProduct(data, i * cols, direction, 0, cols))
+function above(values: Float64Array, limit: number): Uint8Array {
+  const marks = new Uint8Array(values.length)
+  for (let i = 0; i < marks.length; i++) if ((values[i] as number) > limit) marks[i] = 1
+  return marks
 }
 
-const column = (data: Float64Array, cols: number, j: number) =>
-  Float64Array.from({ length: data.length / cols }, (_, i) => data[i * cols + j] as number)
-
-const above = (values: Float64Array, limit: number) => Uint8Array.from(values, (value) => (value > limit ? 1 : 0))
-const below = (values: Float64Array, limit: number) => Uint8Array.from(values, (value) => (value < limit ? 1 : 0))
+function below(values: Float64Array, limit: number): Uint8Array {
+  const marks = new Uint8Array(values.length)
+  for (let i = 0; i < marks.length; i++) if ((values[i] as number) < limit) marks[i] = 1
+  return marks
+}
 
 /** The quantile with linear interpolation between neighbours. */
 function quantile(values: Float64Array, p: number): number {
-  const sorted = values.slice().sort()
-  const at = p * (sorted.length - 1)
+  const ordered = values.slice()
+  const at = p * (ordered.length - 1)
   const lower = Math.floor(at)
-  const low = sorted[lower] as number
-  return low + (at - lower) * ((sorted[Math.min(lower + 1, sorted.length - 1)] as number) - low)
+  const low = selectInPlace(ordered, lower)
+  let high = Number.POSITIVE_INFINITY
+  for (let i = lower + 1; i < ordered.length; i++) high = Math.min(high, ordered[i] as number)
+  return at > lower ? low + (at - lower) * (high - low) : low
 }

@@ -1,3 +1,4 @@
+import { type DoubleEngine, doubleEngine } from '../core/double-engine.js'
 import { atOnce } from '../core/turns.js'
 import { innerProduct } from './inner-product.js'
 
@@ -14,63 +15,143 @@ export interface Moments {
   readonly scatter: Float64Array
 }
 
-/** Moments of the rows with `side[i] === value`. */
-export function moments(rows: Rows, side: ArrayLike<number>, value: number): Moments {
+/** Moments of the rows with `side[i] === value`, 0 … 255. */
+export function moments(rows: Rows, side: Uint8Array, value: number): Moments {
   return atOnce(momentsInTurns(rows, side, value))
 }
 
 /** Multiply-adds between two yields: about a millisecond. */
-const perTurn = 2 ** 20
+const perTurn = 2 ** 22
 
 /** The same, yielding now and then. */
-export function* momentsInTurns({ data, cols }: Rows, side: ArrayLike<number>, value: number): Generator<void, Moments, void> {
+export function* momentsInTurns({ data, cols }: Rows, side: Uint8Array, value: number): Generator<void, Moments, void> {
+  const { addScatter, sumMarked } = doubleEngine() ? inWebAssembly : plain
+  const n = side.length
   const rowsPerTurn = Math.ceil((2 * perTurn) / (cols * cols))
   const mean = new Float64Array(cols)
   let count = 0
-  for (let i = 0; i < side.length; i++) {
-    if (side[i] !== value) continue
-    count++
-    for (let j = 0, at = i * cols; j < cols; j++, at++) mean[j] = (mean[j] as number) + (data[at] as number)
+  for (let first = 0; first < n; first += rowsPerTurn) {
+    count += sumMarked(blockOf(first), { side: side.subarray(first, first + rowsPerTurn), value }, mean)
+    if (first + rowsPerTurn < n) yield
   }
   for (let j = 0; j < cols; j++) mean[j] = (mean[j] as number) / Math.max(count, 1)
-  const scatter = new Float64Array(cols * cols)
-  const centred = new Float64Array(rowsAtOnce * cols)
-  let filled = 0
-  for (let i = 0; i < side.length; i++) {
-    if ((i + 1) % rowsPerTurn === 0) yield
-    if (side[i] !== value) continue
-    for (let j = 0, at = i * cols, to = filled * cols; j < cols; j++, at++, to++) centred[to] = (data[at] as number) - (mean[j] as number)
-    if (++filled < rowsAtOnce) continue
-    addOuterProducts(centred, cols, scatter)
-    filled = 0
+  const stride = Math.ceil(cols / 4) * 4
+  const totals = new Float64Array(stride * stride)
+  for (let first = 0; first < n; first += rowsPerTurn) {
+    addScatter(blockOf(first), { side: side.subarray(first, first + rowsPerTurn), value, mean }, totals)
+    if (first + rowsPerTurn < n) yield
   }
-  if (filled > 0) addOuterProducts(centred.fill(0, filled * cols), cols, scatter)
-  mirror(scatter, cols)
-  return { count, mean, scatter }
-}
-
-/** Eight products for each load and store of a sum. Left-over places hold zeros. */
-const rowsAtOnce = 8
-
-/** scatter += Σ rowᵀ·row over eight rows, lower triangle. */
-function addOuterProducts(rows: Float64Array, cols: number, scatter: Float64Array): void {
-  const [r1, r2, r3, r4, r5, r6, r7] = [cols, 2 * cols, 3 * cols, 4 * cols, 5 * cols, 6 * cols, 7 * cols]
-  for (let j = 0; j < cols; j++) {
-    const a0 = rows[j] as number
-    const a1 = rows[r1 + j] as number
-    const a2 = rows[r2 + j] as number
-    const a3 = rows[r3 + j] as number
-    const a4 = rows[r4 + j] as number
-    const a5 = rows[r5 + j] as number
-    const a6 = rows[r6 + j] as number
-    const a7 = rows[r7 + j] as number
-    for (let k = 0, at = j * cols; k <= j; k++, at++) {
-      scatter[at] =
-        (scatter[at] as number) +
-        (a0 * (rows[k] as number) + a1 * (rows[r1 + k] as number) + (a2 * (rows[r2 + k] as number) + a3 * (rows[r3 + k] as number))) +
-        (a4 * (rows[r4 + k] as number) + a5 * (rows[r5 + k] as number) + (a6 * (rows[r6 + k] as number) + a7 * (rows[r7 + k] as number)))
+  const scatter = new Float64Array(cols * cols)
+  for (let i = 0; i < cols; i++) {
+    for (let j = 0; j <= i; j++) {
+      const total = totals[i * stride + j] as number
+      scatter[i * cols + j] = total
+      scatter[j * cols + i] = total
     }
   }
+  return { count, mean, scatter }
+
+  function blockOf(first: number): Rows {
+    return { data: data.subarray(first * cols, Math.min(first + rowsPerTurn, n) * cols), cols }
+  }
+}
+
+/** Which rows count. */
+interface Marks {
+  readonly side: Uint8Array
+  readonly value: number
+}
+
+const plain = {
+  /** sums `[cols]` += the rows that count; gives how many they are. */
+  sumMarked({ data, cols }: Rows, { side, value }: Marks, sums: Float64Array): number {
+    let count = 0
+    for (let i = 0; i < side.length; i++) {
+      if (side[i] !== value) continue
+      count++
+      for (let j = 0, at = i * cols; j < cols; j++, at++) sums[j] = (sums[j] as number) + (data[at] as number)
+    }
+    return count
+  },
+
+  /**
+   * totals `[stride, stride]` += Σ (row − mean)·(row − mean)ᵀ over the rows that count, lower triangle; stride: cols up to a multiple of four.
+   * Of 32 rows at a time each product is added up by itself, in their order, and then to the total.
+   */
+  addScatter({ data, cols }: Rows, { side, value, mean }: Marks & { mean: Float64Array }, totals: Float64Array): void {
+    const stride = Math.sqrt(totals.length)
+    const block = new Float64Array(rowsAtOnce * stride)
+    let filled = 0
+    for (let i = 0; i < side.length; i++) {
+      if (side[i] !== value) continue
+      for (let j = 0, at = i * cols; j < cols; j++, at++) block[filled * stride + j] = (data[at] as number) - (mean[j] as number)
+      if (++filled < rowsAtOnce) continue
+      addBlock(block, filled, totals)
+      filled = 0
+    }
+    if (filled > 0) addBlock(block, filled, totals)
+  },
+}
+
+const rowsAtOnce = 32
+
+/** Four products at a time: their sums do not wait for each other. */
+function addBlock(block: Float64Array, count: number, totals: Float64Array): void {
+  const stride = Math.sqrt(totals.length)
+  for (let j = 0; j < stride; j++) {
+    for (let k = 0; k <= j; k += 4) {
+      let [s0, s1, s2, s3] = [0, 0, 0, 0]
+      for (let row = 0, at = 0; row < count; row++, at += stride) {
+        const value = block[at + j] as number
+        s0 += value * (block[at + k] as number)
+        s1 += value * (block[at + k + 1] as number)
+        s2 += value * (block[at + k + 2] as number)
+        s3 += value * (block[at + k + 3] as number)
+      }
+      const to = j * stride + k
+      totals[to] = (totals[to] as number) + s0
+      totals[to + 1] = (totals[to + 1] as number) + s1
+      totals[to + 2] = (totals[to + 2] as number) + s2
+      totals[to + 3] = (totals[to + 3] as number) + s3
+    }
+  }
+}
+
+/** The same by src/wasm/scatter.ts. */
+const inWebAssembly: typeof plain = {
+  sumMarked({ data, cols }, { side, value }, sums) {
+    const engine = doubleEngine() as DoubleEngine
+    const [rows, marks, to] = engine.enter(data, side, sums) as [number, number, number]
+    const count = engine.loops.sumMarked(rows, side.length, cols, marks, value, to)
+    sums.set(engine.view(to, cols))
+    return count
+  },
+  addScatter({ data, cols }, { side, value, mean }, totals) {
+    const engine = doubleEngine() as DoubleEngine
+    const stride = Math.sqrt(totals.length)
+    const [rows, marks, middle, room, to] = engine.enter(data, side, mean, rowsAtOnce * stride * 8, totals) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+    ]
+    engine.loops.addScatter(rows, side.length, cols, marks, value, middle, room, stride, to)
+    totals.set(engine.view(to, totals.length))
+  },
+}
+
+/** The `count` rows with `side[i] === value`, one after the other. */
+export function ofSide({ data, cols }: Rows, { side, value, count }: { side: Uint8Array; value: number; count: number }): Rows {
+  if (count === side.length) return { data, cols }
+  const kept = new Float64Array(count * cols)
+  let to = 0
+  for (let i = 0; i < side.length; i++) {
+    if (side[i] !== value) continue
+    kept.set(data.subarray(i * cols, (i + 1) * cols), to * cols)
+    to++
+  }
+  return { data: kept, cols }
 }
 
 /** The moments of what is left of `all` without `part`. */
@@ -80,14 +161,13 @@ export function without(all: Moments, part: Moments): Moments {
   const weight = count > 0 ? (part.count * count) / all.count : 0
   const cols = mean.length
   const apart = mean.map((value, j) => value - (part.mean[j] as number))
-  const scatter = all.scatter.map(
-    (value, at) => value - (part.scatter[at] as number) - weight * (apart[Math.floor(at / cols)] as number) * (apart[at % cols] as number),
-  )
+  const scatter = new Float64Array(cols * cols)
+  for (let i = 0, at = 0; i < cols; i++) {
+    const own = weight * (apart[i] as number)
+    for (let j = 0; j < cols; j++, at++)
+      scatter[at] = (all.scatter[at] as number) - (part.scatter[at] as number) - own * (apart[j] as number)
+  }
   return { count, mean, scatter }
-}
-
-function mirror(a: Float64Array, n: number): void {
-  for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) a[j * n + i] = a[i * n + j] as number
 }
 
 /** bᵀ·A·b of a symmetric A. */

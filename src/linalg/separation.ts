@@ -1,9 +1,9 @@
 import type { Rng } from '../core/rng.js'
 import { chiSquaredQuantile } from '../stats/chi-squared.js'
 import { shuffled } from '../stats/draws.js'
-import { innerProduct } from './inner-product.js'
 import { type MinimaxDirection, type MinimaxOptions, minimaxDirection } from './minimax-direction.js'
 import { dot, type Moments, momentsInTurns, quadratic, type Rows, without } from './moments.js'
+import { projections } from './projections.js'
 
 /** Which rows of a class are in the suspected group, in the other one, and in neither. */
 export const inGroup = 1
@@ -28,7 +28,9 @@ export function otherGroups(covariances: readonly Float64Array[], counts: readon
 
 /** (n·S + cols·I) / (n + cols) */
 export function shrunk(covariance: Float64Array, count: number, cols: number): Float64Array {
-  return covariance.map((value, at) => (count * value + (at % (cols + 1) === 0 ? cols : 0)) / (count + cols))
+  const out = covariance.map((value) => (count * value) / (count + cols))
+  for (let j = 0; j < cols; j++) out[j * (cols + 1)] = (count * (covariance[j * (cols + 1)] as number) + cols) / (count + cols)
+  return out
 }
 
 /** Two groups along the direction that is best for the noisiest group of the set. */
@@ -166,11 +168,6 @@ function along(places: Float64Array, side: Uint8Array, value: number): { count: 
 function sortedAlong({ data, cols }: Rows, direction: Float64Array): Uint32Array {
   const at = projections({ data, cols }, direction)
   return Uint32Array.from({ length: at.length }, (_, i) => i).sort((a, b) => (at[a] as number) - (at[b] as number))
-}
-
-/** row · direction for every row. */
-export function projections({ data, cols }: Rows, direction: Float64Array): Float64Array {
-  return Float64Array.from({ length: data.length / cols }, (_, i) => innerProduct(data, i * cols, direction, 0, cols))
 }
 
 /** The fold of every row: of as many neighbours on a side as there are folds one goes into each, in an order that is drawn. */

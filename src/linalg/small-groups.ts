@@ -1,9 +1,10 @@
+import { doubleEngine } from '../core/double-engine.js'
 import { chiSquaredQuantile } from '../stats/chi-squared.js'
 import { selectInPlace } from '../stats/median.js'
-import { choleskyOf, solveLower } from './cholesky.js'
-import { innerProduct } from './inner-product.js'
-import { squaredNorms } from './mixture-starts.js'
+import { choleskyOf } from './cholesky.js'
 import { momentsInTurns, type Rows } from './moments.js'
+import { projections } from './projections.js'
+import { solvedRows } from './triangular.js'
 
 const maxSeeds = 64
 const maxSteps = 8
@@ -27,19 +28,20 @@ export function* smallGroups(rows: Rows, wanted: number): Generator<void, Uint8A
   if (most < fewest) return []
   const { mean, scatter } = yield* momentsInTurns(rows, new Uint8Array(n), 0)
   yield
-  const centred = data.map((value, at) => value - (mean[at % cols] as number))
-  const distances = squaredNorms(centred, cols)
+  const distances = squaredDistances(rows, mean)
   const far = Uint32Array.from({ length: n }, (_, i) => i).sort((a, b) => (distances[b] as number) - (distances[a] as number) || a - b)
   const factor = choleskyOf(
     scatter.map((value, at) => (value / Math.max(n - 1, 1) + (at % (cols + 1) === 0 ? 1 : 0)) / 2),
     cols,
   )
-  for (let i = 0; i < n; i++) solveLower(factor, cols, centred.subarray(i * cols, (i + 1) * cols))
+  const white = new Float64Array(data.length)
+  const norms = yield* solvedRows(rows, { mean, factor }, { data: white, stride: cols })
+  doubleEngine()?.keep(white)
   yield
   // Sums of squares over these are variances at their 95 % upper bound: five rows that lie close by chance count for little.
   const bounds = Float64Array.from({ length: most + 1 }, (_, k) => (k < fewest ? 1 : chiSquaredQuantile(0.05, k - 1)))
   const climbed = new Set<string>()
-  const ascent = { white: centred, cols, norms: squaredNorms(centred, cols), most, bounds, climbed }
+  const ascent = { white, cols, norms, most, bounds, climbed }
   const found: { group: Uint8Array; sigmas: number }[] = []
   for (const seed of far.subarray(0, Math.min(maxSeeds, Math.max(16, Math.floor(0.03 * n)), n))) {
     const group = yield* climb(ascent, seed)
@@ -49,6 +51,17 @@ export function* smallGroups(rows: Rows, wanted: number): Generator<void, Uint8A
     .sort((a, b) => b.sigmas - a.sigmas)
     .slice(0, wanted)
     .map(({ group }) => group)
+}
+
+/** Squared distance of every row from the mean. */
+function squaredDistances({ data, cols }: Rows, mean: Float64Array): Float64Array {
+  const distances = new Float64Array(data.length / cols)
+  for (let i = 0, at = 0; i < distances.length; i++) {
+    let sum = 0
+    for (let j = 0; j < cols; j++, at++) sum += ((data[at] as number) - (mean[j] as number)) ** 2
+    distances[i] = sum
+  }
+  return distances
 }
 
 interface Ascent {
@@ -72,8 +85,9 @@ function* climb(ascent: Ascent, seed: number): Generator<void, { group: Uint8Arr
   for (let step = 0; step < maxSteps; step++) {
     const values = new Float64Array(n)
     const squared = sum.reduce((s, value) => s + value * value, 0)
+    const products = projections({ data: white, cols }, sum)
     for (let i = 0; i < n; i++) {
-      const inner = innerProduct(white, i * cols, sum, 0, cols)
+      const inner = products[i] as number
       const own = norms[i] as number
       // A member is projected on the mean of the others.
       const [product, length] = group[i] && count > 1 ? [inner - own, squared - 2 * inner + own] : [inner, squared]

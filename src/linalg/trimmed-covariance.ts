@@ -2,6 +2,7 @@ import { chiSquaredCdf, chiSquaredQuantile } from '../stats/chi-squared.js'
 import { selectInPlace } from '../stats/median.js'
 import { cholesky } from './cholesky.js'
 import { momentsInTurns, type Rows } from './moments.js'
+import { solvedRows } from './triangular.js'
 
 /** A mean and a covariance that a share of the rows had no part in. */
 export interface TrimmedCovariance {
@@ -18,9 +19,6 @@ export interface TrimmedCovarianceOptions {
   /** `[cols]`, added to the diagonal: above 0. */
   readonly ridge: Float64Array
 }
-
-/** Multiply-adds between two yields: about a millisecond. */
-const perTurn = 2 ** 20
 
 /**
  * Mean and covariance of the rows that are nearest to them (concentration steps, Rousseeuw & Van Driessen 1999), starting from `rows:
@@ -42,70 +40,16 @@ export function* trimmedCovariance(
     const furthest = selectInPlace(distances.slice(), kept - 1)
     const { count, mean, scatter } = yield* momentsInTurns(
       rows,
-      distances.map((distance) => (distance <= furthest ? 1 : 0)),
+      Uint8Array.from(distances, (distance) => (distance <= furthest ? 1 : 0)),
       1,
     )
     const covariance = scatter.map((value) => value / (count * share))
     for (let j = 0; j < cols; j++) add(covariance, j * cols + j, ridge[j] as number)
     const factor = yield* cholesky(covariance, cols)
     if (round === rounds) return { mean, factor }
-    distances = yield* squaredDistances(rows, mean, factor)
+    yield
+    distances = yield* solvedRows(rows, { mean, factor }, null)
   }
-}
-
-/** (x − mean)ᵀ·(L·Lᵀ)⁻¹·(x − mean) of every row; four rows at a time, so that each entry of L is loaded once for four products. */
-function* squaredDistances({ data, cols }: Rows, mean: Float64Array, factor: Float64Array): Generator<void, Float64Array, void> {
-  const n = data.length / cols
-  const distances = new Float64Array(n)
-  const [a, b, c, d] = [0, 1, 2, 3].map(() => new Float64Array(cols)) as [Float64Array, Float64Array, Float64Array, Float64Array]
-  const rowsPerTurn = 4 * Math.ceil(perTurn / (2 * cols * cols))
-  for (let i = 0; i < n; i += 4) {
-    if (i % rowsPerTurn === 0 && i > 0) yield
-    // The last rows stand in for those that are missing.
-    const [first, second, third, fourth] = [i, i + 1, i + 2, i + 3].map((row) => Math.min(row, n - 1) * cols) as [
-      number,
-      number,
-      number,
-      number,
-    ]
-    let sa = 0
-    let sb = 0
-    let sc = 0
-    let sd = 0
-    for (let j = 0; j < cols; j++) {
-      const middle = mean[j] as number
-      let va = (data[first + j] as number) - middle
-      let vb = (data[second + j] as number) - middle
-      let vc = (data[third + j] as number) - middle
-      let vd = (data[fourth + j] as number) - middle
-      const row = j * cols
-      for (let k = 0; k < j; k++) {
-        const l = factor[row + k] as number
-        va -= l * (a[k] as number)
-        vb -= l * (b[k] as number)
-        vc -= l * (c[k] as number)
-        vd -= l * (d[k] as number)
-      }
-      const inverse = 1 / (factor[row + j] as number)
-      va *= inverse
-      vb *= inverse
-      vc *= inverse
-      vd *= inverse
-      a[j] = va
-      b[j] = vb
-      c[j] = vc
-      d[j] = vd
-      sa += va * va
-      sb += vb * vb
-      sc += vc * vc
-      sd += vd * vd
-    }
-    distances[i] = sa
-    if (i + 1 < n) distances[i + 1] = sb
-    if (i + 2 < n) distances[i + 2] = sc
-    if (i + 3 < n) distances[i + 3] = sd
-  }
-  return distances
 }
 
 function add(values: Float64Array, at: number, value: number): void {

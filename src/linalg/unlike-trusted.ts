@@ -1,7 +1,8 @@
 import type { Rng } from '../core/rng.js'
 import { shuffled } from '../stats/draws.js'
 import type { Rows } from './moments.js'
-import { inGroup, inRest, projections } from './separation.js'
+import { projections } from './projections.js'
+import { inGroup, inRest } from './separation.js'
 
 /** Trusted rows that a half has at least. */
 const fewest = 10

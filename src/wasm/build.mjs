@@ -8,7 +8,19 @@ import asc from 'assemblyscript/asc'
 import { build } from 'esbuild'
 
 /** What they export, the module exports. */
-const sources = ['clusters.ts', 'doubles.ts', 'eigen.ts', 'nearest.ts', 'panels.ts', 'rows.ts']
+const sources = [
+  'clusters.ts',
+  'doubles.ts',
+  'eigen.ts',
+  'inner-product.ts',
+  'minimax.ts',
+  'mixture.ts',
+  'nearest.ts',
+  'panels.ts',
+  'rows.ts',
+  'scatter.ts',
+  'triangular.ts',
+]
 const here = dirname(fileURLToPath(import.meta.url))
 
 /** The text of wasm.gen.ts. */

@@ -8,7 +8,7 @@ const rows = { data: Float64Array.from({ length: 60 }, () => rng.normal() + 5), 
 const side = Uint8Array.from({ length: 20 }, (_, i) => (i % 3 === 0 ? 1 : 0))
 
 test('moments of two rows by hand', () => {
-  const { count, mean, scatter } = moments({ data: Float64Array.of(1, 2, 3, 6, 100, 100), cols: 2 }, [0, 0, 1], 0)
+  const { count, mean, scatter } = moments({ data: Float64Array.of(1, 2, 3, 6, 100, 100), cols: 2 }, Uint8Array.of(0, 0, 1), 0)
   expect({ count, mean: [...mean], scatter: [...scatter] }).toEqual({ count: 2, mean: [2, 4], scatter: [2, 4, 4, 8] })
 })
 
