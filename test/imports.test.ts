@@ -30,7 +30,10 @@ const table: Record<string, { ours: readonly string[]; packages: readonly string
   views: { ours: ['core', 'report/schema.ts'], packages: [] },
   verdict: { ours: ['core', 'stats', 'linalg', 'kernels', 'detectors'], packages: [] },
   'version.ts': { ours: [], packages: [] },
-  'thread-program.ts': { ours: ['core', 'forms', 'detectors/divide-class.ts', 'detectors/most-telling.ts'], packages: [] },
+  'thread-program.ts': {
+    ours: ['core', 'forms', 'linalg/two-groups.ts', 'detectors/divide-class.ts', 'detectors/most-telling.ts'],
+    packages: [],
+  },
   'audit-options.ts': { ours: ['core'], packages: ['zod'] },
   'context.ts': { ours: ['core', 'audit-options.ts', 'backends/create.ts', 'backends/thread-host.ts'], packages: [] },
   'audit.ts': {

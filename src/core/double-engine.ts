@@ -54,6 +54,16 @@ export interface DoubleLoops {
     best: number,
     room: number,
   ): number
+  exchangeGains(
+    points: number,
+    rows: number,
+    dims: number,
+    centres: number,
+    clusters: number,
+    sizes: number,
+    from: number,
+    gains: number,
+  ): void
   weightedSums(y: number, n: number, stride: number, posterior: number, sums: number): number
   expectAndSum(
     y: number,
@@ -82,6 +92,9 @@ export interface DoubleLoops {
   ): number
 }
 
+/** What loops read. */
+type Values = Float64Array | Float32Array | Uint8Array
+
 const pageBytes = 2 ** 16
 /** Places begin at cache lines. */
 const alignment = 64
@@ -106,7 +119,7 @@ export class DoubleEngine {
   }
 
   /** Copies these values once for all calls that take them or parts of them: they must not change any more. */
-  keep({ buffer, byteLength }: Float64Array): void {
+  keep({ buffer, byteLength }: Values): void {
     if (byteLength <= largestKept && byteLength === buffer.byteLength && !this.#kept.has(buffer))
       this.#kept.set(buffer, { at: -1, age: -1 })
   }
@@ -115,7 +128,7 @@ export class DoubleEngine {
    * Places for one call: arrays are copied there, numbers are bytes of room, which holds what is left over. A loop must not write to an array
    * that may be one that stays. Places and views are good until the next call of this.
    */
-  enter(...inputs: readonly (Float64Array | Uint8Array | number)[]): number[] {
+  enter(...inputs: readonly (Values | number)[]): number[] {
     this.#copyKept(inputs)
     let end = this.#keptEnd
     const places = inputs.map((input) => {
@@ -130,7 +143,7 @@ export class DoubleEngine {
       if (typeof input === 'number' || this.#kept.has(input.buffer)) return
       const at = places[i] as number
       if (input instanceof Float64Array) this.#doubles.set(input, at / 8)
-      else this.#bytes.set(input, at)
+      else this.#bytes.set(new Uint8Array(input.buffer, input.byteOffset, input.byteLength), at)
     })
     return places
   }
@@ -151,7 +164,7 @@ export class DoubleEngine {
   }
 
   /** Clears everything away once where it comes to more than is to stay; `mayClear` is false when that has just been done. */
-  #copyKept(inputs: readonly (Float64Array | Uint8Array | number)[], mayClear = true): void {
+  #copyKept(inputs: readonly (Values | number)[], mayClear = true): void {
     for (const input of inputs) {
       if (typeof input === 'number') continue
       const kept = this.#kept.get(input.buffer)
@@ -167,7 +180,7 @@ export class DoubleEngine {
       kept.age = this.#age
       this.#keptEnd += bytes
       this.#grow(this.#keptEnd)
-      this.#doubles.set(new Float64Array(input.buffer), kept.at / 8)
+      this.#bytes.set(new Uint8Array(input.buffer), kept.at)
     }
   }
 

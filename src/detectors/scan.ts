@@ -1,12 +1,13 @@
 import * as z from 'zod/mini'
 import type { DeviceSet } from '../core/device-set.js'
 import type { ClassFinding } from '../core/result.js'
+import { runTasks } from '../core/tasks.js'
 import { inTurns } from '../core/turns.js'
 import { classMeans } from '../kernels/class-means.js'
 import { ClassCovariances, reasonNotToGather } from '../linalg/class-covariances.js'
 import { factorReference, leaveOneOutDirections, type Reference } from '../linalg/leave-one-out-eigen.js'
 import { inGroup, inRest } from '../linalg/separation.js'
-import { type TwoGroups, twoGroups } from '../linalg/two-groups.js'
+import { type TwoGroups, twoGroupsTask } from '../linalg/two-groups.js'
 import { robustDeviations } from '../stats/robust-deviations.js'
 import { findingsOf, gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
 import type { Detector } from './detector.js'
@@ -76,13 +77,16 @@ export const scan: Detector<ScanOptions> = {
     if (refusal) return { status: 'skipped', id, reason: refusal }
     const fitted = fittedRows(set, fitRows)
     const whitened = wanted.length > 0 ? await whitenedCoordinates(set, { wanted, most: directions, fitted }) : null
-    const splits = new Map<number, TwoGroups | null>()
-    for (const c of whitened && whitened.width > 0 ? wanted : []) {
-      const { coordinatesOf, width } = whitened as WhitenedCoordinates
-      splits.set(c, await inTurns(twoGroups(Float32Array.from(await coordinatesOf(c)), width), context.signal))
-      context.progress(0.5 + (0.5 * splits.size) / wanted.length)
-    }
-    const judged = [...splits.keys()]
+    const judged = whitened && whitened.width > 0 ? wanted : []
+    const found = await runTasks(context, twoGroupsTask, {
+      count: judged.length,
+      input: async (i) => {
+        const { coordinatesOf, width } = whitened as WhitenedCoordinates
+        return { points: Float32Array.from(await coordinatesOf(judged[i] as number)), dims: width }
+      },
+      progress: (done) => context.progress(0.5 + (0.5 * done) / judged.length),
+    })
+    const splits = new Map(judged.map((c, i) => [c, found[i] ?? null]))
     const along = whitened && (await alongSplits(set, whitened, { splits, fitted }))
     const ratios = judged.map((c) => splits.get(c)?.gain ?? 0)
     const { deviations, spread } = robustDeviations(ratios)

@@ -1,3 +1,5 @@
+import { type DoubleEngine, doubleEngine } from '../core/double-engine.js'
+
 /** Rows of one class with `dims` coordinates each, and the cluster of every row. */
 export interface Partition {
   readonly points: Float32Array
@@ -36,15 +38,17 @@ export function* exchange({ points, dims, clusters }: Partition, centres: ArrayL
     const size = sizes[k] as number
     for (let j = 0; j < dims; j++) at[k * dims + j] = size > 0 ? (at[k * dims + j] as number) / size : (centres[k * dims + j] as number)
   }
+  doubleEngine()?.keep(points)
   const gains = new Float64Array(rows)
   for (let sweep = 0; sweep < maxSweeps; sweep++) {
     const movers: number[] = []
-    for (let i = 0; i < rows; i++) {
-      const { gain } = bestMove(points, i * dims, { from: assigned[i] as number, at, dims, sizes })
-      gains[i] = gain
-      if (gain > 0) movers.push(i)
-      if ((i + 1) % rowsPerTurn === 0) yield
+    for (let first = 0; first < rows; first += rowsPerTurn) {
+      const end = Math.min(first + rowsPerTurn, rows)
+      const block = { points: points.subarray(first * dims, end * dims), from: assigned.subarray(first, end), at, dims, sizes }
+      ;(doubleEngine() ? gainsInWebAssembly : plainGains)(block, gains.subarray(first, end))
+      if (end < rows) yield
     }
+    for (let i = 0; i < rows; i++) if ((gains[i] as number) > 0) movers.push(i)
     if (movers.length === 0) break
     movers.sort((a, b) => (gains[b] as number) - (gains[a] as number) || a - b)
     for (const [turn, i] of movers.entries()) {
@@ -67,6 +71,34 @@ export function* exchange({ points, dims, clusters }: Partition, centres: ArrayL
   let inertia = 0
   for (let i = 0; i < rows; i++) inertia += squaredDistance(points, i * dims, at, (assigned[i] as number) * dims, dims)
   return { centres: at, inertia }
+}
+
+interface Block {
+  readonly points: Float32Array
+  /** Each row's cluster. */
+  readonly from: Uint8Array
+  readonly at: Float64Array
+  readonly dims: number
+  readonly sizes: Float64Array
+}
+
+/** What each row's best move takes off the sum of squares. */
+function plainGains({ points, from, at, dims, sizes }: Block, gains: Float64Array): void {
+  for (let i = 0; i < gains.length; i++) gains[i] = bestMove(points, i * dims, { from: from[i] as number, at, dims, sizes }).gain
+}
+
+/** By src/wasm/exchange.ts. */
+function gainsInWebAssembly({ points, from, at, dims, sizes }: Block, gains: Float64Array): void {
+  const engine = doubleEngine() as DoubleEngine
+  const [own, centres, rows, clusters, to] = engine.enter(points, at, sizes, from, gains.byteLength) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ]
+  engine.loops.exchangeGains(own, gains.length, dims, centres, sizes.length, rows, clusters, to)
+  gains.set(engine.view(to, gains.length))
 }
 
 interface Move {
@@ -105,11 +137,23 @@ function nearest(points: Float32Array, point: number, centres: Float64Array, dim
   return best
 }
 
+/** In four partial sums, as `innerProduct` has them. */
 function squaredDistance(points: Float32Array, point: number, centres: Float64Array, centre: number, dims: number): number {
-  let sum = 0
-  for (let j = 0; j < dims; j++) {
-    const difference = (points[point + j] as number) - (centres[centre + j] as number)
-    sum += difference * difference
+  let [s0, s1, s2, s3] = [0, 0, 0, 0]
+  let j = 0
+  for (; j + 3 < dims; j += 4) {
+    const a = (points[point + j] as number) - (centres[centre + j] as number)
+    const b = (points[point + j + 1] as number) - (centres[centre + j + 1] as number)
+    const c = (points[point + j + 2] as number) - (centres[centre + j + 2] as number)
+    const d = (points[point + j + 3] as number) - (centres[centre + j + 3] as number)
+    s0 += a * a
+    s1 += b * b
+    s2 += c * c
+    s3 += d * d
   }
-  return sum
+  for (; j < dims; j++) {
+    const apart = (points[point + j] as number) - (centres[centre + j] as number)
+    s0 += apart * apart
+  }
+  return s0 + s1 + (s2 + s3)
 }

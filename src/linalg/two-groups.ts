@@ -1,3 +1,4 @@
+import type { Task } from '../core/lane.js'
 import { exchange } from './hartigan.js'
 
 /** Two groups of a class's rows. */
@@ -10,6 +11,12 @@ export interface TwoGroups {
   readonly gain: number
 }
 
+export interface GroupedPoints {
+  /** `[n, dims]` */
+  readonly points: Float32Array
+  readonly dims: number
+}
+
 /** Directions that starts are cut along, and where, in standard deviations. */
 const startDirections = 8
 const cuts = [0, 1.5, -1.5, 2.5, -2.5]
@@ -18,7 +25,7 @@ const cuts = [0, 1.5, -1.5, 2.5, -2.5]
  * The split in two that takes most off the sum of squares of `points: [n, dims]`, centred, of falling variance: 2-means by Hartigan's
  * exchange, from cuts across each of the leading columns. Nothing is drawn at random. null where nothing can be split. Yields now and then.
  */
-export function* twoGroups(points: Float32Array, dims: number): Generator<void, TwoGroups | null, void> {
+export function* twoGroups({ points, dims }: GroupedPoints): Generator<void, TwoGroups | null, void> {
   const n = points.length / dims
   const partition = { points, dims, clusters: 2 }
   let best: { readonly centres: Float64Array; readonly inertia: number } | null = null
@@ -26,7 +33,9 @@ export function* twoGroups(points: Float32Array, dims: number): Generator<void, 
     let squares = 0
     for (let i = 0; i < n; i++) squares += (points[i * dims + j] as number) ** 2
     for (const cut of cuts) {
-      const side = Uint8Array.from({ length: n }, (_, i) => ((points[i * dims + j] as number) > cut * Math.sqrt(squares / n) ? 1 : 0))
+      const border = cut * Math.sqrt(squares / n)
+      const side = new Uint8Array(n)
+      for (let i = 0; i < n; i++) if ((points[i * dims + j] as number) > border) side[i] = 1
       const start = meansOf(points, dims, side)
       if (!start) continue
       const found = yield* exchange(partition, [...start.means[0], ...start.means[1]])
@@ -46,6 +55,8 @@ export function* twoGroups(points: Float32Array, dims: number): Generator<void, 
   })
   return meansOf(points, dims, side)
 }
+
+export const twoGroupsTask: Task<GroupedPoints, TwoGroups | null> = { name: 'two groups', run: twoGroups }
 
 function meansOf(points: Float32Array, dims: number, side: Uint8Array): TwoGroups | null {
   const means: readonly [Float64Array, Float64Array] = [new Float64Array(dims), new Float64Array(dims)]

@@ -12,6 +12,7 @@ const sources = [
   'clusters.ts',
   'doubles.ts',
   'eigen.ts',
+  'exchange.ts',
   'inner-product.ts',
   'minimax.ts',
   'mixture.ts',

@@ -4,6 +4,7 @@ import { Rng } from '../../src/core/rng.js'
 import { atOnce } from '../../src/core/turns.js'
 import { choleskyOf } from '../../src/linalg/cholesky.js'
 import { splitClass } from '../../src/linalg/class-split.js'
+import { exchange } from '../../src/linalg/hartigan.js'
 import { minimaxDirection } from '../../src/linalg/minimax-direction.js'
 import { moments } from '../../src/linalg/moments.js'
 import { placesAlong, projections } from '../../src/linalg/projections.js'
@@ -73,6 +74,13 @@ describe.each([
     expectSameBits(() => minimaxDirection(mean, covariances))
     expectSameBits(() => minimaxDirection(mean, covariances, { steps: 3, weights: Float64Array.of(0.5, 0, 0.25, 0.25) }))
     expectSameBits(() => minimaxDirection(new Float64Array(cols), covariances))
+  })
+
+  it('the exchange of rows between clusters', () => {
+    for (const clusters of [2, 3]) {
+      const points = Float32Array.from(rows.data)
+      expectSameBits(() => atOnce(exchange({ points, dims: cols, clusters }, normals(clusters * cols, 8))))
+    }
   })
 
   it('the steps of a tied mixture', () => {

@@ -27,13 +27,13 @@ it.each([1, 2, 3, 4, 5, 6])('finds the best of all ways to cut twelve rows in tw
   const rng = new Rng(seed)
   const dims = 1 + (seed % 3)
   const points = Float32Array.from({ length: 12 * dims }, (_, at) => rng.normal() * (at % dims === 0 ? 2 : 1))
-  expect(atOnce(twoGroups(points, dims))?.gain).toBeCloseTo(best(points, dims), 4)
+  expect(atOnce(twoGroups({ points, dims }))?.gain).toBeCloseTo(best(points, dims), 4)
 })
 
 it('finds five rows of four hundred that lie apart, and says which', () => {
   const rng = new Rng(9)
   const points = Float32Array.from({ length: 400 * 4 }, (_, at) => rng.normal() + (at >= 395 * 4 && at % 4 === 2 ? 60 : 0))
-  const split = atOnce(twoGroups(points, 4))
+  const split = atOnce(twoGroups({ points, dims: 4 }))
   const ones = split?.side.reduce((count, value) => count + value, 0)
   const marked = split?.side.slice(395).reduce((count, value) => count + value, 0)
   expect([ones, marked]).toEqual(marked === 5 ? [5, 5] : [395, 0])
@@ -41,5 +41,5 @@ it('finds five rows of four hundred that lie apart, and says which', () => {
 })
 
 it('is null where all rows are equal', () => {
-  expect(atOnce(twoGroups(new Float32Array(20), 2))).toBeNull()
+  expect(atOnce(twoGroups({ points: new Float32Array(20), dims: 2 }))).toBeNull()
 })
