@@ -2,8 +2,8 @@ import * as z from 'zod/mini'
 import type { DeviceSet } from '../core/device-set.js'
 import { readRows, rowsPerRead } from '../core/read-rows.js'
 import type { ClassFinding } from '../core/result.js'
-import { inTurns } from '../core/turns.js'
-import { type GramBands, GramDeviations, gramBands } from '../linalg/gram-bands.js'
+import { runTasks } from '../core/tasks.js'
+import { type GramBands, GramDeviations, gramBandsTask } from '../linalg/gram-bands.js'
 import { gatherRows } from '../linalg/row-sample.js'
 import { drawSome } from '../stats/draws.js'
 import { robustDeviations } from '../stats/robust-deviations.js'
@@ -129,14 +129,16 @@ async function bandsOf(
   for (const { first, rows } of drawn.values()) own.set(rows, first)
   const gathered = count > 0 ? await gatherRows(data.activations, own, context.signal) : new Float32Array(0)
   context.progress(0.1)
-  const bands = new Map<number, GramBands>()
-  for (const c of wanted) {
-    const { first, rows } = drawn.get(c) ?? { first: 0, rows: own.subarray(0, 0) }
-    const clean = trusted.get(c) ?? gathered.subarray(first * cols, (first + rows.length) * cols)
-    bands.set(c, await inTurns(gramBands(clean, cols), context.signal))
-    context.progress(0.1 + (0.3 * bands.size) / wanted.length)
-  }
-  return bands
+  const bands = await runTasks(context, gramBandsTask, {
+    count: wanted.length,
+    input: async (i) => {
+      const c = wanted[i] as number
+      const { first, rows } = drawn.get(c) ?? { first: 0, rows: own.subarray(0, 0) }
+      return { rows: trusted.get(c) ?? gathered.slice(first * cols, (first + rows.length) * cols), cols }
+    },
+    progress: (done) => context.progress(0.1 + (0.3 * done) / wanted.length),
+  })
+  return new Map(wanted.map((c, i) => [c, bands[i] as GramBands]))
 }
 
 interface Judged {

@@ -1,3 +1,4 @@
+import { selectInPlace } from '../stats/median.js'
 import type { Rows } from './moments.js'
 
 /** Two rows are near-duplicates at these shares of the typical squared distance of a class. */
@@ -34,11 +35,12 @@ interface Joining {
 /** The median squared distance of two rows, over at most two hundred of them. */
 export function typicalDistance(rows: Rows): number {
   const sampled = everyOf([...Array(rows.data.length / rows.cols).keys()], mostSampled)
-  const distances: number[] = []
+  const distances = new Float64Array((sampled.length * (sampled.length - 1)) / 2)
+  let at = 0
   for (let i = 0; i < sampled.length; i++) {
-    for (let j = 0; j < i; j++) distances.push(squaredDistance(rows, sampled[i] as number, sampled[j] as number))
+    for (let j = 0; j < i; j++) distances[at++] = squaredDistance(rows, sampled[i] as number, sampled[j] as number)
   }
-  return distances.sort((a, b) => a - b)[distances.length >> 1] ?? 0
+  return at > 0 ? selectInPlace(distances, at >> 1) : 0
 }
 
 /** Things that are joined two by two, and how many parts they make. */

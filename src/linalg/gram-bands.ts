@@ -1,3 +1,4 @@
+import type { Task } from '../core/lane.js'
 import { medianInPlace } from '../stats/median.js'
 
 /** Orders of Gram features: powers 1 … 8 (Ma et al. 2023; Sastry & Oore 2020). */
@@ -9,16 +10,9 @@ const orders = 8
  * none overflows.
  */
 export function gramFeatures(x: ArrayLike<number>, from: number, cols: number, output: Float64Array): void {
-  let largest = 0
-  for (let j = 0; j < cols; j++) largest = Math.max(largest, Math.abs(x[from + j] as number))
-  if (largest === 0) {
-    output.fill(0)
-    return
-  }
+  gramRoots(x, from, cols, roots)
   for (let p = 1, at = 0; p <= orders; p++) {
-    let sum = 0
-    for (let j = 0; j < cols; j++) sum += raised((x[from + j] as number) / largest, p)
-    const root = rootOf(sum, p) * largest
+    const root = roots[p - 1] as number
     const even = p % 2 === 0
     for (let j = 0; j < cols; j++, at++) {
       const value = x[from + j] as number
@@ -27,13 +21,36 @@ export function gramFeatures(x: ArrayLike<number>, from: number, cols: number, o
   }
 }
 
-/** valueᵖ by multiplication: much faster than `**`, which this is most of the work of. */
-function raised(value: number, p: number): number {
-  const square = value * value
-  const fourth = square * square
-  const byTwo = p & 2 ? square : 1
-  const byFour = p & 4 ? fourth : 1
-  return (p & 1 ? value : 1) * byTwo * byFour * (p & 8 ? fourth * fourth : 1)
+const roots = new Float64Array(orders)
+
+/** What a row's values, or their sizes where the order is even, are multiplied by to give its Gram features: `[8]`. */
+function gramRoots(x: ArrayLike<number>, from: number, cols: number, output: Float64Array): void {
+  let largest = 0
+  for (let j = 0; j < cols; j++) largest = Math.max(largest, Math.abs(x[from + j] as number))
+  if (largest === 0) {
+    output.fill(0)
+    return
+  }
+  let [s1, s2, s3, s4, s5, s6, s7, s8] = [0, 0, 0, 0, 0, 0, 0, 0]
+  // By multiplication: much faster than `**`, which this is most of the work of.
+  for (let j = 0; j < cols; j++) {
+    const value = (x[from + j] as number) / largest
+    const square = value * value
+    const fourth = square * square
+    s1 += value
+    s2 += square
+    s3 += value * square
+    s4 += fourth
+    s5 += value * fourth
+    s6 += square * fourth
+    s7 += value * square * fourth
+    s8 += fourth * fourth
+  }
+  output.set([s1, s2, s3, s4, s5, s6, s7, s8])
+  for (let p = 1; p <= orders; p++) {
+    const sum = output[p - 1] as number
+    output[p - 1] = rootOf(sum, p) * largest
+  }
 }
 
 /** Where clean rows' Gram features lie. */
@@ -48,33 +65,46 @@ export interface GramBands {
 
 const deviationsWide = 10
 
-/** Bands of `rows: [n, cols]`, n ≥ 1: about 50·n·cols operations; yields after every few columns. */
-export function* gramBands(rows: ArrayLike<number>, cols: number): Generator<void, GramBands, void> {
+/** Clean rows of a class. */
+export interface CleanRows {
+  /** `[n, cols]`, n ≥ 1 */
+  readonly rows: ArrayLike<number>
+  readonly cols: number
+}
+
+/** Bands of clean rows: about 50·n·cols operations; yields after every few columns. */
+export function* gramBands({ rows, cols }: CleanRows): Generator<void, GramBands, void> {
   const n = rows.length / cols
   const width = orders * cols
-  const features = new Float64Array(n * width)
-  for (let i = 0; i < n; i++) {
-    gramFeatures(rows, i * cols, cols, features.subarray(i * width, (i + 1) * width))
-    if (i % 256 === 255) yield
-  }
+  const rootsOf = new Float64Array(n * orders)
+  for (let i = 0; i < n; i++) gramRoots(rows, i * cols, cols, rootsOf.subarray(i * orders, (i + 1) * orders))
+  yield
   const bands = { median: new Float64Array(width), half: new Float64Array(width), size: new Float64Array(orders) }
+  const values = new Float64Array(n)
   const column = new Float64Array(n)
-  for (let at = 0; at < width; at++) {
-    let sum = 0
-    for (let i = 0; i < n; i++) {
-      column[i] = features[i * width + at] as number
-      sum += Math.abs(column[i] as number)
+  for (let j = 0; j < cols; j++) {
+    for (let i = 0; i < n; i++) values[i] = rows[i * cols + j] as number
+    for (let order = 0; order < orders; order++) {
+      const isEven = order % 2 === 1
+      let sum = 0
+      for (let i = 0; i < n; i++) {
+        const value = values[i] as number
+        const feature = (isEven ? Math.abs(value) : value) * (rootsOf[i * orders + order] as number)
+        column[i] = feature
+        sum += Math.abs(feature)
+      }
+      bands.size[order] = (bands.size[order] as number) + sum / (n * cols)
+      const median = medianInPlace(column)
+      for (let i = 0; i < n; i++) column[i] = Math.abs((column[i] as number) - median)
+      bands.median[order * cols + j] = median
+      bands.half[order * cols + j] = deviationsWide * medianInPlace(column)
     }
-    const order = Math.floor(at / cols)
-    bands.size[order] = (bands.size[order] as number) + sum / (n * cols)
-    const median = medianInPlace(column)
-    for (let i = 0; i < n; i++) column[i] = Math.abs((column[i] as number) - median)
-    bands.median[at] = median
-    bands.half[at] = deviationsWide * medianInPlace(column)
-    if (at % 64 === 63) yield
+    if (j % 8 === 7) yield
   }
   return bands
 }
+
+export const gramBandsTask: Task<CleanRows, GramBands> = { name: 'Gram bands', run: gramBands }
 
 /** How far features leave their bands, and how much of them they fill. */
 export interface GramDeviation {

@@ -55,7 +55,10 @@ export class HostMoments {
     const all = new Float64Array((end - first) * paddedCols * paddedCols)
     for (let c = first; c < end; c++) {
       const rows = this.#rowsOf(c)
-      const { scatter } = await inTurns(momentsInTurns(rows, new Uint8Array(rows.data.length / rows.cols), 0), context.signal)
+      const { mean, scatter } = await inTurns(momentsInTurns(rows, new Uint8Array(rows.data.length / rows.cols), 0), context.signal)
+      const padded = new Float64Array(paddedCols)
+      padded.set(mean)
+      this.#means.set(c, padded)
       for (let j = 0; j < rows.cols; j++) {
         all.set(scatter.subarray(j * rows.cols, (j + 1) * rows.cols), ((c - first) * paddedCols + j) * paddedCols)
       }

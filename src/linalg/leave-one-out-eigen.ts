@@ -1,7 +1,9 @@
 import type { Rng } from '../core/rng.js'
 import { BlockKrylov } from './block-krylov.js'
 import { cholesky, solveLower, solveLowerTransposed } from './cholesky.js'
+import { placesAlong } from './projections.js'
 import { symmetricEigenInTurns, withFixedSign } from './symmetric-eigen.js'
+import { solvedRows } from './triangular.js'
 
 /** Up to here all eigenpairs at once, 11·n³, cost less than the 14,000·n² of an iteration that runs its sixteen cycles: bulk eigenvalues lie close. */
 const denseSize = 768
@@ -69,16 +71,13 @@ interface Pairs {
 /** L⁻¹·own·L⁻ᵀ, and its leading eigenpairs. */
 function* allPairs(own: Float64Array, n: number, factor: Float64Array, wanted: number): Generator<void, Pairs, void> {
   const white = own.slice()
-  const rowsPerTurn = Math.max(1, Math.floor((2 * multiplyAddsPerTurn) / (n * n)))
+  const whitening = { mean: new Float64Array(n), factor }
   // Rows of own·L⁻ᵀ are L⁻¹ applied to rows of own (own is symmetric); then the same to the columns.
   for (let round = 0; round < 2; round++) {
-    for (let i = 0; i < n; i++) {
-      solveLower(factor, n, white.subarray(i * n, (i + 1) * n))
-      if ((i + 1) % rowsPerTurn === 0) yield
-    }
+    yield* solvedRows({ data: white, cols: n }, whitening, { data: white, stride: n })
     transpose(white, n)
+    yield
   }
-  yield
   const { values, vectors } = yield* symmetricEigenInTurns(white, n)
   const count = Math.min(wanted, n)
   return { values: values.slice(0, count), vectors: Array.from({ length: count }, (_, k) => vectors.slice(k * n, (k + 1) * n)) }
@@ -125,31 +124,13 @@ function* leadingPairs(
 /** Vᵀ·A·V for the vectors of one class and another class's covariance `a: [n, n]`: k·n² + k²·n multiply-adds. */
 export function* within(a: Float64Array, n: number, vectors: readonly Float64Array[]): Generator<void, Float64Array, void> {
   const k = vectors.length
-  const images = vectors.map(() => new Float64Array(n))
-  let done = 0
-  for (let i = 0; i < n; i++) {
-    const row = i * n
-    for (let p = 0; p < k; p++) {
-      const vector = vectors[p] as Float64Array
-      let sum = 0
-      for (let j = 0; j < n; j++) sum += (a[row + j] as number) * (vector[j] as number)
-      ;(images[p] as Float64Array)[i] = sum
-    }
-    done += k * n
-    if (done > multiplyAddsPerTurn) {
-      done = 0
-      yield
-    }
-  }
-  const out = new Float64Array(k * k)
-  for (let p = 0; p < k; p++) {
-    for (let q = 0; q <= p; q++) {
-      let sum = 0
-      const [image, vector] = [images[p], vectors[q]] as [Float64Array, Float64Array]
-      for (let j = 0; j < n; j++) sum += (image[j] as number) * (vector[j] as number)
-      out[p * k + q] = sum
-      out[q * k + p] = sum
-    }
-  }
+  const directions = new Float64Array(k * n)
+  for (const [p, vector] of vectors.entries()) directions.set(vector, p * n)
+  const along = { mean: new Float64Array(n), directions, stride: n }
+  const images = yield* placesAlong({ data: a, cols: n }, along)
+  const turned = new Float64Array(k * n)
+  for (let i = 0; i < n; i++) for (let p = 0; p < k; p++) turned[p * n + i] = images[i * k + p] as number
+  const out = yield* placesAlong({ data: turned, cols: n }, along)
+  for (let p = 0; p < k; p++) for (let q = 0; q < p; q++) out[q * k + p] = out[p * k + q] as number
   return out
 }

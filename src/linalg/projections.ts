@@ -2,8 +2,9 @@ import { type DoubleEngine, doubleEngine } from '../core/double-engine.js'
 import { innerProduct } from './inner-product.js'
 import type { Rows } from './moments.js'
 
-/** Values of rows that are copied at a time, where they do not stay: 2 MiB. */
+/** Values of rows, and multiply-adds, that are taken at a time: 2 MiB, and some milliseconds. */
 const valuesAtOnce = 2 ** 18
+const operationsAtOnce = 2 ** 24
 
 /** row · direction for every row. */
 export function projections({ data, cols }: Rows, direction: Float64Array): Float64Array {
@@ -38,7 +39,7 @@ export function* placesAlong({ data, cols }: Rows, along: Directions): Generator
   const n = data.length / cols
   const width = along.directions.length / along.stride
   const out = new Float64Array(n * width)
-  const perBlock = Math.ceil(valuesAtOnce / cols)
+  const perBlock = Math.ceil(Math.min(valuesAtOnce / cols, operationsAtOnce / (cols * width)))
   for (let first = 0; first < n; first += perBlock) {
     const end = Math.min(first + perBlock, n)
     const block = { data: data.subarray(first * cols, end * cols), cols }

@@ -28,8 +28,19 @@ export function otherGroups(covariances: readonly Float64Array[], counts: readon
 
 /** (n·S + cols·I) / (n + cols) */
 export function shrunk(covariance: Float64Array, count: number, cols: number): Float64Array {
-  const out = covariance.map((value) => (count * value) / (count + cols))
-  for (let j = 0; j < cols; j++) out[j * (cols + 1)] = (count * (covariance[j * (cols + 1)] as number) + cols) / (count + cols)
+  return scaledWithRidge(covariance, count / (count + cols), cols / (count + cols))
+}
+
+/** The same of a scatter of `count` rows: (scatter + cols·I) / (count + cols) */
+function shrunkScatter({ scatter, count }: Moments, cols: number): Float64Array {
+  return scaledWithRidge(scatter, 1 / (count + cols), cols / (count + cols))
+}
+
+function scaledWithRidge(a: Float64Array, by: number, ridge: number): Float64Array {
+  const n = Math.sqrt(a.length)
+  const out = new Float64Array(a.length)
+  for (let at = 0; at < out.length; at++) out[at] = (a[at] as number) * by
+  for (let at = 0; at < out.length; at += n + 1) out[at] = (out[at] as number) + ridge
   return out
 }
 
@@ -56,13 +67,7 @@ export function separation(group: Moments, rest: Moments, others: OtherGroups, n
 
 function directionOf(group: Moments, rest: Moments, others: OtherGroups, options?: MinimaxOptions): MinimaxDirection {
   const cols = group.mean.length
-  const own = [group, rest].map(({ scatter, count }) =>
-    shrunk(
-      scatter.map((value) => value / Math.max(count, 1)),
-      count,
-      cols,
-    ),
-  )
+  const own = [group, rest].map((moments) => shrunkScatter(moments, cols))
   return minimaxDirection(apart(group, rest), [...others.shrunk, ...own], options)
 }
 
@@ -125,11 +130,12 @@ export function* heldOut(
   const places = new Float64Array(repeats * n).fill(Number.NaN)
   const trustedRows = trusted ? trusted.data.length / trusted.cols : 0
   const trustedPlaces = new Float64Array(fits * trustedRows)
+  const held = new Uint8Array(n)
   let otherVariance = 0
   for (let repeat = 0; repeat < repeats; repeat++) {
     const fold = foldsOf(side, sorted, { parts, rng })
     for (let part = 0; part < parts; part++) {
-      const held = side.map((value, i) => (fold[i] === part ? value : setAside))
+      for (let i = 0; i < n; i++) held[i] = fold[i] === part ? (side[i] as number) : setAside
       const fittedGroup = without(group, yield* momentsInTurns(rows, held, inGroup))
       yield
       const fittedRest = without(rest, yield* momentsInTurns(rows, held, inRest))
@@ -155,13 +161,18 @@ export function* heldOut(
 /** Count, mean and variance of the places of one side. */
 function along(places: Float64Array, side: Uint8Array, value: number): { count: number; mean: number; variance: number } {
   let [count, sum, squares] = [0, 0, 0]
-  for (let at = 0; at < places.length; at++) {
-    if (side[at % side.length] !== value) continue
-    count++
-    sum += places[at] as number
+  const n = side.length
+  for (let first = 0; first < places.length; first += n) {
+    for (let i = 0; i < n; i++) {
+      if (side[i] !== value) continue
+      count++
+      sum += places[first + i] as number
+    }
   }
   const mean = sum / Math.max(count, 1)
-  for (let at = 0; at < places.length; at++) if (side[at % side.length] === value) squares += ((places[at] as number) - mean) ** 2
+  for (let first = 0; first < places.length; first += n) {
+    for (let i = 0; i < n; i++) if (side[i] === value) squares += ((places[first + i] as number) - mean) ** 2
+  }
   return { count, mean, variance: squares / Math.max(count, 1) }
 }
 

@@ -14,8 +14,9 @@ interface Solved {
   readonly stride: number
 }
 
-/** Values of rows that are taken at a time: 2 MiB. */
+/** Values of rows, and multiply-adds, that are taken at a time: 2 MiB, and some milliseconds. */
 const valuesAtOnce = 2 ** 18
+const operationsAtOnce = 2 ** 24
 
 /**
  * L⁻¹·(row − mean) of every row of `rows: [n, cols]`, to `solved` where it is wanted; gives their squared lengths `[n]`. n·cols²/2
@@ -24,7 +25,7 @@ const valuesAtOnce = 2 ** 18
 export function* solvedRows({ data, cols }: Rows, whitening: Whitening, solved: Solved | null): Generator<void, Float64Array, void> {
   const n = data.length / cols
   const lengths = new Float64Array(n)
-  const perBlock = 8 * Math.ceil(valuesAtOnce / (8 * cols))
+  const perBlock = 8 * Math.ceil(Math.min(valuesAtOnce / cols, operationsAtOnce / cols ** 2) / 8)
   for (let first = 0; first < n; first += perBlock) {
     const end = Math.min(first + perBlock, n)
     const to = solved && { data: solved.data.subarray(first * solved.stride, end * solved.stride), stride: solved.stride }

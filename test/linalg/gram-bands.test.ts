@@ -49,7 +49,7 @@ describe('Gram features', () => {
 
 describe('bands', () => {
   it('by hand in one column: median ± 10 MAD of the squares', () => {
-    const { median, half, size } = atOnce(gramBands([1, 2, 3, 4, 5], 1))
+    const { median, half, size } = atOnce(gramBands({ rows: [1, 2, 3, 4, 5], cols: 1 }))
     // Each order of a single value is its square: 1, 4, 9, 16, 25; the distances from 9 are 8, 5, 0, 7, 16.
     expectAllClose(median, new Float64Array(8).fill(9), { atol: 1e-9, rtol: 0 })
     expectAllClose(half, new Float64Array(8).fill(70), { atol: 1e-9, rtol: 0 })
@@ -61,11 +61,11 @@ describe('bands', () => {
 
   it('nothing leaves bands that have a width, a unit that was never on does, and all numbers are finite', () => {
     const rows = [1, 0, 2, 0, 3, 0]
-    const bands = atOnce(gramBands(rows, 2))
+    const bands = atOnce(gramBands({ rows, cols: 2 }))
     expect(deviationOf([2, 0], bands)).toEqual({ beyond: 0, within: 0 })
     expect(deviationOf([2, 0.5], bands).beyond).toBeGreaterThan(0)
-    const dead = atOnce(gramBands(new Float32Array(6), 2))
+    const dead = atOnce(gramBands({ rows: new Float32Array(6), cols: 2 }))
     expect(deviationOf([1, 0], dead).beyond).toBe(0.5)
-    expect(deviationOf([1e38, 1e38], atOnce(gramBands([1e-38, 1e-38], 2))).beyond).toBe(1e30)
+    expect(deviationOf([1e38, 1e38], atOnce(gramBands({ rows: [1e-38, 1e-38], cols: 2 }))).beyond).toBe(1e30)
   })
 })
