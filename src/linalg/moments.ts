@@ -36,7 +36,7 @@ export function* momentsInTurns({ data, cols }: Rows, side: Uint8Array, value: n
   }
   for (let j = 0; j < cols; j++) mean[j] = (mean[j] as number) / Math.max(count, 1)
   const stride = Math.ceil(cols / 4) * 4
-  const totals = new Float64Array(stride * stride)
+  const totals = n <= rowsPerTurn ? emptySums(stride * stride) : new Float64Array(stride * stride)
   for (let first = 0; first < n; first += rowsPerTurn) {
     addScatter(blockOf(first), { side: side.subarray(first, first + rowsPerTurn), value, mean }, totals)
     if (first + rowsPerTurn < n) yield
@@ -54,6 +54,14 @@ export function* momentsInTurns({ data, cols }: Rows, side: Uint8Array, value: n
   function blockOf(first: number): Rows {
     return { data: data.subarray(first * cols, Math.min(first + rowsPerTurn, n) * cols), cols }
   }
+}
+
+let sums = new Float64Array(0)
+
+/** Zeros that are good until the next call: for sums that are done with before anyone else gets a turn. */
+function emptySums(length: number): Float64Array {
+  if (sums.length !== length) sums = new Float64Array(length)
+  return sums.fill(0)
 }
 
 /** Which rows count. */

@@ -1,7 +1,7 @@
 import type { Rng } from '../core/rng.js'
 import { chiSquaredQuantile } from '../stats/chi-squared.js'
 import { shuffled } from '../stats/draws.js'
-import { type MinimaxDirection, type MinimaxOptions, minimaxDirection } from './minimax-direction.js'
+import { minimaxDirection } from './minimax-direction.js'
 import { dot, type Moments, momentsInTurns, quadratic, type Rows, without } from './moments.js'
 import { projections } from './projections.js'
 
@@ -32,13 +32,12 @@ export function shrunk(covariance: Float64Array, count: number, cols: number): F
 }
 
 /** The same of a scatter of `count` rows: (scatter + cols·I) / (count + cols) */
-function shrunkScatter({ scatter, count }: Moments, cols: number): Float64Array {
-  return scaledWithRidge(scatter, 1 / (count + cols), cols / (count + cols))
+function shrunkScatter({ scatter, count }: Moments, cols: number, out?: Float64Array): Float64Array {
+  return scaledWithRidge(scatter, 1 / (count + cols), cols / (count + cols), out)
 }
 
-function scaledWithRidge(a: Float64Array, by: number, ridge: number): Float64Array {
+function scaledWithRidge(a: Float64Array, by: number, ridge: number, out: Float64Array = new Float64Array(a.length)): Float64Array {
   const n = Math.sqrt(a.length)
-  const out = new Float64Array(a.length)
   for (let at = 0; at < out.length; at++) out[at] = (a[at] as number) * by
   for (let at = 0; at < out.length; at += n + 1) out[at] = (out[at] as number) + ridge
   return out
@@ -60,15 +59,11 @@ export interface Separation {
 
 /** Minimax separation of a group from the rest of its class; see `minimaxDirection`. `near`: the weights of a like division. */
 export function separation(group: Moments, rest: Moments, others: OtherGroups, near?: Float64Array): Separation {
-  const { direction, weights } = directionOf(group, rest, others, near && { steps: nearSteps, weights: near })
+  const own = [group, rest].map((moments) => shrunkScatter(moments, moments.mean.length))
+  const options = near && { steps: nearSteps, weights: near }
+  const { direction, weights } = minimaxDirection(apart(group, rest), [...others.shrunk, ...own], options)
   const sd = noisiest(direction, { group: quadratic(group.scatter, direction), freedom: group.count - 1 }, rest, others)
   return { direction, weights, sigmas: sd > 0 ? 1 / sd : 0, sd, group, rest }
-}
-
-function directionOf(group: Moments, rest: Moments, others: OtherGroups, options?: MinimaxOptions): MinimaxDirection {
-  const cols = group.mean.length
-  const own = [group, rest].map((moments) => shrunkScatter(moments, cols))
-  return minimaxDirection(apart(group, rest), [...others.shrunk, ...own], options)
 }
 
 const apart = (group: Moments, rest: Moments) => group.mean.map((value, j) => value - (rest.mean[j] as number))
@@ -116,11 +111,11 @@ export function* heldOut(
   { others, rng, trusted }: HoldingOut,
 ): Generator<void, HeldOut, void> {
   const sorted = sortedAlong(rows, direction)
-  const active = others.shrunk.flatMap((_, g) => ((weights[g] as number) >= leastWeight ? [g] : []))
-  const telling = { covariances: others.covariances, shrunk: active.map((g) => others.shrunk[g] as Float64Array) }
+  const telling = others.shrunk.flatMap((_, g) => ((weights[g] as number) >= leastWeight ? [g] : []))
+  const active = telling.map((g) => others.shrunk[g] as Float64Array)
   const near = {
     steps: nearSteps,
-    weights: Float64Array.from([...active, others.shrunk.length, others.shrunk.length + 1], (g) => weights[g] as number),
+    weights: Float64Array.from([...telling, others.shrunk.length, others.shrunk.length + 1], (g) => weights[g] as number),
   }
   const n = side.length
   const smaller = Math.min(group.count, rest.count)
@@ -139,7 +134,9 @@ export function* heldOut(
       const fittedGroup = without(group, yield* momentsInTurns(rows, held, inGroup))
       yield
       const fittedRest = without(rest, yield* momentsInTurns(rows, held, inRest))
-      const b = directionOf(fittedGroup, fittedRest, telling, near).direction
+      // Nobody else looks at these scatters: their room is taken.
+      const own = [fittedGroup, fittedRest].map((moments) => shrunkScatter(moments, rows.cols, moments.scatter))
+      const b = minimaxDirection(apart(fittedGroup, fittedRest), [...active, ...own], near).direction
       yield
       otherVariance += largestVariance(b, others) / fits
       const origin = dot(fittedRest.mean, b)

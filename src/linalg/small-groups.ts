@@ -41,7 +41,7 @@ export function* smallGroups(rows: Rows, wanted: number): Generator<void, Uint8A
   // Sums of squares over these are variances at their 95 % upper bound: five rows that lie close by chance count for little.
   const bounds = Float64Array.from({ length: most + 1 }, (_, k) => (k < fewest ? 1 : chiSquaredQuantile(0.05, k - 1)))
   const climbed = new Set<string>()
-  const ascent = { white, cols, norms, most, bounds, climbed }
+  const ascent = { white, cols, norms, most, bounds, climbed, ordered: new Float64Array(n) }
   const found: { group: Uint8Array; sigmas: number }[] = []
   for (const seed of far.subarray(0, Math.min(maxSeeds, Math.max(16, Math.floor(0.03 * n)), n))) {
     const group = yield* climb(ascent, seed)
@@ -72,6 +72,8 @@ interface Ascent {
   readonly bounds: Float64Array
   /** Groups that a climb has come by: another one that does ends where it did. */
   readonly climbed: Set<string>
+  /** `[n]`, to put values in order in. */
+  readonly ordered: Float64Array
 }
 
 function* climb(ascent: Ascent, seed: number): Generator<void, { group: Uint8Array; sigmas: number } | null, void> {
@@ -83,18 +85,18 @@ function* climb(ascent: Ascent, seed: number): Generator<void, { group: Uint8Arr
   let count = 1
   let best: { group: Uint8Array; sigmas: number } | null = null
   for (let step = 0; step < maxSteps; step++) {
-    const values = new Float64Array(n)
+    // Products with the sum, which become the rows' values.
+    const values = projections({ data: white, cols }, sum)
     const squared = sum.reduce((s, value) => s + value * value, 0)
-    const products = projections({ data: white, cols }, sum)
     for (let i = 0; i < n; i++) {
-      const inner = products[i] as number
+      const inner = values[i] as number
       const own = norms[i] as number
       // A member is projected on the mean of the others.
       const [product, length] = group[i] && count > 1 ? [inner - own, squared - 2 * inner + own] : [inner, squared]
       values[i] = product / Math.sqrt(Math.max(length, 1e-12))
     }
     yield
-    const cut = bestCut(values, count === 1 ? fewest : ascent.most, ascent.bounds)
+    const cut = bestCut(values, count === 1 ? fewest : ascent.most, ascent)
     const next = new Uint8Array(n)
     for (const i of cut.rows) next[i] = 1
     if (count > 1 && !(cut.sigmas > (best?.sigmas ?? 0))) break
@@ -114,9 +116,10 @@ function* climb(ascent: Ascent, seed: number): Generator<void, { group: Uint8Arr
 }
 
 /** The highest rows by `values`, as many as lie apart best: distance of the means over the larger standard deviation. */
-function bestCut(values: Float64Array, most: number, bounds: Float64Array): { rows: Uint32Array; sigmas: number } {
+function bestCut(values: Float64Array, most: number, { bounds, ordered }: Ascent): { rows: Uint32Array; sigmas: number } {
   const n = values.length
-  const least = selectInPlace(values.slice(), n - Math.min(most, n))
+  ordered.set(values)
+  const least = selectInPlace(ordered, n - Math.min(most, n))
   const highest: number[] = []
   for (let i = 0; i < n; i++) if ((values[i] as number) >= least) highest.push(i)
   const sorted = Uint32Array.from(highest).sort((a, b) => (values[b] as number) - (values[a] as number) || a - b)
