@@ -83,7 +83,11 @@ export function* splitEvidence(rows: Rows, split: ClassSplit, { others, fits, ty
   const { direction, group, rest } = separation
   const n = side.length
   const repeats = held.places.length / n
-  const sharePast = (border: number) => held.places.reduce((count, place) => count + (place >= border ? 1 : 0), 0) / (n * repeats)
+  const sharePast = (border: number) => {
+    let count = 0
+    for (let at = 0; at < held.places.length; at++) if ((held.places[at] as number) >= border) count++
+    return count / (n * repeats)
+  }
   const share = sharePast(1 / 2)
   const middle = valleyMiddle(share, held.crossFitted)
   const past = sharePast(middle + half)

@@ -31,7 +31,14 @@ function gramRoots(x: ArrayLike<number>, from: number, cols: number, output: Flo
     output.fill(0)
     return
   }
-  let [s1, s2, s3, s4, s5, s6, s7, s8] = [0, 0, 0, 0, 0, 0, 0, 0]
+  let s1 = 0
+  let s2 = 0
+  let s3 = 0
+  let s4 = 0
+  let s5 = 0
+  let s6 = 0
+  let s7 = 0
+  let s8 = 0
   // By multiplication: much faster than `**`, which this is most of the work of.
   for (let j = 0; j < cols; j++) {
     const value = (x[from + j] as number) / largest

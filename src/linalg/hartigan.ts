@@ -26,7 +26,8 @@ const rowsPerTurn = 2 ** 14
 export function* exchange({ points, dims, clusters }: Partition, centres: ArrayLike<number>): Generator<void, ExchangeOptimum, void> {
   const rows = points.length / dims
   const at = Float64Array.from(centres)
-  const assigned = Uint8Array.from({ length: rows }, (_, i) => nearest(points, i * dims, at, dims))
+  const assigned = new Uint8Array(rows)
+  for (let i = 0; i < rows; i++) assigned[i] = nearest(points, i * dims, at, dims)
   const sizes = new Float64Array(clusters)
   at.fill(0)
   for (let i = 0; i < rows; i++) {
@@ -139,7 +140,10 @@ function nearest(points: Float32Array, point: number, centres: Float64Array, dim
 
 /** In four partial sums, as `innerProduct` has them. */
 function squaredDistance(points: Float32Array, point: number, centres: Float64Array, centre: number, dims: number): number {
-  let [s0, s1, s2, s3] = [0, 0, 0, 0]
+  let s0 = 0
+  let s1 = 0
+  let s2 = 0
+  let s3 = 0
   let j = 0
   for (; j + 3 < dims; j += 4) {
     const a = (points[point + j] as number) - (centres[centre + j] as number)

@@ -108,7 +108,10 @@ function addBlock(block: Float64Array, count: number, totals: Float64Array): voi
   const stride = Math.sqrt(totals.length)
   for (let j = 0; j < stride; j++) {
     for (let k = 0; k <= j; k += 4) {
-      let [s0, s1, s2, s3] = [0, 0, 0, 0]
+      let s0 = 0
+      let s1 = 0
+      let s2 = 0
+      let s3 = 0
       for (let row = 0, at = 0; row < count; row++, at += stride) {
         const value = block[at + j] as number
         s0 += value * (block[at + k] as number)

@@ -92,7 +92,9 @@ function* climb(ascent: Ascent, seed: number): Generator<void, { group: Uint8Arr
       const inner = values[i] as number
       const own = norms[i] as number
       // A member is projected on the mean of the others.
-      const [product, length] = group[i] && count > 1 ? [inner - own, squared - 2 * inner + own] : [inner, squared]
+      const isMember = group[i] === 1 && count > 1
+      const product = isMember ? inner - own : inner
+      const length = isMember ? squared - 2 * inner + own : squared
       values[i] = product / Math.sqrt(Math.max(length, 1e-12))
     }
     yield

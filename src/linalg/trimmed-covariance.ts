@@ -36,13 +36,11 @@ export function* trimmedCovariance(
   const share = trim > 0 ? chiSquaredCdf(chiSquaredQuantile(1 - trim, cols), cols + 2) / (1 - trim) : 1
   let distances: Float64Array = new Float64Array(n)
   for (let i = 0; i < n; i++) for (let j = 0, at = i * cols; j < cols; j++, at++) add(distances, i, (data[at] as number) ** 2)
+  const marks = new Uint8Array(n)
   for (let round = 1; ; round++) {
     const furthest = selectInPlace(distances.slice(), kept - 1)
-    const { count, mean, scatter } = yield* momentsInTurns(
-      rows,
-      Uint8Array.from(distances, (distance) => (distance <= furthest ? 1 : 0)),
-      1,
-    )
+    for (let i = 0; i < n; i++) marks[i] = (distances[i] as number) <= furthest ? 1 : 0
+    const { count, mean, scatter } = yield* momentsInTurns(rows, marks, 1)
     const covariance = scatter.map((value) => value / (count * share))
     for (let j = 0; j < cols; j++) add(covariance, j * cols + j, ridge[j] as number)
     const factor = yield* cholesky(covariance, cols)

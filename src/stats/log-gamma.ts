@@ -8,9 +8,7 @@ export function logGamma(x: number): number {
   if (x < 0.5) return Math.log(Math.PI / Math.sin(Math.PI * x)) - logGamma(1 - x)
   const below = x - 1
   let sum = 0.9999999999998099
-  lanczos.forEach((coefficient, i) => {
-    sum += coefficient / (below + i + 1)
-  })
+  for (let i = 0; i < lanczos.length; i++) sum += (lanczos[i] as number) / (below + i + 1)
   const t = below + 7.5
   return 0.5 * Math.log(2 * Math.PI) + (below + 0.5) * Math.log(t) - t + Math.log(sum)
 }
