@@ -76,8 +76,34 @@ function finish(low: v128, high: v128, a: usize, b: usize, left: i32): f64 {
   return first + f64x2.extract_lane(low, 1) + (f64x2.extract_lane(high, 0) + f64x2.extract_lane(high, 1));
 }
 
-/** Inner products of rows of `cols` numbers with one vector. */
+/** Inner products of rows of `cols` numbers with one vector. Three rows at a time: a sum waits for the one before it. */
 export function project(rows: usize, count: i32, cols: i32, direction: usize, out: usize): void {
   const bytes = <usize>cols << 3;
-  for (let row = 0; row < count; row++, rows += bytes, out += 8) store<f64>(out, innerProduct(rows, direction, cols));
+  const left = cols & 3;
+  const four = <usize>(cols & ~3) << 3;
+  let row = 0;
+  for (; row + 2 < count; row += 3, rows += bytes * 3, out += 24) {
+    const second = rows + bytes;
+    const third = second + bytes;
+    let l0 = f64x2.splat(0);
+    let h0 = f64x2.splat(0);
+    let l1 = f64x2.splat(0);
+    let h1 = f64x2.splat(0);
+    let l2 = f64x2.splat(0);
+    let h2 = f64x2.splat(0);
+    for (let at: usize = 0; at < four; at += 32) {
+      const low = v128.load(direction + at);
+      const high = v128.load(direction + at, 16);
+      l0 = f64x2.add(l0, f64x2.mul(v128.load(rows + at), low));
+      h0 = f64x2.add(h0, f64x2.mul(v128.load(rows + at, 16), high));
+      l1 = f64x2.add(l1, f64x2.mul(v128.load(second + at), low));
+      h1 = f64x2.add(h1, f64x2.mul(v128.load(second + at, 16), high));
+      l2 = f64x2.add(l2, f64x2.mul(v128.load(third + at), low));
+      h2 = f64x2.add(h2, f64x2.mul(v128.load(third + at, 16), high));
+    }
+    store<f64>(out, finish(l0, h0, rows + four, direction + four, left));
+    store<f64>(out, finish(l1, h1, second + four, direction + four, left), 8);
+    store<f64>(out, finish(l2, h2, third + four, direction + four, left), 16);
+  }
+  for (; row < count; row++, rows += bytes, out += 8) store<f64>(out, innerProduct(rows, direction, cols));
 }
