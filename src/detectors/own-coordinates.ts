@@ -1,9 +1,10 @@
 import type { DeviceSet } from '../core/device-set.js'
 import { inTurns } from '../core/turns.js'
 import { ClassCovariances } from '../linalg/class-covariances.js'
-import { factorReference, leaveOneOutDirections, within } from '../linalg/leave-one-out-eigen.js'
+import { factorReference, within } from '../linalg/leave-one-out-eigen.js'
 import type { Rows } from '../linalg/moments.js'
-import { projections } from '../linalg/separation.js'
+import { ownDirections } from '../linalg/own-directions.js'
+import { projections } from '../linalg/projections.js'
 import { drawSome } from '../stats/draws.js'
 import type { FittedRows } from './fitted-rows.js'
 import { combinedDirection, placedRows } from './placed-rows.js'
@@ -74,20 +75,22 @@ export async function ownCoordinates(set: DeviceSet, options: OwnCoordinatesOpti
   const cols = set.paddedCols
   const directions = new Float32Array(set.set.classes.length * width * cols)
   const vectors = new Map<number, readonly Float64Array[]>()
-  const wanted = new Set(options.wanted)
-  let done = 0
-  for await (const { classIndex: c, covariance } of covariances.each()) {
-    if (!wanted.has(c)) continue
-    const own = await inTurns(leaveOneOutDirections(covariance, reference, { wanted: width, rng: rng.fork('start') }), signal)
+  const found = await ownDirections(covariances, {
+    reference,
+    wanted: options.wanted,
+    width,
+    start: () => rng.fork('start'),
+    progress: (done) => progress(0.15 + (0.2 * done) / options.wanted.length),
+  })
+  for (const [c, own] of found) {
     // As the backend gets them: what the host computes of other classes then belongs to the same directions.
-    const rounded = own.vectors.map((vector) => Float64Array.from(vector, Math.fround))
+    const rounded = own.map((vector) => Float64Array.from(vector, Math.fround))
     vectors.set(c, rounded)
     rounded.forEach((vector, k) => {
       covariances.live.forEach((column, j) => {
         directions[(c * width + k) * cols + column] = vector[j] as number
       })
     })
-    progress(0.15 + (0.2 * ++done) / wanted.size)
   }
   const others = await otherClasses(set, covariances, { vectors, width })
   const { fitted } = options

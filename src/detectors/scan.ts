@@ -5,7 +5,8 @@ import { runTasks } from '../core/tasks.js'
 import { inTurns } from '../core/turns.js'
 import { classMeans } from '../kernels/class-means.js'
 import { ClassCovariances, reasonNotToGather } from '../linalg/class-covariances.js'
-import { factorReference, leaveOneOutDirections, type Reference } from '../linalg/leave-one-out-eigen.js'
+import { factorReference, type Reference } from '../linalg/leave-one-out-eigen.js'
+import { ownDirections } from '../linalg/own-directions.js'
 import { inGroup, inRest } from '../linalg/separation.js'
 import { type TwoGroups, twoGroupsTask } from '../linalg/two-groups.js'
 import { robustDeviations } from '../stats/robust-deviations.js'
@@ -148,18 +149,20 @@ async function whitenedCoordinates(set: DeviceSet, { wanted, most, fitted }: Whi
     const others = covariances.classes.length
     const classes = trusted || others < 2 ? endlesslyMany : others
     const reference: Reference = await inTurns(factorReference(trusted ?? covariances.mean, { size, classes, ridge }), signal)
-    const isWanted = new Set(wanted)
-    let done = 0
-    for await (const { classIndex: c, covariance } of covariances.each()) {
-      if (!isWanted.has(c)) continue
-      const wantedPairs = { wanted: width, rng: rng.fork(`${id} start`), tolerance }
-      const own = await inTurns(leaveOneOutDirections(covariance, reference, wantedPairs), signal)
-      own.vectors.forEach((vector, k) => {
+    const found = await ownDirections(covariances, {
+      reference,
+      wanted,
+      width,
+      start: () => rng.fork(`${id} start`),
+      tolerance,
+      progress: (done) => progress(0.2 + (0.2 * done) / wanted.length),
+    })
+    for (const [c, own] of found) {
+      own.forEach((vector, k) => {
         live.forEach((column, j) => {
           directions[(c * width + k) * cols + column] = vector[j] as number
         })
       })
-      progress(0.2 + (0.2 * ++done) / wanted.length)
     }
   }
   const placed = width > 0 ? await projectedRows(set, directions, { width, fitted }) : null

@@ -1,3 +1,4 @@
+import type { Task } from '../core/lane.js'
 import type { Rng } from '../core/rng.js'
 import { BlockKrylov } from './block-krylov.js'
 import { cholesky, solveLower, solveLowerTransposed } from './cholesky.js'
@@ -6,7 +7,7 @@ import { symmetricEigenInTurns, withFixedSign } from './symmetric-eigen.js'
 import { solvedRows } from './triangular.js'
 
 /** Up to here all eigenpairs at once, 11·n³, cost less than the 14,000·n² of an iteration that runs its sixteen cycles: bulk eigenvalues lie close. */
-const denseSize = 768
+export const denseSize = 768
 const multiplyAddsPerTurn = 2 ** 20
 
 /** The mean of some classes' covariances and a ridge, factored: what each of them is compared with. */
@@ -46,11 +47,30 @@ export function* factorReference(
  */
 export function* leaveOneOutDirections(
   own: Float64Array,
-  { size, classes, factor }: Reference,
+  reference: Reference,
   { wanted, rng, denseUpTo = denseSize, tolerance = 1e-5 }: { wanted: number; rng: Rng; denseUpTo?: number; tolerance?: number },
 ): Generator<void, OwnDirections, void> {
-  const pairs =
-    size <= denseUpTo ? yield* allPairs(own, size, factor, wanted) : yield* leadingPairs(own, size, factor, { wanted, rng, tolerance })
+  const { size, factor } = reference
+  if (size <= denseUpTo) return yield* denseDirections({ own, reference, wanted })
+  return withoutOwn(yield* leadingPairs(own, size, factor, { wanted, rng, tolerance }), reference)
+}
+
+/** One class's covariance, what it is compared with, and the directions that are wanted. */
+export interface ComparedClass {
+  readonly own: Float64Array
+  readonly reference: Reference
+  readonly wanted: number
+}
+
+/** The same by all pairs at once, whatever the size. */
+function* denseDirections({ own, reference, wanted }: ComparedClass): Generator<void, OwnDirections, void> {
+  return withoutOwn(yield* allPairs(own, reference.size, reference.factor, wanted), reference)
+}
+
+export const denseDirectionsTask: Task<ComparedClass, OwnDirections> = { name: 'dense directions', run: denseDirections }
+
+/** Pairs compared with the mean of all, turned into those compared with the mean of the others. */
+function withoutOwn(pairs: Pairs, { size, classes, factor }: Reference): OwnDirections {
   const values = pairs.values.map((a) => {
     const value = Math.min(Math.max(a, 0), classes * (1 - 1e-9))
     return ((classes - 1) * value) / (classes - value)
