@@ -20,6 +20,7 @@ const { values: flags } = parseArgs({
     'software-adapters': { type: 'boolean' },
     small: { type: 'boolean' },
     large: { type: 'boolean' },
+    all: { type: 'boolean' },
     'peer-threads': { type: 'string', default: '1' },
     repeats: { type: 'string', default: '5' },
   },
@@ -34,10 +35,10 @@ if (!Number.isSafeInteger(peerThreads) || peerThreads < 1) {
 
 console.log(describeMachine())
 console.log(
-  `Whole audits (by the two classic detectors, their defaults) of arrays in memory, ${repeats} repeats after a warm-up; spread = (largest − least) / median.`,
+  `Whole audits (by ${flags.all ? 'every detector' : 'the two classic detectors'}, their defaults) of arrays in memory, ${repeats} repeats after a warm-up; spread = (largest − least) / median.`,
 )
-const python = findPython()
-if (!python)
+const python = flags.all ? null : findPython()
+if (!python && !flags.all)
   console.log('peer: skipped: there is no Python with numpy and scikit-learn (Debian: python3-numpy python3-sklearn; or set PYTHON)')
 const backends = await chooseBackends(flags)
 const folder = await mkdtemp(join(tmpdir(), 'assay-bench-'))
@@ -53,9 +54,9 @@ try {
 
 async function benchSize(size: PlantedSize, { name, software }: { name: 'cpu' | 'webgpu'; software: boolean }): Promise<void> {
   const set = plantedSet(size)
-  // Those that the peer has.
-  const detectors = ['spectral-signatures', 'activation-clustering']
-  const options = { backend: name, softwareAdapters: software, seed: 0, detectors } as const
+  // Those that the peer has, unless all are asked for.
+  const detectors = flags.all ? {} : { detectors: ['spectral-signatures', 'activation-clustering'] }
+  const options = { backend: name, softwareAdapters: software, seed: 0, ...detectors }
   const warmUp = await audit(set, options)
   console.log(
     `\n${size.rows.toLocaleString('en-US')} rows × ${size.cols} in ${size.classes} classes on ${name} (${warmUp.backend.adapter}${software ? ', a software adapter: small size' : ''})`,
@@ -73,13 +74,17 @@ async function benchSize(size: PlantedSize, { name, software }: { name: 'cpu' | 
     console.log(`results agree with numpy ${peer.numpy}, scikit-learn ${peer.sklearn}: ${worst}`)
   }
   const ours: number[] = []
+  const processor: number[] = []
   const again: number[] = []
   const ourStages: Record<string, number>[] = []
   const peers: PeerRun[] = []
   for (let i = 0; i < repeats; i++) {
     const began = performance.now()
+    const used = process.cpuUsage()
     const { timings } = await audit(set, options)
     ours.push(performance.now() - began)
+    const { user, system } = process.cpuUsage(used)
+    processor.push((user + system) / 1000)
     ourStages.push(timings.detectors)
     const beganAgain = performance.now()
     await fromFile()
@@ -93,7 +98,11 @@ async function benchSize(size: PlantedSize, { name, software }: { name: 'cpu' | 
     const ratioText = by ? `${short(by.median)} (${short(Math.min(...ratio))} … ${short(Math.max(...ratio))})` : ''
     return [title, short(min), short(median), `${(100 * spread).toFixed(0)} %`, ratioText]
   }
-  const rows = [['ms', 'min', 'median', 'spread', 'Assay / peer'], row('Assay', ours, null)]
+  const rows = [
+    ['ms', 'min', 'median', 'spread', 'Assay / peer'],
+    row('Assay', ours, null),
+    row('  processor time of all threads', processor, null),
+  ]
   const stages = (of: readonly Readonly<Record<string, number>>[]) => {
     for (const stage of Object.keys(of[0] ?? {})) {
       const times = of.map((run) => run[stage] as number)
