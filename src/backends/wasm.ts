@@ -16,7 +16,7 @@ const worthStarting = 2 ** 22
 /** Bytes that are kept between runs. */
 const mostScratch = 2 ** 26
 /** Bytes of shared arrays that are kept for the next ones of their size: the engine does not hurry to collect memory that threads share. */
-const mostKept = 2 ** 28
+const mostKept = 2 ** 27
 /** Multiply-adds before the event loop gets a turn: a few milliseconds. */
 const operationsPerTurn = 2 ** 25
 
