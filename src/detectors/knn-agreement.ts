@@ -1,43 +1,14 @@
 import * as z from 'zod/mini'
-import type { DeviceSet } from '../core/device-set.js'
-import { readRows, rowsPerRead } from '../core/read-rows.js'
-import type { ClassFinding } from '../core/result.js'
-import type { Rng } from '../core/rng.js'
-import { showText } from '../core/untrusted-text.js'
-import { DrawnNeighbours, type DrawnRows } from '../linalg/drawn-neighbours.js'
-import { nearestFinder } from '../linalg/nearest-finder.js'
-import type { ReferenceRows } from '../linalg/nearest-rows.js'
-import { gatherRows } from '../linalg/row-sample.js'
-import { binomialInterval } from '../stats/binomial-interval.js'
-import { drawSome } from '../stats/draws.js'
-import { findingsOf, gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
+import type { KnnAgreementOptions } from './detect-knn-agreement.js'
 import type { Detector } from './detector.js'
 
-export interface KnnAgreementOptions {
-  readonly k: number
-  readonly minRows: number
-  readonly exactRows: number
-}
+export type { KnnAgreementOptions }
 
 const options: z.ZodMiniType<KnnAgreementOptions> = z.strictObject({
   k: z._default(z.int().check(z.gte(1), z.lte(1000)), 50),
   minRows: z._default(z.int().check(z.gte(2)), 20),
   exactRows: z._default(z.int().check(z.gte(1)), 4000),
 })
-
-const id = 'knn-agreement'
-/** Multiply-adds that the distances of a row to drawn references may cost, as long as a class keeps its fewest of them and a row its fewest columns. */
-const operationsPerRow = 2 ** 17
-const fewestReferences = 4
-/** Columns that are kept while references are cut, and that are kept whatever it costs. */
-const enoughColumns = 64
-const fewestColumns = 16
-/** Rows a class whose neighbours among all rows are looked for as well, and so many in all; with more classes they are drawn from the set as a whole. */
-const askedPerClass = 50
-const mostAsked = 1000
-const mostStrata = 100
-/** Rows that are looked at together at least: what every block costs is then little beside what its rows do. */
-const rowsAtOnce = 4096
 
 /**
  * kNN label agreement (Peri et al., "Deep k-NN Defense Against Clean-Label Data Poisoning Attacks", ECCV Workshops 2020): rows scaled to
@@ -60,174 +31,10 @@ const rowsAtOnce = 4096
  * Options: `k` 1 … 1000, `minRows` ≥ 2, `exactRows` ≥ 1. Needs two classes. Two passes over the rows.
  */
 export const knnAgreement: Detector<KnnAgreementOptions> = {
-  id,
+  id: 'knn-agreement',
   title: 'kNN label agreement',
   citation: 'Peri et al.: Deep k-NN Defense Against Clean-Label Data Poisoning Attacks. ECCV Workshops 2020',
   needs: ['activations', 'labels'],
   options,
-  async detect(context, set, { k: most, minRows, exactRows }) {
-    const { classes, classOf, activations } = set.set
-    const reasons = classes.map((_, c) => reasonToSkip(set, c, { id, minRows, rank: set.varies[c] as number }))
-    if (classes.length < 2) {
-      const [info] = classes
-      const reason = reasons[0] ?? `class ${showText(info?.label)} has no other class that its rows could lie among`
-      return { status: 'skipped', id, reason }
-    }
-    const { rows: count, cols } = activations
-    const { references, perClass, sketch, asked } = await drawRows(set, { k: most, exactRows })
-    context.progress(0.1)
-    const nearestOf = (rows: number) => Math.max(1, Math.min(most, Math.floor(rows / 2)))
-    const k = perClass.map(nearestOf)
-    using finder = nearestFinder(context, references, Math.max(...k))
-    const ofAll = asked && new DrawnNeighbours(context, asked, Math.max(...classes.map(({ rows }) => nearestOf(rows))))
-    const others = new Float32Array(count)
-    const outvoted = new Uint8Array(count)
-    const poll = pollAmong(classes.length)
-    const classOfReference = references.rowOf.map((row) => classOf[row] as number)
-    for await (const { start, rows, data } of readRows(activations, {
-      rowsPerBlock: Math.max(rowsPerRead(cols), rowsAtOnce),
-      signal: context.signal,
-    })) {
-      const compared = sketch(data)
-      await finder.find({ data: compared, firstRow: start }, (i, neighbours) => {
-        const own = classOf[start + i] as number
-        const vote = poll(neighbours.subarray(0, k[own]), classOfReference, own)
-        others[start + i] = vote.others
-        outvoted[start + i] = vote.isOutvoted ? 1 : 0
-      })
-      await ofAll?.offer(compared, start)
-      context.progress(0.1 + (0.9 * (start + rows)) / count)
-    }
-    const outvotedAmongAll = (i: number) => {
-      const own = classOf[asked?.rowOf[i] as number] as number
-      const near = (ofAll as DrawnNeighbours).nearest(i).subarray(0, nearestOf(classes[own]?.rows ?? 0))
-      return poll(near, classOf, own).isOutvoted
-    }
-    const amongAll = asked?.strata.map(({ start, end }) => {
-      const drawn = end - start
-      const hits = Array.from({ length: drawn }, (_, i) => outvotedAmongAll(start + i)).filter(Boolean).length
-      return { drawn, share: hits / drawn, ...binomialInterval(hits, drawn, 0.95) }
-    })
-    const scores = Float32Array.from(set.set.order, (row) => others[row] as number)
-    const findings = await findingsOf(set, (c): ClassFinding => {
-      const info = classes[c] as { rows: number }
-      const reason = reasons[c]
-      if (reason) return { status: 'skipped', reason }
-      const against = positionsByScore(set, c, scores).filter((i) => outvoted[set.set.order[i] as number])
-      const exact = amongAll?.[amongAll.length > 1 ? c : 0]
-      const estimate = exact
-        ? ` drawn by the seed; among the ${nearestOf(info.rows)} nearest of all ${count} rows it would be ${percent(exact.share)} % ${amongAll?.length === 1 ? 'of the set' : 'of the class'} ` +
-          `(95 %: ${percent(exact.low)} to ${percent(exact.high)}), by ${exact.drawn} rows drawn`
-        : ''
-      const says =
-        `${against.length} of ${info.rows} rows have more neighbours of another label than of their own among the ${k[c]} nearest of ` +
-        `${references.count} reference rows${estimate}. It accuses no class`
-      const statistic = against.length / info.rows
-      return { status: 'ran', statistic, threshold: null, pValue: null, says, flagged: rowsAt(set, against), accusation: null }
-    })
-    const result = gatherResult(id, set, scores, findings)
-    if (result.status !== 'ran' || !asked) return result
-    const hashed = references.cols < cols ? `, ${cols} columns added up into ${references.cols}` : ''
-    return { ...result, sampled: `neighbours looked for among ${references.count} of ${count} rows, drawn by the seed${hashed}` }
-  },
-}
-
-const percent = (share: number) => (100 * share).toFixed(1)
-
-/** Counts the labels of neighbours: the share that is not `own`, and whether another one is more frequent. */
-function pollAmong(classes: number) {
-  const votes = new Uint32Array(classes)
-  return (near: Uint32Array, classOf: ArrayLike<number>, own: number): { others: number; isOutvoted: boolean } => {
-    let winner = 0
-    for (const r of near) {
-      const c = classOf[r] as number
-      votes[c] = (votes[c] as number) + 1
-      winner = Math.max(winner, votes[c] as number)
-    }
-    const forOwn = votes[own] as number
-    for (const r of near) votes[classOf[r] as number] = 0
-    return { others: near.length === 0 ? 0 : 1 - forOwn / near.length, isOutvoted: forOwn < winner }
-  }
-}
-
-interface Drawn {
-  readonly references: ReferenceRows
-  /** References of each class. */
-  readonly perClass: readonly number[]
-  /** Rows as they were given, `[n, cols]`, as they are compared: scaled to length 1, in as many columns as the references have. */
-  readonly sketch: (rows: Float32Array) => Float32Array
-  /** Rows whose neighbours among all rows are wanted, stratum by stratum: the classes, or the whole set; null where all rows are references. */
-  readonly asked: (DrawnRows & { readonly strata: readonly { readonly start: number; readonly end: number }[] }) | null
-}
-
-async function drawRows(set: DeviceSet, { k, exactRows }: { readonly k: number; readonly exactRows: number }): Promise<Drawn> {
-  const { classes, order, starts, activations } = set.set
-  const { rows, cols } = activations
-  const isExact = rows <= exactRows
-  const rng = set.context.rng.fork(id)
-  const affordable = Math.floor(operationsPerRow / (classes.length * Math.min(cols, enoughColumns)))
-  const quota = isExact ? rows : Math.max(fewestReferences, Math.min(2 * k, affordable))
-  const ofClass = (c: number) => order.subarray(starts[c], starts[c + 1])
-  const ofClasses = classes.map(({ label }, c) => drawSome(ofClass(c), quota, rng.fork(String(label))))
-  const ofStrata = isExact ? [] : drawAsked(set, rng.fork('asked'))
-  const strata = ofStrata.map((own, s) => {
-    const start = ofStrata.slice(0, s).reduce((sum, { length }) => sum + length, 0)
-    return { start, end: start + own.length }
-  })
-  const rowOf = joined(ofClasses)
-  const askedRows = joined(ofStrata)
-  const count = rowOf.length
-  const width = isExact ? cols : Math.min(cols, Math.max(fewestColumns, Math.floor(operationsPerRow / count)))
-  const sketch = sketcher(cols, width, rng.fork('columns'))
-  const data = sketch(await gatherRows(activations, joined([rowOf, askedRows]), set.context.signal))
-  return {
-    references: { data: data.subarray(0, count * width), count, cols: width, rowOf },
-    perClass: ofClasses.map(({ length }) => length),
-    sketch,
-    asked: isExact ? null : { data: data.subarray(count * width), cols: width, rowOf: askedRows, strata },
-  }
-}
-
-/** Rows of each class, or of the set as a whole where it has very many. */
-function drawAsked({ set }: DeviceSet, rng: Rng): Uint32Array[] {
-  const { classes, order, starts } = set
-  if (classes.length > mostStrata) return [drawSome(order, mostAsked, rng)]
-  const perClass = Math.min(askedPerClass, Math.floor(mostAsked / classes.length))
-  return classes.map(({ label }, c) => drawSome(order.subarray(starts[c], starts[c + 1]), perClass, rng.fork(String(label))))
-}
-
-function joined(parts: readonly Uint32Array[]): Uint32Array {
-  const out = new Uint32Array(parts.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const part of parts) {
-    out.set(part, at)
-    at += part.length
-  }
-  return out
-}
-
-/** Scales rows of `cols` values to length 1 (rows of zeros stay) and, where `width` is less, adds each column to one of `width`, or takes it off. */
-function sketcher(cols: number, width: number, rng: Rng): (rows: Float32Array) => Float32Array {
-  const to = Uint32Array.from({ length: cols }, (_, j) => (width < cols ? rng.below(width) : j))
-  const sign = Float64Array.from({ length: cols }, () => (width < cols && rng.float() < 0.5 ? -1 : 1))
-  return (rows) => {
-    const n = rows.length / cols
-    const out = new Float32Array(n * width)
-    const sums = new Float64Array(width)
-    for (let i = 0; i < n; i++) {
-      let largest = 0
-      for (let j = 0, at = i * cols; j < cols; j++, at++) largest = Math.max(largest, Math.abs(rows[at] as number))
-      if (largest === 0) continue
-      sums.fill(0)
-      let squares = 0
-      for (let j = 0, at = i * cols; j < cols; j++, at++) {
-        const value = (rows[at] as number) / largest // squares of large values would overflow
-        squares += value * value
-        sums[to[j] as number] = (sums[to[j] as number] as number) + (sign[j] as number) * value
-      }
-      const scale = 1 / Math.sqrt(squares)
-      for (let j = 0; j < width; j++) out[i * width + j] = scale * (sums[j] as number)
-    }
-    return out
-  }
+  detect: async (...args) => (await import('./on-demand.js')).onDemand.knnAgreement(...args),
 }

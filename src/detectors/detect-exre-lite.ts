@@ -1,0 +1,260 @@
+import type { DeviceSet } from '../core/device-set.js'
+import { pause } from '../core/pause.js'
+import { readRows, rowsPerRead } from '../core/read-rows.js'
+import type { ClassFinding } from '../core/result.js'
+import { inTurns } from '../core/turns.js'
+import { showText } from '../core/untrusted-text.js'
+import { solveLower, solveLowerTransposed } from '../linalg/cholesky.js'
+import { ClassCovariances } from '../linalg/class-covariances.js'
+import { fewestRows } from '../linalg/class-split.js'
+import { factorReference } from '../linalg/leave-one-out-eigen.js'
+import { dot } from '../linalg/moments.js'
+import { inGroup } from '../linalg/separation.js'
+import { binomialCdf } from '../stats/binomial.js'
+import { reasonNotToDivide, referenceRows, type Suspected, suspectedParts } from './class-divisions.js'
+import { findingsOf, gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
+import type { Detector } from './detector.js'
+import { placedRows } from './placed-rows.js'
+
+export interface ExreLiteOptions {
+  readonly directions: number
+  readonly minRows: number
+  readonly fitRows: number
+}
+
+const id = 'exre-lite'
+/** A part is poison, as in the paper, where as many of its rows go to one other class as to their own. */
+const threshold = 0.5
+/** Other classes that a head may send rows to: those whose means lie nearest to the part's. */
+const mostSources = 16
+/** Of the mean variance, added to the pooled covariance. */
+const ridge = 1e-3
+
+/** What `exreLite` does: loaded when it first runs. */
+export const detectExreLite: Detector<ExreLiteOptions>['detect'] = async (context, set, { directions, minRows, fitRows }) => {
+  const { classes } = set.set
+  const skipReason = (c: number, rank: number) => reasonToSkip(set, c, { id, minRows, least: 2 * fewestRows, rank })
+  const wanted = [...classes.keys()].filter((c) => skipReason(c, set.varies[c] as number) === null)
+  const refusal = wanted.length > 0 ? reasonNotToDivide(set) : null
+  if (refusal) return { status: 'skipped', id, reason: refusal }
+  const found = wanted.length > 0 ? await suspectedParts(set, { directions, minRows, fitRows }) : null
+  const parts = new Map<number, Part | null>()
+  for (const [c, suspected] of found?.suspected ?? []) {
+    const isDrawn = found?.fitted.positionsOf(c)
+    parts.set(c, suspected && partOf(suspected, isDrawn ? ((await found?.along(c))?.[0] ?? null) : null))
+  }
+  const scores = new Float32Array(set.rows)
+  const judge = parts.size > 0 ? await heads(set, parts, scores) : null
+  const findings = await findingsOf(set, async (c): Promise<ClassFinding> => {
+    const part = parts.get(c)
+    if (!judge || part === undefined) return { status: 'skipped', reason: skipReason(c, 0) ?? '' }
+    context.progress(0.95 + (0.05 * (c + 1)) / classes.length)
+    return await judge(c, part)
+  })
+  const result = gatherResult(id, set, scores, findings)
+  const sampled = found?.fitted.says('parts of')
+  return result.status === 'ran' && sampled ? { ...result, sampled } : result
+}
+
+/** Rows of a class that are suspected. */
+interface Part {
+  /** 1 in the part, class order. */
+  readonly isIn: Uint8Array
+  readonly rows: number
+}
+
+/** `along: [rows]`, where only some rows of the class were divided: the cut halfway between the means then goes for all of them. */
+function partOf({ division, isGroup }: Suspected, along: Float64Array | null): Part {
+  const { side, direction, groupMean, restMean } = division
+  const halfway = (dot(groupMean, direction) + dot(restMean, direction)) / 2
+  const isInGroup = along ? Uint8Array.from(along, (at) => (at > halfway ? 1 : 0)) : side.map((value) => (value === inGroup ? 1 : 0))
+  const isIn = isInGroup.map((value) => (Boolean(value) === isGroup ? 1 : 0))
+  return { isIn, rows: isIn.reduce((sum, value) => sum + value, 0) }
+}
+
+/** Where a head sends the rows of a class, the suspected part left out of what it learns. */
+interface Head {
+  /** Classes that rows can be sent to, beside their own. */
+  readonly sources: readonly number[]
+  /** How far of the way from the rest of the class to each source the part lies, along the line between the two. */
+  readonly towards: readonly number[]
+  /** Along the first of the class's directions and an offset: the part against the rest. Along the others: each source against the rest. */
+  readonly offsets: Float64Array
+}
+
+/** Fits a head for every class; what it gives judges a class, and writes its scores (class order). */
+async function heads(set: DeviceSet, parts: ReadonlyMap<number, Part | null>, scores: Float32Array) {
+  const { signal } = set.context
+  const { paddedCols: cols, set: activationSet } = set
+  const covariances = await ClassCovariances.gather(set, referenceRows)
+  const { live } = covariances
+  const size = live.length
+  const classes = covariances.classes.length
+  const { factor } = await inTurns(factorReference(covariances.mean, { size, classes, ridge }), signal)
+  const inverse = (vector: Float64Array) => solveLowerTransposed(factor, size, solveLower(factor, size, vector.slice()))
+  const [sums, means] = await sumsAndMeans(set, parts, live)
+  const solved = covariances.classes.map((j) => ({ j, mean: means[j] as Float64Array, solved: inverse(means[j] as Float64Array) }))
+  const width = 1 + Math.min(mostSources, solved.length - 1)
+  const directions = new Float32Array(activationSet.classes.length * width * cols)
+  const fitted = new Map<number, Head>()
+  for (const [c, part] of parts) {
+    if (!part) continue
+    const { rows } = activationSet.classes[c] as { rows: number }
+    const left = rows - part.rows
+    const ofPart = (sums.get(c) as Float64Array).map((sum) => sum / part.rows)
+    const own = means[c] as Float64Array
+    const rest = own.map((mean, i) => (rows * mean - part.rows * (ofPart[i] as number)) / left)
+    const between = ofPart.map((value, i) => value - (rest[i] as number))
+    // Of this class's covariance between · betweenᵀ is left out, and so of the mean of all: (S − a·δ·δᵀ)⁻¹ = S⁻¹ + b·S⁻¹δ·δᵀS⁻¹.
+    const share = (part.rows * left) / (rows * (rows - 1) * classes)
+    const along = inverse(between)
+    const factorAlong = share / Math.max(1 - share * dot(between, along), 1e-9)
+    const without = (vector: Float64Array, inverted: Float64Array) => {
+      const scale = factorAlong * dot(vector, along)
+      return inverted.map((value, i) => value + scale * (along[i] as number))
+    }
+    const [restSolved, partSolved] = [without(rest, inverse(rest)), without(ofPart, inverse(ofPart))]
+    const partAlong = dot(ofPart, along)
+    const sources = solved
+      .filter(({ j }) => j !== c)
+      .map((source) => {
+        const meanAlong = dot(source.mean, along)
+        const distance =
+          dot(source.mean, source.solved) - 2 * dot(ofPart, source.solved) + factorAlong * meanAlong * (meanAlong - 2 * partAlong)
+        return { ...source, distance }
+      })
+      .sort((a, b) => a.distance - b.distance || a.j - b.j)
+      .slice(0, width - 1)
+      .map((source) => ({ ...source, solved: without(source.mean, source.solved) }))
+    const towards = sources.map(({ mean, solved }) => {
+      const inverted = solved.map((value, i) => value - (restSolved[i] as number))
+      const length = mean.reduce((sum, value, i) => sum + (value - (rest[i] as number)) * (inverted[i] as number), 0)
+      return length > 0 ? dot(between, inverted) / length : 0
+    })
+    const offsets = new Float64Array(width)
+    for (const [k, { mean, solved }] of [{ mean: ofPart, solved: partSolved }, ...sources].entries()) {
+      const direction = solved.map((value, i) => Math.fround(value - (restSolved[i] as number)))
+      live.forEach((column, i) => {
+        directions[(c * width + k) * cols + column] = direction[i] as number
+      })
+      // Rows are placed about the class's mean.
+      offsets[k] = direction.reduce(
+        (sum, value, i) => sum + value * ((own[i] as number) - ((mean[i] as number) + (rest[i] as number)) / 2),
+        0,
+      )
+    }
+    fitted.set(c, { sources: sources.map(({ j }) => j), towards, offsets })
+    await pause()
+    signal?.throwIfAborted()
+  }
+  const placed = size > 0 ? await placedRows(set, directions, { width }) : null
+  return async (c: number, part: Part | null): Promise<ClassFinding> => {
+    const head = fitted.get(c)
+    if (!part || !head || !placed) {
+      const says = `finds no second group of ${fewestRows} rows or more. It accuses no class`
+      return { status: 'ran', statistic: 0, threshold, pValue: null, says, flagged: new Uint32Array(0), accusation: null }
+    }
+    return reclassify(set, c, { part, head, width, coordinates: await placed.coordinatesOf(c), scores })
+  }
+}
+
+/** Over live columns, less the set's shift: the sum of each suspected part, and every class's mean. */
+async function sumsAndMeans(
+  set: DeviceSet,
+  parts: ReadonlyMap<number, Part | null>,
+  live: Uint32Array,
+): Promise<[ReadonlyMap<number, Float64Array>, readonly Float64Array[]]> {
+  const { activations, classes, classOf, order, starts } = set.set
+  const isSuspected = new Uint8Array(set.rows)
+  for (const [c, part] of parts) {
+    const start = starts[c] as number
+    part?.isIn.forEach((value, i) => {
+      if (value) isSuspected[order[start + i] as number] = 1
+    })
+  }
+  const means = classes.map(() => new Float64Array(live.length))
+  const sums = new Map([...parts.keys()].map((c) => [c, new Float64Array(live.length)]))
+  const { cols } = activations
+  for await (const { start, rows, data } of readRows(activations, { rowsPerBlock: rowsPerRead(cols), signal: set.context.signal })) {
+    for (let i = 0; i < rows; i++) {
+      const c = classOf[start + i] as number
+      const mean = means[c] as Float64Array
+      const sum = isSuspected[start + i] ? sums.get(c) : undefined
+      for (let k = 0; k < live.length; k++) {
+        const column = live[k] as number
+        const value = (data[i * cols + column] as number) - (set.shift[column] as number)
+        mean[k] = (mean[k] as number) + value
+        if (sum) sum[k] = (sum[k] as number) + value
+      }
+    }
+  }
+  for (const [c, mean] of means.entries()) for (let k = 0; k < mean.length; k++) mean[k] = (mean[k] as number) / (classes[c]?.rows ?? 1)
+  return [sums, means]
+}
+
+interface Reclassified {
+  readonly part: Part
+  readonly head: Head
+  readonly width: number
+  /** `[rows of the class, width]` */
+  readonly coordinates: Float64Array
+  /** `[n]`, class order: the class's scores are written here. */
+  readonly scores: Float32Array
+}
+
+function reclassify(set: DeviceSet, c: number, { part, head, width, coordinates, scores }: Reclassified): ClassFinding {
+  const { sources, towards, offsets } = head
+  const start = set.set.starts[c] as number
+  const n = part.isIn.length
+  // Rows of the part, and of the rest, that go to each source.
+  const sent = new Uint32Array(sources.length)
+  const restSent = new Uint32Array(sources.length)
+  let kept = 0
+  for (let i = 0; i < n; i++) {
+    const logOdds = (k: number) => (coordinates[i * width + k] as number) + (offsets[k] as number)
+    scores[start + i] = logOdds(0)
+    let best = 0
+    for (let k = 1; k < sources.length; k++) if (logOdds(k + 1) > logOdds(best + 1)) best = k
+    const leaves = sources.length > 0 && logOdds(best + 1) > 0
+    if (!part.isIn[i]) {
+      if (leaves) restSent[best] = (restSent[best] as number) + 1
+      continue
+    }
+    if (leaves) sent[best] = (sent[best] as number) + 1
+    else kept++
+  }
+  const most = (counts: Uint32Array) => counts.reduce((best, count, k) => (count > (counts[best] as number) ? k : best), 0)
+  const to = most(sent)
+  const gone = sent[to] ?? 0
+  const statistic = gone / Math.max(gone + kept, 1)
+  const rate = ((restSent[to] ?? 0) + 1) / (n - part.rows + 2)
+  const pValue = gone === 0 ? 1 : Math.max(0, 1 - binomialCdf(gone - 1, part.rows, rate))
+  const nameOf = (k: number) => showText(set.set.classes[sources[k] as number]?.label, 60)
+  const source = sourceAmong(towards)
+  const elsewhere = gone > 0 ? `${gone} to class ${nameOf(to)} and ${kept} to their own` : 'all to their own class'
+  const hint = source === null ? '' : `; they lie ${(100 * (towards[source] as number)).toFixed(0)} % of the way to class ${nameOf(source)}`
+  const isPoison = statistic >= threshold && pValue <= 0.01
+  const isIn = positionsByScore(set, c, scores).filter((i) => part.isIn[i - start])
+  return {
+    status: 'ran',
+    statistic,
+    threshold,
+    pValue,
+    says: `of ${part.rows} suspected rows of ${n} a linear head refitted without them sends ${elsewhere}${hint}. It accuses no class`,
+    flagged: isPoison ? rowsAt(set, isIn) : new Uint32Array(0),
+    accusation: null,
+    sourceClass: source === null ? null : (sources[source] as number),
+  }
+}
+
+/** A part that lies less than this share of the way to a class was not moved from there, as far as means tell: triggers lean a tenth by chance. */
+const leastWay = 0.15
+/** Another class that it lies nearly as far towards makes neither sure. */
+const nearlyAsFar = 0.9
+
+/** Which source the part lies furthest towards, where one stands out. */
+function sourceAmong(towards: readonly number[]): number | null {
+  const [first, next] = [...towards.keys()].sort((a, b) => (towards[b] as number) - (towards[a] as number))
+  if (first === undefined || (towards[first] as number) < leastWay) return null
+  return next === undefined || (towards[next] as number) <= nearlyAsFar * (towards[first] as number) ? first : null
+}
