@@ -3,7 +3,13 @@ import { join } from 'node:path'
 import { defineConfig } from 'tsup'
 import { reportJsonSchema } from './src/report/schema.js'
 
-const entryPoints = { index: 'src/index.ts', node: 'src/node.ts', redteam: 'src/redteam/index.ts' }
+const entryPoints = {
+  index: 'src/index.ts',
+  node: 'src/node.ts',
+  redteam: 'src/redteam/index.ts',
+  provenance: 'src/provenance/index.ts',
+  'provenance-node': 'src/provenance/node-index.ts',
+}
 
 export default defineConfig(({ outDir = 'dist' }) => ({
   outDir,
@@ -13,7 +19,7 @@ export default defineConfig(({ outDir = 'dist' }) => ({
   target: 'es2022', // lowers `using`
   platform: 'neutral', // the browser's build is among them: nothing may be assumed
   removeNodeProtocol: false,
-  external: [/^node:/, /^@noble\//, 'commander', 'fflate', 'hyparquet-compressors', 'webgpu'],
+  external: [/^node:/, /^@noble\//, /^@sigstore\//, 'commander', 'fflate', 'hyparquet-compressors', 'pkijs', 'webgpu'],
   noExternal: [/^zod/], // one file of what is used of it: its own entry loads dozens, which takes longer than all the rest
   splitting: true,
   sourcemap: true,

@@ -59,7 +59,16 @@ const table: Record<string, { ours: readonly string[]; packages: readonly string
   'node.ts': { ours: anything, packages: anything },
   'node-library.ts': { ours: anything, packages: anything }, // what node.ts loads when it is called
 }
-const barrels = ['public.ts', 'index.ts', 'node.ts', 'node-library.ts', 'detectors/index.ts', 'redteam/index.ts']
+const barrels = [
+  'public.ts',
+  'index.ts',
+  'node.ts',
+  'node-library.ts',
+  'detectors/index.ts',
+  'redteam/index.ts',
+  'provenance/index.ts',
+  'provenance/node-index.ts',
+]
 const nodeOnly = /^(?:node\.ts$|(?:cli|bench|proxy|scaleout)\/|(?:.*\/)?node-[^/]*\.ts$)/
 
 test('a folder imports only what its row in the table names', () => {
@@ -102,7 +111,7 @@ test('internal files import the defining file, never a barrel', () => {
   const users = ['cli', 'bench', 'page', 'index.ts', 'node.ts', 'node-library.ts']
   const wrong = edges().filter(({ from, to }) => {
     if (to === 'detectors/index.ts') return ![...users, 'audit.ts', 'verdict'].includes(rowOf(from))
-    return barrels.includes(to) && !users.includes(rowOf(from))
+    return barrels.includes(to) && !users.includes(rowOf(from)) && !barrels.includes(from)
   })
   expect(wrong.map(show)).toEqual([])
   expect([...files].filter(([path, { reexports }]) => reexports && !barrels.includes(path)).map(([path]) => path)).toEqual([])
@@ -137,15 +146,18 @@ test('node: is imported by its full name, and only where Node is a matter of cou
   expect(wrong).toEqual([])
 })
 
-test.each(['index.ts', 'redteam/index.ts'])('what a browser loads from %s is free of Node and of the native GPU', (entry) => {
-  const reached = loadedFrom(entry)
-  const wrong = reached.flatMap((path) =>
-    (files.get(path)?.packages ?? [])
-      .filter(({ target }) => isBuiltin(target) || target === 'webgpu')
-      .map(({ target }) => `${path} → ${target}`),
-  )
-  expect([...wrong, ...reached.filter((path) => nodeOnly.test(path))]).toEqual([])
-})
+test.each(['index.ts', 'redteam/index.ts', 'provenance/index.ts'])(
+  'what a browser loads from %s is free of Node, of the native GPU and of the sigstore client',
+  (entry) => {
+    const reached = loadedFrom(entry)
+    const wrong = reached.flatMap((path) =>
+      (files.get(path)?.packages ?? [])
+        .filter(({ target }) => isBuiltin(target) || target === 'webgpu' || target.startsWith('@sigstore/'))
+        .map(({ target }) => `${path} → ${target}`),
+    )
+    expect([...wrong, ...reached.filter((path) => nodeOnly.test(path))]).toEqual([])
+  },
+)
 
 test('audit is bound to no backend: it is given a way of making contexts', () => {
   expect(loadedFrom('audit.ts').filter((path) => rowOf(path) === 'backends')).toEqual([])
@@ -158,11 +170,23 @@ test('core knows no GPU object', () => {
   expect(wrong).toEqual([])
 })
 
-// Reading is a part of an audit that its timings show, and happens before audit.ts has the data.
-test('randomness comes from Rng, and a clock is read only for the timings of audit, bench and cli', () => {
+test('the core loads nothing of what it takes to verify a signature', () => {
+  for (const entry of ['index.ts', 'node.ts']) {
+    const reached = loadedFrom(entry)
+    expect(reached.filter((path) => rowOf(path) === 'provenance')).toEqual([])
+    const packages = reached.flatMap((path) => (files.get(path)?.packages ?? []).map(({ target }) => target))
+    expect(packages.filter((name) => name === 'pkijs' || name.startsWith('@sigstore/'))).toEqual([])
+  }
+})
+
+// Reading is a part of an audit that its timings show, and happens before audit.ts has the data. A certificate is valid or not at a time.
+test('randomness comes from Rng, and a clock is read only for the timings of audit, bench and cli, and for certificates', () => {
   const wrong = [...files].flatMap(([path, { calls }]) =>
     calls
-      .filter((call) => call === 'random' || !/^(?:audit\.ts$|io\/(?:node-)?open-audit\.ts$|bench\/|cli\/)/.test(path))
+      .filter(
+        (call) =>
+          call === 'random' || !/^(?:audit\.ts$|io\/(?:node-)?open-audit\.ts$|bench\/|cli\/|provenance\/verify-files\.ts$)/.test(path),
+      )
       .map((call) => `${path}: ${call}`),
   )
   expect(wrong).toEqual([])

@@ -75,6 +75,7 @@ describe.each([
     expect(namesOf('assay', node)).toContain('audit')
     expect(namesOf('assay', node)).toEqual(namesOf('assay/node', node))
     expect(namesOf('assay/redteam', node)).toContain('badNets')
+    expect(namesOf('assay/provenance', node)).toEqual(expect.arrayContaining(['sign', 'verify', 'verifyFiles']))
   })
 
   test.skipIf(!existsSync(node))('assay doctor runs, with and without the optional GPU package', () => {
@@ -145,6 +146,7 @@ test('the public names are these', () => {
 test.each([
   ['assay', manifest.exports['.'].browser.default],
   ['assay/redteam', manifest.exports['./redteam'].default],
+  ['assay/provenance', manifest.exports['./provenance'].browser.default],
 ])('what a browser loads from %s reaches no Node module and no native package', (_, entry) => {
   const packages = new Set<string>()
   const seen = new Set<string>()
@@ -157,7 +159,7 @@ test.each([
     }
   }
   visit(join(installed, entry))
-  expect([...packages].filter((name) => isBuiltin(name) || name === 'webgpu')).toEqual([])
+  expect([...packages].filter((name) => isBuiltin(name) || name === 'webgpu' || name.startsWith('@sigstore/'))).toEqual([])
 })
 
 test('a page that imports audit loads no more than it has to, gzipped; backends and readers of files come when they are used', async () => {
@@ -193,7 +195,7 @@ test('importing the package in Node loads no detector, no reader, no WebAssembly
 test('a strict TypeScript project can use the declarations without a setting for us', () => {
   writeFileSync(
     join(project, 'use.ts'),
-    "import * as assay from 'assay'\nimport * as node from 'assay/node'\nimport * as redteam from 'assay/redteam'\nconsole.log(assay, node, redteam)\n",
+    "import * as assay from 'assay'\nimport * as node from 'assay/node'\nimport * as provenance from 'assay/provenance'\nimport * as redteam from 'assay/redteam'\nconsole.log(assay, node, provenance, redteam)\n",
   )
   const options: ts.CompilerOptions = {
     strict: true,

@@ -29,6 +29,7 @@ export function verdictExitCode(verdict: ReportVerdict, failOn: FailOn): ExitCod
 export function errorExitCode(error: unknown, { backendByName }: { backendByName: boolean }): ExitCode {
   if (error instanceof OptionError) return exitCode.usage
   if (error instanceof InputError) return exitCode.badInput
-  if (error instanceof BackendError && (error.code === 'backend-unavailable' || backendByName)) return exitCode.backendUnavailable
+  const unavailable = ['backend-unavailable', 'signing-service']
+  if (error instanceof BackendError && (unavailable.includes(error.code) || backendByName)) return exitCode.backendUnavailable
   return exitCode.fault
 }

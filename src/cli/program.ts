@@ -10,6 +10,8 @@ import type { Io } from './io.js'
 import { nearest } from './nearest.js'
 import { addPoisonCommand } from './poison.js'
 import { addSanitizeCommand } from './sanitize.js'
+import { addSignCommand } from './sign.js'
+import { addVerifyCommand } from './verify.js'
 
 const LISTED_LINES = 50
 /** Commander leaves by these errors when it has printed what was asked for. */
@@ -69,6 +71,8 @@ function createProgram(io: Io, help: string[], finish: (code: ExitCode) => void)
   addDoctorCommand(program, io, finish)
   addBenchCommand(program, io, finish)
   addPoisonCommand(program, io, finish)
+  addSignCommand(program, io, finish)
+  addVerifyCommand(program, io, finish)
   return program
 }
 

@@ -16,6 +16,11 @@ export function text(value: string): string {
   return value
 }
 
+/** Texts of an option that takes several: added to those before. */
+export function texts(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text(value)]
+}
+
 /** One of a few words. */
 export function oneOf<T extends string>(words: readonly T[]): (value: string) => T {
   return (value) => {

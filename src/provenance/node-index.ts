@@ -1,0 +1,5 @@
+export * from './index.js'
+export { type Signed, type SigningKey, type SignOptions, sign } from './node-sign.js'
+export type { KeylessOptions } from './node-sign-keyless.js'
+export { type NodeTrust, nodeTrustCheck } from './node-trust.js'
+export { type NodeVerifyOptions, verify } from './node-verify.js'
