@@ -1,7 +1,6 @@
-import { showText } from '../core/untrusted-text.js'
 import { fromBase64 } from './bytes.js'
 import { inTotoPayloadType } from './dsse.js'
-import { jsonFields } from './json-fields.js'
+import { jsonFields, sayJson } from './json-fields.js'
 import { type LogEntry, readLogEntry } from './log-entry.js'
 import { Refusal } from './refusal.js'
 import { type Json, type JsonObject, parseStrictJson } from './strict-json.js'
@@ -45,11 +44,11 @@ export function parseBundle(bytes: Uint8Array): Bundle {
   }
   const json = fields.only(parseStrictJson(bytes, where, 'bundle-malformed'), where, ['mediaType', 'verificationMaterial', 'dsseEnvelope'])
   if (json.mediaType !== bundleMediaType) {
-    throw new Refusal('media-type', `${where}: mediaType is '${showText(json.mediaType)}', expected '${bundleMediaType}'`)
+    throw new Refusal('media-type', `${where}: mediaType is ${sayJson(json.mediaType)}, expected '${bundleMediaType}'`)
   }
   const envelope = fields.only(json.dsseEnvelope, 'dsseEnvelope', ['payload', 'payloadType', 'signatures'])
   if (envelope.payloadType !== inTotoPayloadType) {
-    throw new Refusal('payload-type', `dsseEnvelope: payloadType is '${showText(envelope.payloadType)}', expected '${inTotoPayloadType}'`)
+    throw new Refusal('payload-type', `dsseEnvelope: payloadType is ${sayJson(envelope.payloadType)}, expected '${inTotoPayloadType}'`)
   }
   const signatures = fields.array(envelope.signatures, 'signatures')
   if (signatures.length !== 1) {

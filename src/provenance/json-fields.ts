@@ -15,7 +15,7 @@ export interface JsonFields {
 /** `malformed` is the code for a field that is missing or of another type; one that is not known is an `unknown-field`. */
 export function jsonFields(malformed: RefusalCode): JsonFields {
   const fail = (where: string, value: Json | undefined, expected: string): never => {
-    throw new Refusal(malformed, `${where}: got ${kind(value)}, expected ${expected}`)
+    throw new Refusal(malformed, `${where}: got ${sayJson(value)}, expected ${expected}`)
   }
   const object: JsonFields['object'] = (value, where) =>
     value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as JsonObject) : fail(where, value, 'an object')
@@ -32,7 +32,8 @@ export function jsonFields(malformed: RefusalCode): JsonFields {
   }
 }
 
-function kind(value: Json | undefined): string {
+/** A value, for messages. */
+export function sayJson(value: Json | undefined): string {
   if (value === undefined) return 'nothing'
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'a list'

@@ -16,21 +16,34 @@ export function checkTimestamp(der: Uint8Array, trust: TrustMaterial): Date {
   try {
     if (!isStrictDer(der)) throw invalid('is not strict DER')
     const timestamp = RFC3161Timestamp.parse(Buffer.from(der))
-    const [status, token] = children(timestamp.root, 2)
-    if (children(status, 1)[0].toInteger() !== 0n) throw invalid('was not granted')
-    const [, content] = children(token, 2)
-    const signedData = children(content, 1)[0].subs
-    const certificates = signedData.length === 5 ? signedData[3] : undefined
-    const [version, algorithms, , last] = signedData.filter((part) => part !== certificates)
-    if (version?.toInteger() !== 3n || signedData.length !== (certificates ? 5 : 4))
-      throw invalid('is not of version 3, or has revocations in it')
-    checkCertificates(certificates, trust)
-    const signer = children(children(last, 1)[0], 6)
-    const [signerVersion, , digestAlgorithm, attributes, signatureAlgorithm] = signer
-    const listed = children(algorithms, 1)[0]
-    const [used] = children(signatureAlgorithm, 1)
-    if (signerVersion.toInteger() !== 1n || !attributes.tag.isContextSpecific(0)) throw invalid('has a signer of another version')
-    if (!listed.toDER().equals(digestAlgorithm.toDER())) throw invalid('lists another digest algorithm than its signer used')
+    const [status, token] = parts(timestamp.root, tags.sequence, 2)
+    if (leaf(parts(status, tags.sequence, 1)[0], tags.integer).toInteger() !== 0n) throw invalid('was not granted')
+    const [contentType, content] = parts(token, tags.sequence, 2)
+    leaf(contentType, tags.oid)
+    const [signedData] = parts(content, tags.context0, 1)
+    const signedParts = signedData.subs
+    const certificates = signedParts.length === 5 ? signedParts[3] : undefined
+    if (certificates) checkCertificates(certificates, trust)
+    const [version, algorithms, encapsulated, signers] = signedParts.filter((part) => part !== certificates)
+    parts(signedData, tags.sequence, certificates ? 5 : 4)
+    if (leaf(version, tags.integer).toInteger() !== 3n) throw invalid('is not of version 3')
+    const [innerType, inner] = parts(encapsulated, tags.sequence, 2)
+    leaf(innerType, tags.oid)
+    leaf(parts(inner, tags.context0, 1)[0], tags.octetString)
+    const [signer] = parts(signers, tags.set, 1)
+    const [signerVersion, issuer, digestAlgorithm, attributes, signatureAlgorithm, signature] = parts(signer, tags.sequence, 6)
+    if (leaf(signerVersion, tags.integer).toInteger() !== 1n) throw invalid('has a signer of another version')
+    leaf(parts(issuer, tags.sequence, 2)[1], tags.integer)
+    leaf(attributes, tags.context0)
+    leaf(signature, tags.octetString)
+    if (
+      !leaf(parts(algorithms, tags.set, 1)[0], tags.sequence)
+        .toDER()
+        .equals(digestAlgorithm.toDER())
+    ) {
+      throw invalid('lists another digest algorithm than its signer used')
+    }
+    const [used] = parts(signatureAlgorithm, tags.sequence, 1)
     if (!signatureAlgorithms.includes(used.toOID())) throw invalid('is signed by another algorithm than ECDSA with SHA-2')
     return timestamp.signingTime
   } catch (error) {
@@ -45,16 +58,23 @@ function invalid(problem: string, cause?: unknown): Refusal {
 
 type Tuple<N extends number, T extends readonly ASN1Obj[] = []> = T['length'] extends N ? T : Tuple<N, readonly [...T, ASN1Obj]>
 
-/** Exactly so many children. */
-function children<N extends number>(parent: ASN1Obj | undefined, count: N): Tuple<N> {
-  if (parent?.subs.length !== count) throw invalid(`has ${parent?.subs.length ?? 0} parts where ${count} belong`)
-  return parent.subs as unknown as Tuple<N>
+const tags = { integer: 0x02, octetString: 0x04, oid: 0x06, sequence: 0x30, set: 0x31, context0: 0xa0 } as const
+
+/** An element that must be of one tag. */
+function leaf(element: ASN1Obj | undefined, tag: number): ASN1Obj {
+  if (element?.tag.toDER() !== tag) throw invalid('has a part of another type than belongs there')
+  return element
 }
 
-function checkCertificates(certificates: ASN1Obj | undefined, { timestampAuthorities }: TrustMaterial): void {
-  if (!certificates) return
+/** The parts of an element of one tag, exactly so many. */
+function parts<N extends number>(element: ASN1Obj | undefined, tag: number, count: N): Tuple<N> {
+  const { subs } = leaf(element, tag)
+  if (subs.length !== count) throw invalid(`has ${subs.length} parts where ${count} belong`)
+  return subs as unknown as Tuple<N>
+}
+
+function checkCertificates(certificates: ASN1Obj, { timestampAuthorities }: TrustMaterial): void {
   const known = timestampAuthorities.flatMap(({ certChain }) => certChain.map(({ root }) => root.toDER()))
-  const strangers = certificates.subs.filter((one) => !known.some((der) => der.equals(one.toDER())))
-  if (!certificates.tag.isContextSpecific(0) || strangers.length > 0)
-    throw invalid('has a certificate in it that is not of a trusted authority')
+  const strangers = leaf(certificates, tags.context0).subs.filter((one) => !known.some((der) => der.equals(one.toDER())))
+  if (strangers.length > 0) throw invalid('has a certificate in it that is not of a trusted authority')
 }

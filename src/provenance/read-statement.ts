@@ -1,7 +1,7 @@
 import { showText } from '../core/untrusted-text.js'
 import { defaultIgnorePaths, isPlainPath, liesUnder, parseShardName, type Shard } from './file-name.js'
 import { hashAlgorithms, isHashAlgorithm } from './hash-algorithm.js'
-import { jsonFields } from './json-fields.js'
+import { jsonFields, sayJson } from './json-fields.js'
 import { Refusal } from './refusal.js'
 import { type ModelStatement, modelSigningPredicate, type Resource, rootDigest, type Serialization, statementType } from './statement.js'
 import { type Json, parseStrictJson } from './strict-json.js'
@@ -16,11 +16,11 @@ export function readStatement(payload: Uint8Array): ModelStatement {
   const where = 'statement'
   const statement = fields.object(parseStrictJson(payload, where, 'statement-malformed'), where)
   if (statement._type !== statementType) {
-    throw new Refusal('statement-type', `${where}: _type is '${showText(statement._type)}', expected '${statementType}'`)
+    throw new Refusal('statement-type', `${where}: _type is ${sayJson(statement._type)}, expected '${statementType}'`)
   }
   if (statement.predicateType !== modelSigningPredicate) {
-    const got = showText(statement.predicateType)
-    throw new Refusal('predicate-type', `${where}: predicateType is '${got}', expected '${modelSigningPredicate}'`)
+    const got = sayJson(statement.predicateType)
+    throw new Refusal('predicate-type', `${where}: predicateType is ${got}, expected '${modelSigningPredicate}'`)
   }
   fields.only(statement, where, ['_type', 'subject', 'predicateType', 'predicate'])
   const subjects = fields.array(statement.subject, 'subject')
@@ -32,7 +32,7 @@ export function readStatement(payload: Uint8Array): ModelStatement {
   const serialization = readSerialization(predicate.serialization)
   const resources = readResources(fields.array(predicate.resources, 'resources'), serialization)
   if (digests.sha256 !== rootDigest(resources)) {
-    throw new Refusal('root-digest', `subject: digest is ${showText(digests.sha256)}, but the listed files have ${rootDigest(resources)}`)
+    throw new Refusal('root-digest', `subject: digest is ${sayJson(digests.sha256)}, but the listed files have ${rootDigest(resources)}`)
   }
   return { subject: name, serialization, resources }
 }
@@ -42,19 +42,19 @@ function readSerialization(value: Json | undefined): Serialization {
   const found = fields.only(value, at, ['method', 'hash_type', 'allow_symlinks', 'shard_size', 'ignore_paths'])
   const { method, hash_type: hashType, allow_symlinks: allowSymlinks, shard_size: shardSize } = found
   if (method !== 'files' && method !== 'shards') {
-    throw new Refusal('statement-malformed', `${at}: method is '${showText(method)}', expected files or shards`)
+    throw new Refusal('statement-malformed', `${at}: method is ${sayJson(method)}, expected files or shards`)
   }
   if (!isHashAlgorithm(hashType)) {
     throw new Refusal(
       'hash-algorithm',
-      `${at}: hash_type is '${showText(hashType)}', expected one of ${Object.keys(hashAlgorithms).join(', ')}`,
+      `${at}: hash_type is ${sayJson(hashType)}, expected one of ${Object.keys(hashAlgorithms).join(', ')}`,
     )
   }
   if (typeof allowSymlinks !== 'boolean') throw new Refusal('statement-malformed', `${at}: allow_symlinks is neither true nor false`)
   const sharded = method === 'shards'
   if (sharded ? !(Number.isSafeInteger(shardSize) && Number(shardSize) > 0) : shardSize !== undefined) {
     const expected = sharded ? 'a whole number above 0' : 'none with the method files'
-    throw new Refusal('statement-malformed', `${at}: shard_size is ${showText(shardSize)}, expected ${expected}`)
+    throw new Refusal('statement-malformed', `${at}: shard_size is ${sayJson(shardSize)}, expected ${expected}`)
   }
   const listed = found.ignore_paths === undefined ? [] : fields.array(found.ignore_paths, 'ignore_paths')
   return {
@@ -97,8 +97,8 @@ function readResources(listed: readonly Json[], serialization: Serialization): R
     }
     // the reference implementation writes sha256-sharded-8 for shards, the specification sha256
     const algorithms = shardSize === null ? [hashType] : [hashType, `${hashType}-sharded-${shardSize}`]
-    if (!algorithms.includes(String(resource.algorithm))) {
-      throw new Refusal('hash-algorithm', `resource '${shown}': algorithm is '${showText(resource.algorithm)}', expected '${hashType}'`)
+    if (!algorithms.some((algorithm) => algorithm === resource.algorithm)) {
+      throw new Refusal('hash-algorithm', `resource '${shown}': algorithm is ${sayJson(resource.algorithm)}, expected '${hashType}'`)
     }
     if (!digestForm.test(digest)) {
       throw new Refusal('resource-digest', `resource '${shown}': digest is not that of ${hashType} in lower-case hexadecimal`)
