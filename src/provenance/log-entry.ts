@@ -29,14 +29,14 @@ export function readLogEntry(value: Json): LogEntry {
   const promise = entry.inclusionPromise
   if (promise !== undefined) base64(fields.only(promise, 'inclusionPromise', ['signedEntryTimestamp']), 'signedEntryTimestamp')
   return {
-    logIndex: decimal(entry, 'logIndex'),
+    logIndex: index(entry),
     logId: base64(fields.only(entry.logId, 'logId', ['keyId']), 'keyId'),
     kind: fields.text(kind.kind, 'kind'),
     version: fields.text(kind.version, 'version'),
     integratedTime: entry.integratedTime === undefined ? null : decimal(entry, 'integratedTime'),
     promised: promise !== undefined,
     proof: {
-      logIndex: decimal(proof, 'logIndex'),
+      logIndex: index(proof),
       rootHash: base64(proof, 'rootHash'),
       treeSize: decimal(proof, 'treeSize'),
       checkpoint: fields.text(fields.only(proof.checkpoint, 'checkpoint', ['envelope']).envelope, 'checkpoint'),
@@ -47,6 +47,11 @@ export function readLogEntry(value: Json): LogEntry {
 
 function base64(object: JsonObject, name: string): Uint8Array<ArrayBuffer> {
   return fromBase64(fields.text(object[name], name), name)
+}
+
+/** Protobuf leaves out a zero. */
+function index(object: JsonObject): string {
+  return object.logIndex === undefined ? '0' : decimal(object, 'logIndex')
 }
 
 function decimal(object: JsonObject, name: string): string {

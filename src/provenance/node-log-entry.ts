@@ -3,7 +3,7 @@ import type { TrustMaterial } from '@sigstore/verify'
 import { sameBytes } from './bytes.js'
 import { jsonFields } from './json-fields.js'
 import type { LogEntry } from './log-entry.js'
-import { writePem } from './pem.js'
+import { readPem } from './pem.js'
 import { Refusal } from './refusal.js'
 import { type JsonObject, parseStrictJson } from './strict-json.js'
 
@@ -64,7 +64,10 @@ function readVerifier({ body }: LogEntry, first: boolean): Uint8Array {
   const [signature] = signatures
   if (signatures.length !== 1) throw invalid(`has ${signatures.length} signatures, expected one`)
   const { verifier } = fields.object(signature, 'log entry: signature')
-  if (first) return pemBody(Buffer.from(fields.text(verifier, 'log entry: verifier'), 'base64').toString('utf8'))
+  if (first) {
+    const pem = Buffer.from(fields.text(verifier, 'log entry: verifier'), 'base64').toString('utf8')
+    return readCertificatePem(pem)
+  }
   const { rawBytes } = fields.object(
     (fields.object(verifier, 'log entry: verifier') as JsonObject).x509Certificate,
     'log entry: certificate',
@@ -72,8 +75,12 @@ function readVerifier({ body }: LogEntry, first: boolean): Uint8Array {
   return Buffer.from(fields.text(rawBytes, 'log entry: certificate'), 'base64')
 }
 
-function pemBody(pem: string): Uint8Array {
-  const der = Uint8Array.from(Buffer.from(pem.replace(/-----[^-]+-----|\s/g, ''), 'base64'))
-  if (writePem({ label: 'CERTIFICATE', der }).trim() !== pem.trim()) throw invalid('has a verifier that is no certificate')
-  return der
+function readCertificatePem(pem: string): Uint8Array {
+  try {
+    const [block] = readPem(pem, 'log entry', 'log-entry-invalid')
+    if (block?.label === 'CERTIFICATE') return block.der
+  } catch (cause) {
+    throw invalid('was made with something that cannot be read', cause)
+  }
+  throw invalid('was made with something else than a certificate')
 }

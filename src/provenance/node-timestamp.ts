@@ -33,7 +33,9 @@ export function checkTimestamp(der: Uint8Array, trust: TrustMaterial): Date {
     const [signer] = parts(signers, tags.set, 1)
     const [signerVersion, issuer, digestAlgorithm, attributes, signatureAlgorithm, signature] = parts(signer, tags.sequence, 6)
     if (leaf(signerVersion, tags.integer).toInteger() !== 1n) throw invalid('has a signer of another version')
-    leaf(parts(issuer, tags.sequence, 2)[1], tags.integer)
+    const [name, serial] = parts(issuer, tags.sequence, 2)
+    leaf(name, tags.sequence)
+    leaf(serial, tags.integer)
     leaf(attributes, tags.context0)
     leaf(signature, tags.octetString)
     if (
