@@ -1,5 +1,5 @@
 import { sha256 } from '@noble/hashes/sha2.js'
-import { InputError } from '../core/errors.js'
+import { BackendError, InputError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
 import { toHex } from './bytes.js'
 import { preAuthEncoding } from './dsse.js'
@@ -72,7 +72,13 @@ export async function importPublicKey(spki: Uint8Array<ArrayBuffer>): Promise<Pu
     ({ head, width }) => toHex(spki.subarray(0, head.length / 2)) === head && spki.length === head.length / 2 + 2 * width,
   )
   if (!curve) return null
-  const { subtle } = globalThis.crypto
+  const subtle = globalThis.crypto?.subtle as SubtleCrypto | undefined
+  if (!subtle) {
+    throw new BackendError(
+      'no-webcrypto',
+      'public key: there is no WebCrypto here to verify with; load the page over https, or from localhost',
+    )
+  }
   let key: CryptoKey
   try {
     key = await subtle.importKey('spki', spki, { name: 'ECDSA', namedCurve: curve.name }, false, ['verify'])

@@ -209,6 +209,6 @@ describe('usage exits 64 and writes nothing', () => {
 
   it('has an example in its help', async () => {
     for (const command of ['sign', 'verify'])
-      expect((await runFake([command, '--help'])).stdout).toMatch(new RegExp(`Examples?:\\n[^]*\\$ assay ${command} `))
+      expect((await runFake([command, '--help'])).stdout).toMatch(new RegExp(`Examples?:\\n[\\s\\S]*\\$ assay ${command} `))
   })
 })
