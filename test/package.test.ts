@@ -29,13 +29,8 @@ const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const node22 = join(root, 'test/support/node-22/node_modules/.bin/node')
 const maxPackedBytes = 600_000
 /** Of what a page loads, with gzip at level 9. */
-<<<<<<< HEAD
 const maxPageBytes = 60_000
 const maxUnpackedBytes = 2_400_000
-=======
-const maxPageBytes = 60_000
-const maxUnpackedBytes = 2_400_000
->>>>>>> 823655c (Give the unpacked package room for signatures: 2.01 MB, 482 KB packed)
 
 const scratch = mkdtempSync(join(tmpdir(), 'assay-package-'))
 const project = join(scratch, 'project') // with every dependency
