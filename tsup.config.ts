@@ -6,6 +6,7 @@ import { reportJsonSchema } from './src/report/schema.js'
 const entryPoints = {
   index: 'src/index.ts',
   node: 'src/node.ts',
+  html: 'src/html.ts',
   redteam: 'src/redteam/index.ts',
   provenance: 'src/provenance/index.ts',
   'provenance-node': 'src/provenance/node-index.ts',

@@ -76,6 +76,7 @@ describe.each([
     expect(namesOf('assay', node)).toEqual(namesOf('assay/node', node))
     expect(namesOf('assay/redteam', node)).toContain('badNets')
     expect(namesOf('assay/provenance', node)).toEqual(expect.arrayContaining(['sign', 'verify', 'verifyFiles']))
+    expect(namesOf('assay/html', node)).toContain('toHtml')
   })
 
   test.skipIf(!existsSync(node))('assay doctor runs, with and without the optional GPU package', () => {
@@ -125,6 +126,7 @@ test('the public names are these', () => {
   const node = namesOf('assay/node', process.execPath)
   expect(browser.filter((name) => !node.includes(name))).toEqual([])
   expect(node.filter((name) => !browser.includes(name))).toMatchInlineSnapshot(`[]`)
+  expect(namesOf('assay/html', process.execPath, ['--conditions=browser'])).toEqual(['renderHtml', 'toHtml', 'viewReport'])
   expect(namesOf('assay/redteam', process.execPath, ['--conditions=browser'])).toMatchInlineSnapshot(`
     [
       "InputError",
@@ -158,6 +160,7 @@ test('the public names of assay/provenance are these', () => {
 
 test.each([
   ['assay', manifest.exports['.'].browser.default],
+  ['assay/html', manifest.exports['./html'].default],
   ['assay/redteam', manifest.exports['./redteam'].default],
   ['assay/provenance', manifest.exports['./provenance'].browser.default],
 ])('what a browser loads from %s reaches no Node module and no native package', (_, entry) => {
@@ -201,14 +204,18 @@ test('importing the package in Node loads no detector, no reader, no WebAssembly
     [...readFileSync(path, 'utf8').matchAll(/^\/\/ ((?:src|node_modules)\/\S+)$/gm)].map(([, source]) => source as string),
   )
   expect(sources).toContain('src/node.ts')
-  expect(sources.filter((path) => !/^(?:src\/(?:node|version)\.ts|src\/(?:core|report)\/.*|node_modules\/zod\/.*)$/.test(path))).toEqual([])
+  expect(
+    sources.filter(
+      (path) => !/^(?:src\/(?:node|version)\.ts|src\/(?:core|report)\/.*|src\/views\/report-words\.ts|node_modules\/zod\/.*)$/.test(path),
+    ),
+  ).toEqual([])
   expect([...packages]).toEqual([])
 })
 
 test('a strict TypeScript project can use the declarations without a setting for us', () => {
   writeFileSync(
     join(project, 'use.ts'),
-    "import * as assay from 'assay'\nimport * as node from 'assay/node'\nimport * as provenance from 'assay/provenance'\nimport * as redteam from 'assay/redteam'\nconsole.log(assay, node, provenance, redteam)\n",
+    "import * as assay from 'assay'\nimport * as node from 'assay/node'\nimport * as provenance from 'assay/provenance'\nimport * as html from 'assay/html'\nimport * as redteam from 'assay/redteam'\nconsole.log(assay, node, html, provenance, redteam)\n",
   )
   const options: ts.CompilerOptions = {
     strict: true,

@@ -1,4 +1,5 @@
 import { showText } from '../core/untrusted-text.js'
+import { amount, classTitle, headline, number, short, suspectedShare } from '../views/report-words.js'
 import type { ClassReport, Report } from './schema.js'
 import { displayWidth, fitText, wrapText, wrapWords } from './text-layout.js'
 
@@ -76,20 +77,6 @@ export function renderTerminal(report: Report, options: TerminalOptions): string
   return lines.join('\n')
 }
 
-function headline({ verdict, classes, rows, input, detectors }: Report): string {
-  const accused = classes.filter((entry) => entry.verdict === 'poisoned' || entry.verdict === 'suspicious')
-  const which =
-    accused.length === 1 && accused[0] ? `class ${title(accused[0])}` : `${number(accused.length)} of ${number(classes.length)} classes`
-  const flagged = rows.flagged.length > 0 ? ` ${amount(rows.flagged.length, 'row')} flagged for a closer look.` : ''
-  if (verdict === 'poisoned') return `${which} ${accused.length === 1 ? 'holds' : 'hold'} poisoned training rows.${flagged}`
-  if (verdict === 'suspicious') return `${which} may hold poisoned training rows. This is a lead, not a proof.${flagged}`
-  if (verdict === 'clean') return `no sign of poisoning was found in ${amount(input.rows, 'row')} of ${amount(classes.length, 'class')}.`
-  const undecided = classes.filter((entry) => entry.verdict === 'inconclusive')
-  const broken = detectors.filter(({ status }) => status === 'failed').length
-  const why = broken > 0 ? ` ${amount(broken, 'detector')} failed.` : ''
-  return `this is not an all-clear. No class was accused, but ${number(undecided.length)} of ${amount(classes.length, 'class')} could not be cleared.${why}`
-}
-
 function advice({ verdict }: Report): string {
   const more = 'see docs/verdicts.md'
   if (verdict === 'poisoned')
@@ -113,7 +100,7 @@ function accusedClasses(report: Report, { accused, width, paint }: AccusedLayout
   const sentences = [...new Set(reasons.flat())]
   const accuses = (id: string) => sentences.some((sentence) => sentence.startsWith(`${id}: `))
   const shown = accused.slice(0, LISTED_CLASSES)
-  const titles = shown.map((entry) => title(entry))
+  const titles = shown.map((entry) => classTitle(entry))
   const rowsWidth = Math.max(...shown.map(({ rows }) => amount(rows, 'row').length))
   const titleWidth = Math.min(width - rowsWidth - '      suspicious'.length, Math.max(...titles.map(displayWidth)))
   for (const [index, entry] of shown.entries()) {
@@ -132,14 +119,6 @@ function accusedClasses(report: Report, { accused, width, paint }: AccusedLayout
   return lines
 }
 
-/** ε with its interval, and the source class; empty where neither is known. */
-function suspectedShare({ classes }: Report, { epsilon, sourceLabel }: ClassReport): string {
-  if (epsilon === null) return ''
-  const source = sourceLabel === null ? undefined : classes.find((entry) => entry.label === sourceLabel)
-  const from = source ? `; they seem to be taken from class ${title(source)}` : ''
-  return `suspected: ${percent(epsilon.estimate)} of its rows (90 % interval ${percent(epsilon.low)} to ${percent(epsilon.high)})${from}`
-}
-
 function flaggedRows({ rows }: Report, accused: number, width: number): string[] {
   const first = rows.flagged.slice(0, LISTED_ROWS).join(', ')
   const more = rows.flagged.length > LISTED_ROWS ? ', …' : ''
@@ -156,16 +135,11 @@ function flaggedTexts({ rows }: Report, texts: ArrayLike<string> | undefined, wi
 }
 
 function nameList(group: readonly ClassReport[], width: number): string[] {
-  const names = group.slice(0, LISTED_NAMES).map((entry) => title(entry, 24))
+  const names = group.slice(0, LISTED_NAMES).map((entry) => classTitle(entry, 24))
   if (group.length > names.length) names.push(`… and ${number(group.length - names.length)} more`)
   // Broken between names only.
   const items = names.map((name, index) => (index < names.length - 1 ? `${name},` : name))
   return wrapWords(items, width - 2).map((line) => `  ${line}`)
-}
-
-function title({ label, name }: ClassReport, maxLength = 40): string {
-  const shown = showText(label, maxLength)
-  return name === String(label) ? shown : `${shown} (${showText(name, maxLength)})`
 }
 
 /** `name` padded to `indent` columns, then `text`, wrapped under itself. */
@@ -176,7 +150,3 @@ function field(name: string, text: string, indent: number, width: number): strin
 
 const examined = (entry: ClassReport) => entry.evidence.length > 0
 const sumRows = (group: readonly ClassReport[]) => group.reduce((sum, { rows }) => sum + rows, 0)
-const number = (value: number) => value.toLocaleString('en-US')
-const percent = (share: number) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`
-const short = (value: number) => String(Number(value.toPrecision(3)))
-const amount = (value: number, noun: string) => `${number(value)} ${value === 1 ? noun : noun === 'class' ? 'classes' : `${noun}s`}`
