@@ -14,6 +14,7 @@ import { oneOf, text } from './values.js'
 
 interface Flags extends AuditFlags, FileFlags {
   readonly json?: string
+  readonly html?: string
   readonly scores?: string
   readonly detectorScores?: string
   readonly failOn: FailOn
@@ -30,6 +31,7 @@ export function addAuditCommand(program: Command, io: Io, finish: (code: ExitCod
     )
     .argument('<PATH>', 'audit folder, or a file with activations')
     .option('--json <FILE>', 'write the report as JSON; - writes it to stdout, and nothing else there', text)
+    .option('--html <FILE>', 'write the report as one HTML page for people: classes, rows, pictures or texts, the suspected trigger', text)
     .option('--scores <FILE.npy>', 'write one combined suspicion per row (float32)', text)
     .option('--detector-scores <DIR>', "write each detector's scores to DIR/<detector id>.npy", text)
   addAuditFlags(command)
@@ -48,14 +50,14 @@ Exit codes: 0 nothing found, 1 found (see --fail-on), 2 could not be decided, 64
 69 the backend asked for is not to be had, 70 internal fault, 130 interrupted.
 
 Example:
-  $ assay audit ./my-audit-folder --json report.json --scores suspicion.npy`,
+  $ assay audit ./my-audit-folder --html report.html --json report.json`,
     )
     .action(async (path: string, flags: Flags) => finish(await runAudit(path, flags, io)))
 }
 
 async function runAudit(path: string, flags: Flags, io: Io): Promise<ExitCode> {
   await checkOutputs(flags)
-  const { auditWithScores, openAudit } = io.library
+  const { auditWithScores, openAudit, toHtml } = io.library
   const progress = createProgressLine(io.stderr, { quiet: flags.quiet ?? false })
   const options: AuditOptions = { ...auditOptionsOf(flags), signal: io.signal, onProgress: progress.report }
   try {
@@ -65,6 +67,9 @@ async function runAudit(path: string, flags: Flags, io: Io): Promise<ExitCode> {
     const json = flags.json === undefined ? null : renderJson(report)
     const outputs: OutputFile[] = []
     if (flags.json !== undefined && json !== null && flags.json !== '-') outputs.push({ path: flags.json, bytes: json })
+    if (flags.html !== undefined) {
+      outputs.push({ path: flags.html, bytes: await toHtml(report, { set, scores, signal: io.signal }) })
+    }
     if (flags.scores !== undefined) outputs.push({ path: flags.scores, bytes: writeNpyFloat32(scores, [scores.length]) })
     if (flags.detectorScores !== undefined) {
       await makeOutputFolder(flags.detectorScores)
@@ -88,9 +93,10 @@ async function runAudit(path: string, flags: Flags, io: Io): Promise<ExitCode> {
 }
 
 /** Everything about the outputs that can be known to fail is found before the audit. */
-async function checkOutputs({ json, scores, detectorScores }: Flags): Promise<void> {
+async function checkOutputs({ json, html, scores, detectorScores }: Flags): Promise<void> {
   const files = [
     { flag: '--json', path: json === '-' ? undefined : json },
+    { flag: '--html', path: html },
     { flag: '--scores', path: scores },
   ].flatMap(({ flag, path }) => (path === undefined ? [] : [{ flag, path }]))
   for (const { flag, path } of [...files, { flag: '--detector-scores', path: detectorScores }]) {

@@ -1,4 +1,5 @@
 import type { BackendDescription } from '../backends/describe.js'
+import type { toHtml } from '../html.js'
 import type { auditWithScores, openAudit } from '../node.js'
 
 /** Where text goes. `write` resolves once the text is handed on. */
@@ -19,6 +20,7 @@ export interface Io {
   readonly library: {
     auditWithScores: typeof auditWithScores
     openAudit: typeof openAudit
+    toHtml: typeof toHtml
     describeBackends: () => Promise<BackendDescription>
   }
 }

@@ -63,6 +63,7 @@ const io: Io = {
   library: {
     auditWithScores: async (...args) => (await import('../node.js')).auditWithScores(...args),
     openAudit: async (...args) => (await import('../node.js')).openAudit(...args),
+    toHtml: async (...args) => (await import('../html.js')).toHtml(...args),
     describeBackends: async () => {
       const { describeBackends } = await import('../backends/describe.js')
       const { openNodeGpu } = await import('../backends/node-webgpu.js')

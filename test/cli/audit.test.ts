@@ -37,10 +37,12 @@ describe('assay audit', () => {
   it('writes the files that were asked for, and nothing else', async () => {
     const { stdout, code } = await runFake([
       ...['audit', 'x', '--quiet', '--json', join(folder, 'report.json'), '--scores', join(folder, 'scores.npy')],
+      ...['--html', join(folder, 'report.html')],
       ...['--detector-scores', join(folder, 'new', 'deep')],
     ])
     expect({ stdout, code }).toEqual({ stdout: '', code: 0 })
-    expect((await readdir(folder)).sort()).toEqual(['new', 'report.json', 'scores.npy'])
+    expect((await readdir(folder)).sort()).toEqual(['new', 'report.html', 'report.json', 'scores.npy'])
+    expect(await readFile(join(folder, 'report.html'), 'utf8')).toBe('<!doctype html>clean')
     expect(reportSchema.safeParse(JSON.parse(await readFile(join(folder, 'report.json'), 'utf8'))).success).toBe(true)
     expect(await readFloats(join(folder, 'scores.npy'))).toEqual([0, 1, 0.5])
     expect(await readdir(join(folder, 'new', 'deep'))).toEqual(['spectral-signatures.npy'])
@@ -56,6 +58,10 @@ describe('assay audit', () => {
       ['--json', join(folder, 'file', 'report.json')],
       ['--json', `${join(folder, 'missing')}/`],
       ['--json', join(folder, 'x'.repeat(300))],
+      ['--html', join(folder, 'missing', 'report.html')],
+      ['--html', join(folder, 'sub')],
+      ['--html', '-'],
+      ['--json', join(folder, 'same'), '--html', join(folder, 'same')],
       ['--scores', join(folder, 'sub')],
       ['--scores', '-'],
       ['--detector-scores', join(folder, 'file')],
@@ -75,7 +81,8 @@ describe('assay audit', () => {
   it('leaves the files of an earlier audit alone when the audit fails', async () => {
     const path = join(folder, 'report.json')
     await writeFile(path, 'earlier')
-    await runFake(['audit', 'x', '--json', path, '--detector-scores', join(folder, 'new')], { error: new Error('no') })
+    const html = join(folder, 'report.html')
+    await runFake(['audit', 'x', '--json', path, '--html', html, '--detector-scores', join(folder, 'new')], { error: new Error('no') })
     expect(await readFile(path, 'utf8')).toBe('earlier')
     expect(await readdir(folder)).toEqual(['report.json'])
   })

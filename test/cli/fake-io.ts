@@ -61,6 +61,7 @@ export async function runFake(argv: readonly string[], run: FakeRun = {}) {
           detectorScores: new Map([['spectral-signatures', Float32Array.of(3, 4, 5)]]),
         }
       }) as unknown as Io['library']['auditWithScores'],
+      toHtml: async ({ verdict }) => `<!doctype html>${verdict}`,
       describeBackends: async () => ({
         webgpu: {
           available: true,

@@ -36,7 +36,7 @@ describe('help and version', () => {
     const { stdout } = await runFake(['audit', '--help'])
     const flags = [...stdout.matchAll(/^ {2}(?:-h, )?(--[a-z-]+)/gm)].map(([, flag]) => flag)
     expect(flags).toEqual(
-      `--json --scores --detector-scores --detectors --set --backend --software-adapters --threads --memory --seed --false-accusation-rate --fail-on
+      `--json --html --scores --detector-scores --detectors --set --backend --software-adapters --threads --memory --seed --false-accusation-rate --fail-on
        --quiet --labels --predictions --logits --trusted --trusted-labels --class-names --images --texts --label-column --activations-column --help`.split(
         /\s+/,
       ),
@@ -48,7 +48,7 @@ describe('usage errors', () => {
   it.each([
     [['audit', 'folder', '--jsno', 'x'], 'unknown option --jsno; the nearest is --json;'],
     [['audit', 'folder', '--detector=x'], 'the nearest is --detectors'],
-    [['audit', 'folder', '--html', 'x'], 'unknown option --html; the nearest is'],
+    [['audit', 'folder', '--hmtl', 'x'], 'unknown option --hmtl; the nearest is --html;'],
     [['audit', 'folder', '-q'], 'unknown option -q; the nearest is'],
     [['adit', 'folder'], 'unknown command adit; the nearest is audit'],
     [['help', 'docter'], 'unknown command docter; the nearest is doctor'],
