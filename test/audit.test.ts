@@ -87,7 +87,7 @@ describe('options', () => {
       detectors: expect.objectContaining({
         'spectral-signatures': { variant: 'paper', k: 2, epsilon: 0.05, minRows: 20 },
         'activation-clustering': expect.objectContaining({ components: 10, restarts: 10, minRows: 20 }),
-        'whitened-mixture': { directions: 30, logOdds: 0, minRows: 30 },
+        'whitened-mixture': { directions: 30, logOdds: 0, minRows: 30, fitRows: 10_000 },
       }),
     })
     expect(Object.keys(report.options.detectors as object)).toEqual(ids)
