@@ -74,6 +74,7 @@ export class WasmBackend extends CpuBackend {
   }
 
   protected override recycle({ buffer }: HostMatrix['data']): void {
+    if (!this.#threads) return // pages without threads have no such arrays, nor their name
     if (!(buffer instanceof SharedArrayBuffer) || buffer.byteLength < worthStarting || buffer.byteLength > mostKept) return
     this.#spare.push(buffer)
     let bytes = this.#spare.reduce((sum, { byteLength }) => sum + byteLength, 0)
