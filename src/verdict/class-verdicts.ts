@@ -151,8 +151,11 @@ function byAccusation(ran: readonly RanResult[], c: number): ClassConclusion {
   return accusations.length > 0 ? { ...undecided, verdict: 'suspicious', accusations } : undecided
 }
 
-/** The smallest share that would be accused if it lay well apart; null where none would. */
+/** How many times the rows that just would do are promised: trusted rows and valleys differ from what they are on average. */
+const promised = 1.5
+
+/** The smallest share that would be accused if it lay well apart, with some to spare, at most half; null where none would. */
 function detectable({ attainable }: SplitFinding, rows: number, least: number): number | null {
   const smallest = attainable.find(({ logOdds }) => logOdds >= least)
-  return smallest ? smallest.rows / rows : null
+  return smallest ? Math.min((promised * smallest.rows) / rows, 0.5) : null
 }
