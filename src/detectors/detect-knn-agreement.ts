@@ -163,15 +163,7 @@ function drawAsked({ set }: DeviceSet, rng: Rng): Uint32Array[] {
   return classes.map(({ label }, c) => drawSome(order.subarray(starts[c], starts[c + 1]), perClass, rng.fork(String(label))))
 }
 
-function joined(parts: readonly Uint32Array[]): Uint32Array {
-  const out = new Uint32Array(parts.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const part of parts) {
-    out.set(part, at)
-    at += part.length
-  }
-  return out
-}
+const joined = (parts: readonly Uint32Array[]) => Uint32Array.from(parts.flatMap((part) => [...part]))
 
 /** Scales rows of `cols` values to length 1 (rows of zeros stay) and, where `width` is less, adds each column to one of `width`, or takes it off. */
 function sketcher(cols: number, width: number, rng: Rng): (rows: Float32Array) => Float32Array {

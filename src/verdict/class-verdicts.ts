@@ -91,17 +91,10 @@ function conclude(set: ActivationSet, { c, id, finding, pValue, adjusted, rate, 
   if (adjusted > rate && isUnknown)
     return { ...open, says: 'a tight group far from the rest: near-duplicates, or planted copies; look at it' }
   const isNear = adjusted <= nearRate * rate || pValue <= nearOwn * rate
-  if (!isNear && split.separation >= apart && (split.source?.weight ?? 0) >= sourceStands) {
-    return { ...open, says: 'a group far from the rest with the shape of another class, too small or too blurred to be accused' }
+  if (!isNear) {
+    const says = doubtOf(split, pValue)
+    return says === null ? { ...none, verdict: split.separation >= apart ? 'multimodal' : 'clean' } : { ...open, says }
   }
-  if (!isNear && split.separation >= apart && (split.trusted ?? 0) >= trustedDoubts) {
-    return {
-      ...open,
-      says: 'a group far from the rest where hardly any trusted rows lie: planted, or not among the trusted rows; look at it',
-    }
-  }
-  if (!isNear && split.isHalf && pValue <= halves) return { ...open, says: twoHalves }
-  if (!isNear) return { ...none, verdict: split.separation >= apart ? 'multimodal' : 'clean' }
   if (adjusted > rate) return { ...open, says: 'not accused, but too near to it to be cleared' }
   const { trusted, source } = split.agrees
   if (split.isHalf && !trusted) return { ...open, says: twoHalves }
@@ -122,6 +115,15 @@ function conclude(set: ActivationSet, { c, id, finding, pValue, adjusted, rate, 
     sourceClass,
     accusations: [{ detector: id, reason, rows: split.suspects, probabilities: split.posteriors.map((posterior) => planted * posterior) }],
   }
+}
+
+/** Why a class that is nowhere near to being accused is not cleared either; null where it is. */
+function doubtOf({ separation, source, trusted, isHalf }: SplitFinding, pValue: number): string | null {
+  if (separation >= apart && (source?.weight ?? 0) >= sourceStands)
+    return 'a group far from the rest with the shape of another class, too small or too blurred to be accused'
+  if (separation >= apart && (trusted ?? 0) >= trustedDoubts)
+    return 'a group far from the rest where hardly any trusted rows lie: planted, or not among the trusted rows; look at it'
+  return isHalf && pValue <= halves ? twoHalves : null
 }
 
 const undecided: ClassConclusion = {
