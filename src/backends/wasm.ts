@@ -1,4 +1,5 @@
 import type { HostMatrix } from '../core/backend.js'
+import { fromBase64 } from '../core/bytes-as-text.js'
 import { DoubleEngine, useDoubleEngine } from '../core/double-engine.js'
 import type { Lane } from '../core/lane.js'
 import { pause } from '../core/pause.js'
@@ -168,7 +169,7 @@ function compiledOnce(host: ThreadHost, relaxed: boolean): Promise<Compiled> {
 }
 
 async function compile(host: ThreadHost, relaxed: boolean): Promise<Compiled> {
-  const bytes = Uint8Array.from(atob(relaxed ? relaxedSimdWasm : simdWasm), (char) => char.charCodeAt(0))
+  const bytes = fromBase64(relaxed ? relaxedSimdWasm : simdWasm)
   const module = await WebAssembly.compile(bytes)
   const engine = new Engine(await WebAssembly.instantiate(module))
   useDoubleEngine(new DoubleEngine(await WebAssembly.instantiate(module)))

@@ -1,5 +1,6 @@
 import type { ActivationRows } from './activation-rows.js'
 import type { ActivationSet } from './activation-set.js'
+import { toHex } from './bytes-as-text.js'
 import { pause } from './pause.js'
 import { readRows, rowsPerRead } from './read-rows.js'
 
@@ -28,7 +29,7 @@ export function hashedSet(set: ActivationSet, options: HashOptions = {}): { read
   if (inMemory) {
     let whole: Promise<string> | null = null
     const digest = () => {
-      whole ??= sha256([head, floatBytes(inMemory.data), ...labelBytes(set)], options).then(hex)
+      whole ??= sha256([head, floatBytes(inMemory.data), ...labelBytes(set)], options).then(toHex)
       return whole
     }
     return { set, digest }
@@ -53,7 +54,7 @@ export function hashedSet(set: ActivationSet, options: HashOptions = {}): { read
       if (!whole) for await (const _ of readRows(hashed, { rowsPerBlock: rowsPerRead(cols) }));
       const hash = (whole as NonNullable<typeof whole>).clone()
       for (const part of labelBytes(set)) hash.update(part)
-      return hex(hash.digest())
+      return toHex(hash.digest())
     },
   }
 }
@@ -70,8 +71,6 @@ function labelBytes({ classes, classOf }: ActivationSet): Uint8Array[] {
 }
 
 const floatBytes = ({ buffer, byteOffset, byteLength }: Float32Array) => littleEndian(new Uint8Array(buffer, byteOffset, byteLength), 4)
-
-const hex = (bytes: Uint8Array) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 
 /**
  * The platform's SHA-256: block by block where it has that; else all at once, which takes two copies and less than 2 GiB, and which pages

@@ -1,7 +1,7 @@
 import type { RowImage, RowImages } from '../core/activation-set.js'
+import { toBase64 } from '../core/bytes-as-text.js'
 import { InputError } from '../core/errors.js'
 import type { PictureView } from '../views/report-view.js'
-import { packBytes } from './pack-bytes.js'
 import { encodePng, type Pixels } from './png.js'
 
 /** Longer sides are shrunk to this: pictures are shown small. */
@@ -50,13 +50,13 @@ export class Pictures {
     if (!image) return null
     if (image.kind === 'pixels') return viewPixels(image)
     if (image.data.length > mostEncodedBytes) return null
-    return { url: `data:${image.mediaType};base64,${packBytes(image.data)}`, width: null, height: null }
+    return { url: `data:${image.mediaType};base64,${toBase64(image.data)}`, width: null, height: null }
   }
 }
 
 export async function viewPixels(pixels: Pixels): Promise<PictureView> {
   const small = shrink(pixels, mostPixels)
-  return { url: `data:image/png;base64,${packBytes(await encodePng(small))}`, width: small.width, height: small.height }
+  return { url: `data:image/png;base64,${toBase64(await encodePng(small))}`, width: small.width, height: small.height }
 }
 
 function withoutAlpha({ width, height, channels, data }: Pixels): Pixels {

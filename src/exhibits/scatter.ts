@@ -1,11 +1,11 @@
 import type { ActivationSet } from '../core/activation-set.js'
+import { toBase64 } from '../core/bytes-as-text.js'
 import { Rng } from '../core/rng.js'
 import { gatherRows } from '../linalg/row-sample.js'
 import { drawSome } from '../stats/draws.js'
 import type { PointKind, ScatterView } from '../views/report-view.js'
 import { pointKinds } from '../views/report-view.js'
 import { evidencePlane, type FittedRows, project } from './evidence-plane.js'
-import { packBytes } from './pack-bytes.js'
 
 /** Rows of classes that are drawn, all classes together. */
 const mostOwn = 50_000
@@ -156,12 +156,12 @@ async function drawClass(set: ActivationSet, gathered: Gathered, { scores, signa
     rows: (set.classes[drawn.index] as { rows: number }).rows,
     x: xEnds,
     y: yEnds,
-    packedX: packBytes(place(x, xEnds)),
-    packedY: packBytes(place(y, yEnds)),
-    packedRow: packBytes(Uint32Array.from(shown, (i) => rows[i] as number)),
-    packedClass: packBytes(Uint16Array.from(shown, (i) => set.classOf[rows[i] as number] as number)),
-    packedKind: packBytes(Uint8Array.from(shown, (i) => pointKinds.indexOf(kinds[i] as PointKind))),
-    packedScore: scores ? packBytes(Uint8Array.from(shown, (i) => Math.round(255 * (scores[rows[i] as number] as number)))) : '',
+    packedX: toBase64(place(x, xEnds)),
+    packedY: toBase64(place(y, yEnds)),
+    packedRow: toBase64(Uint32Array.from(shown, (i) => rows[i] as number)),
+    packedClass: toBase64(Uint16Array.from(shown, (i) => set.classOf[rows[i] as number] as number)),
+    packedKind: toBase64(Uint8Array.from(shown, (i) => pointKinds.indexOf(kinds[i] as PointKind))),
+    packedScore: scores ? toBase64(Uint8Array.from(shown, (i) => Math.round(255 * (scores[rows[i] as number] as number)))) : '',
   }
 }
 

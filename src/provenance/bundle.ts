@@ -1,4 +1,4 @@
-import { fromBase64 } from './bytes.js'
+import { fromStrictBase64 } from './bytes.js'
 import { inTotoPayloadType } from './dsse.js'
 import { jsonFields, sayJson } from './json-fields.js'
 import { type LogEntry, readLogEntry } from './log-entry.js'
@@ -119,5 +119,5 @@ function readTimestamps(value: Json | undefined): Uint8Array<ArrayBuffer>[] {
 }
 
 function base64(value: Json | undefined, at: string): Uint8Array<ArrayBuffer> {
-  return fromBase64(fields.text(value, at), at)
+  return fromStrictBase64(fields.text(value, at), at)
 }

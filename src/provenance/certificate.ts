@@ -1,7 +1,8 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import type { Certificate as ParsedCertificate } from 'pkijs'
+import { toHex } from '../core/bytes-as-text.js'
 import { showText } from '../core/untrusted-text.js'
-import { sameBytes, toHex } from './bytes.js'
+import { sameBytes } from './bytes.js'
 import { derChildren, ecdsaSignatureFromDer, isStrictDer } from './strict-der.js'
 
 /** What of an X.509 certificate counts here. */

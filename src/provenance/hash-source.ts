@@ -1,9 +1,9 @@
 import { blake2b } from '@noble/hashes/blake2.js'
 import { blake3 } from '@noble/hashes/blake3.js'
 import { sha256 } from '@noble/hashes/sha2.js'
+import { toHex } from '../core/bytes-as-text.js'
 import { pause } from '../core/pause.js'
 import type { ByteSource } from '../io/byte-source.js'
-import { toHex } from './bytes.js'
 import type { HashAlgorithm } from './hash-algorithm.js'
 
 const algorithms = { sha256, blake2b, blake3 } as const

@@ -1,4 +1,4 @@
-import { fromBase64 } from './bytes.js'
+import { fromStrictBase64 } from './bytes.js'
 import { jsonFields } from './json-fields.js'
 import { Refusal } from './refusal.js'
 import type { Json, JsonObject } from './strict-json.js'
@@ -25,7 +25,7 @@ export function readLogEntry(value: Json): LogEntry {
   const kind = fields.only(entry.kindVersion, 'kindVersion', ['kind', 'version'])
   const proof = fields.only(entry.inclusionProof, 'inclusionProof', ['logIndex', 'rootHash', 'treeSize', 'hashes', 'checkpoint'])
   const hashes = proof.hashes === undefined ? [] : fields.array(proof.hashes, 'hashes')
-  for (const hash of hashes) fromBase64(fields.text(hash, 'hash'), 'hash')
+  for (const hash of hashes) fromStrictBase64(fields.text(hash, 'hash'), 'hash')
   const promise = entry.inclusionPromise
   if (promise !== undefined) base64(fields.only(promise, 'inclusionPromise', ['signedEntryTimestamp']), 'signedEntryTimestamp')
   return {
@@ -46,7 +46,7 @@ export function readLogEntry(value: Json): LogEntry {
 }
 
 function base64(object: JsonObject, name: string): Uint8Array<ArrayBuffer> {
-  return fromBase64(fields.text(object[name], name), name)
+  return fromStrictBase64(fields.text(object[name], name), name)
 }
 
 /** Protobuf leaves out a zero. */

@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign } from 'node:crypto'
+import { toBase64 } from '../core/bytes-as-text.js'
 import { InputError } from '../core/errors.js'
-import { sameBytes, toBase64 } from './bytes.js'
+import { sameBytes } from './bytes.js'
 import type { Certificate } from './certificate.js'
 import { readCertificates } from './check-certificate.js'
 import { preAuthEncoding } from './dsse.js'

@@ -1,3 +1,4 @@
+import { fromBase64, toBase64 } from '../core/bytes-as-text.js'
 import { InputError } from '../core/errors.js'
 
 /** A block of a PEM file (RFC 7468). */
@@ -12,7 +13,7 @@ const block = /-----BEGIN ([A-Z0-9 ]+)-----([A-Za-z0-9+/=\s]*)-----END \1-----/g
 export function readPem(text: string, where: string, code: string): PemBlock[] {
   return [...text.matchAll(block)].map(([, label = '', body = '']) => {
     try {
-      return { label, der: Uint8Array.from(atob(body), (character) => character.charCodeAt(0)) }
+      return { label, der: fromBase64(body) }
     } catch (cause) {
       throw new InputError(code, `${where}: the ${label} in it is not base64, expected PEM; copy the file again`, {}, cause)
     }
@@ -21,8 +22,6 @@ export function readPem(text: string, where: string, code: string): PemBlock[] {
 
 /** The one text that a block has: lines of 64, as OpenSSL writes it. */
 export function writePem({ label, der }: PemBlock): string {
-  let binary = ''
-  for (const byte of der) binary += String.fromCharCode(byte)
-  const lines = btoa(binary).match(/.{1,64}/g) ?? []
+  const lines = toBase64(der).match(/.{1,64}/g) ?? []
   return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`
 }

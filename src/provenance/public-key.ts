@@ -1,7 +1,7 @@
 import { sha256 } from '@noble/hashes/sha2.js'
+import { toHex } from '../core/bytes-as-text.js'
 import { BackendError, InputError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
-import { toHex } from './bytes.js'
 import { preAuthEncoding } from './dsse.js'
 import { readPem, writePem } from './pem.js'
 import { ecdsaSignatureFromDer } from './strict-der.js'

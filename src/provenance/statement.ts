@@ -1,5 +1,6 @@
 import { sha256 } from '@noble/hashes/sha2.js'
-import { fromHex, toHex } from './bytes.js'
+import { toHex } from '../core/bytes-as-text.js'
+import { fromHex } from './bytes.js'
 import type { HashAlgorithm } from './hash-algorithm.js'
 
 export const statementType = 'https://in-toto.io/Statement/v1'

@@ -1,6 +1,6 @@
 import { sha256 } from '@noble/hashes/sha2.js'
+import { toHex } from '../core/bytes-as-text.js'
 import { type Bundle, parseBundle } from './bundle.js'
-import { toHex } from './bytes.js'
 import { readStatement } from './read-statement.js'
 import type { SignatureCheck, Signer } from './signer.js'
 import type { ModelStatement } from './statement.js'

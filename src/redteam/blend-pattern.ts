@@ -1,5 +1,6 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import * as z from 'zod/mini'
+import { toHex } from '../core/bytes-as-text.js'
 import { OptionError } from '../core/errors.js'
 import type { Rng } from '../core/rng.js'
 import type { CheckedImageSet } from './image-set.js'
@@ -33,7 +34,7 @@ export function blendPattern(set: CheckedImageSet, given: GivenPattern, rng: Rng
       picture[at] = Math.round((1 - alpha) * (picture[at] as number) + alpha * (values[at] as number))
     },
     says: given ? `given picture ${given.shape.join('×')}` : 'uniform noise',
-    record: given ? { pattern: { shape: given.shape, sha256: hex(sha256(given.data)) } } : {},
+    record: given ? { pattern: { shape: given.shape, sha256: toHex(sha256(given.data)) } } : {},
   }
 }
 
@@ -51,5 +52,3 @@ function spread({ height, width, channels, pictureLength }: CheckedImageSet, giv
   if (own === channels) return data
   return Uint8Array.from({ length: pictureLength }, (_, at) => data[Math.floor(at / channels)] as number)
 }
-
-const hex = (bytes: Uint8Array) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')

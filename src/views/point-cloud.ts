@@ -1,3 +1,4 @@
+import { fromBase64 } from '../core/bytes-as-text.js'
 import { type PointKind, pointKinds, type ScatterView } from './report-view.js'
 
 /** The points of a scatter, unpacked: positions 0 … 1 along each axis, y upwards. In the order in which they are drawn. */
@@ -26,9 +27,7 @@ export function unpackPoints(view: ScatterView): PointCloud {
   }
 }
 
-function unpack(base64: string): ArrayBuffer {
-  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)).buffer
-}
+const unpack = (base64: string): ArrayBuffer => fromBase64(base64).buffer
 
 export const kindOf = ({ kind }: PointCloud, point: number) => pointKinds[kind[point] as number] as PointKind
 

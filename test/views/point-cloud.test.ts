@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { toBase64 } from '../../src/core/bytes-as-text.js'
 import { Rng } from '../../src/core/rng.js'
-import { packBytes } from '../../src/exhibits/pack-bytes.js'
 import { ticks } from '../../src/views/draw-axes.js'
 import { isInside, nearestFinder, unpackPoints } from '../../src/views/point-cloud.js'
 
@@ -12,12 +12,12 @@ const cloud = unpackPoints({
   rows: count,
   x: [0, 1],
   y: [0, 1],
-  packedX: packBytes(Uint16Array.from({ length: count }, () => rng.below(65536))),
-  packedY: packBytes(Uint16Array.from({ length: count }, () => rng.below(65536))),
-  packedRow: packBytes(Uint32Array.from({ length: count }, (_, i) => 4_000_000_000 + i)),
-  packedClass: packBytes(Uint16Array.from({ length: count }, (_, i) => i)),
-  packedKind: packBytes(Uint8Array.from({ length: count }, (_, i) => i % 4)),
-  packedScore: packBytes(Uint8Array.of(0, 255)),
+  packedX: toBase64(Uint16Array.from({ length: count }, () => rng.below(65536))),
+  packedY: toBase64(Uint16Array.from({ length: count }, () => rng.below(65536))),
+  packedRow: toBase64(Uint32Array.from({ length: count }, (_, i) => 4_000_000_000 + i)),
+  packedClass: toBase64(Uint16Array.from({ length: count }, (_, i) => i)),
+  packedKind: toBase64(Uint8Array.from({ length: count }, (_, i) => i % 4)),
+  packedScore: toBase64(Uint8Array.of(0, 255)),
 })
 
 describe('a point cloud', () => {
