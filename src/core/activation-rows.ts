@@ -75,13 +75,15 @@ async function* checkedBlocks(input: RowBlocksInput, rowsPerBlock: number, where
   let start = 0
   let joined: Float32Array | null = null
   let filled = 0
+  let converted: Float32Array | null = null
   const finish = (data: Float32Array): RowBlock => {
     const block = { start, rows: data.length / cols, data }
     start += block.rows
     return block
   }
   for await (const chunk of input.blocks(rowsPerBlock)) {
-    const { data: values, original } = toFloat32(chunk, where)
+    const { data: values, original } = toFloat32(chunk, where, converted)
+    if (chunk.length > 0 && values !== chunk) converted = values
     if (values.length % cols !== 0) {
       throw new InputError('bad-shape', `${where}: gave a block of ${values.length} values, expected whole rows of ${cols}`)
     }

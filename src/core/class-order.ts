@@ -68,7 +68,7 @@ export function sortedSet(
 }
 
 /**
- * Rows `start` … `end − 1` of the set in class order. `positions: [classes]` is where the first of each class stands in class order of the
+ * Rows `start` … `end − 1` of the set in class order, less a shift. `positions: [classes]` is where the first of each class stands in class order of the
  * set, and is moved on to those that come after `end`.
  */
 export function sortedStretch(
@@ -80,7 +80,7 @@ export function sortedStretch(
     allocate = (length) => new Float32Array(length),
   }: Omit<BlockShape, 'rowsPerBlock'> & { readonly start: number; readonly end: number },
   positions: Uint32Array,
-): SortedRows & { add(read: RowBlock): void } {
+): SortedRows & { add(read: RowBlock, shift: Float32Array): void } {
   const starts = new Uint32Array(positions.length + 1)
   for (let row = start; row < end; row++) {
     const c = set.classOf[row] as number
@@ -97,12 +97,12 @@ export function sortedStretch(
     data,
     starts,
     positions: own,
-    add(read) {
+    add(read, shift) {
       for (let i = 0; i < read.rows; i++) {
         const c = set.classOf[read.start + i] as number
         const to = next[c] as number
         next[c] = to + 1
-        copyRow(read, i, data, to * paddedCols)
+        copyShifted(read, i, shift, { data, at: to * paddedCols })
       }
     },
   }

@@ -200,9 +200,9 @@ export class DeviceSet implements Disposable {
         end = Math.min(read.start + rowsPerBlock, this.rows)
         filling = sortedStretch(set, { start: read.start, end, paddedCols, allocate }, next)
       }
-      filling.add(read)
+      filling.add(read, shift)
       if (read.start + read.rows < end) continue
-      const block: DeviceBlock = await uploadBlock(context, filling, shift)
+      const block: DeviceBlock = uploaded(context, filling, paddedCols)
       filling = null
       using _rows = block.rows
       yield block

@@ -54,12 +54,16 @@ export function toMatrix(input: MatrixInput, where: string): Matrix {
   return checkFinite({ data: out, rows, cols }, where, { original })
 }
 
-/** Numbers as float32 (the array itself where it is that already), and as they were before. Throws `InputError` `bad-type`. */
-export function toFloat32(given: NumberArray, where: string): { readonly data: Float32Array; readonly original: (at: number) => number } {
+/** Numbers as float32 (the array itself where it is that already, else `room` where they fit it), and as they were before. Throws `InputError` `bad-type`. */
+export function toFloat32(
+  given: NumberArray,
+  where: string,
+  room?: Float32Array | null,
+): { readonly data: Float32Array; readonly original: (at: number) => number } {
   const values = numbers(given, where)
   const original = reader(values)
   if (values instanceof Float32Array) return { data: values, original }
-  const data = new Float32Array(values.length)
+  const data = room?.length === values.length ? room : new Float32Array(values.length)
   for (let at = 0; at < data.length; at++) data[at] = original(at)
   return { data, original }
 }

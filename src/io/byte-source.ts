@@ -10,6 +10,11 @@ export interface ByteSource {
    * read too: never write to it.
    */
   slice(start: number, end: number): Promise<Uint8Array>
+  /**
+   * Fills `bytes` with those from `start` on. Sources have it where a slice is memory of its own: to find that takes the system longer than
+   * to read into what is there.
+   */
+  readonly fill?: ((bytes: Uint8Array, start: number) => Promise<void>) | undefined
   /** The first `end` bytes, for looking at headers, where that costs less than a slice: they may not be checked as slices are. */
   readonly head?: ((end: number) => Promise<Uint8Array>) | undefined
 }
@@ -48,16 +53,28 @@ const blockBytes = 8 * 2 ** 20
 export async function readBytes(source: ByteSource, start: number, end: number, where: string): Promise<Uint8Array<ArrayBuffer>> {
   checkRange(start, end, source.byteLength)
   const bytes = allocateBytes(end - start, where)
-  for (let at = start; at < end; ) {
-    const until = Math.min(at + blockBytes, end)
-    const block = await source.slice(at, until)
-    if (block.byteLength !== until - at) {
-      throw new InputError('truncated', `${where}: got ${block.byteLength} bytes at offset ${at}, expected ${until - at}; copy it again`)
-    }
-    bytes.set(block, at - start)
-    at = until
-  }
+  await fillBytes(source, bytes, start, where)
   return bytes
+}
+
+/** Fills `bytes` with those from `start` on, block by block, whether the source has `fill` or not. Throws as `readBytes` does, but `too-large`. */
+export async function fillBytes(source: ByteSource, bytes: Uint8Array, start: number, where: string): Promise<void> {
+  checkRange(start, start + bytes.byteLength, source.byteLength)
+  for (let at = 0; at < bytes.byteLength; at += blockBytes) {
+    const part = bytes.subarray(at, at + blockBytes)
+    if (source.fill) {
+      await source.fill(part, start + at)
+      continue
+    }
+    const block = await source.slice(start + at, start + at + part.byteLength)
+    if (block.byteLength !== part.byteLength) {
+      throw new InputError(
+        'truncated',
+        `${where}: got ${block.byteLength} bytes at offset ${start + at}, expected ${part.byteLength}; copy it again`,
+      )
+    }
+    part.set(block)
+  }
 }
 
 /** A zeroed buffer. Throws `InputError` `too-large` where this machine cannot give one. Check the size against the input first. */

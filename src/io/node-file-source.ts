@@ -28,22 +28,27 @@ export async function openFile(path: string, name = path): Promise<FileSource> {
 }
 
 function fileSource(name: string, handle: FileHandle, byteLength: number): FileSource {
+  const fill = async (bytes: Uint8Array, start: number) => {
+    checkRange(start, start + bytes.byteLength, byteLength)
+    for (let filled = 0; filled < bytes.byteLength; ) {
+      let bytesRead: number
+      try {
+        ;({ bytesRead } = await handle.read(bytes, filled, bytes.byteLength - filled, start + filled))
+      } catch (error) {
+        throw fileError(error, name)
+      }
+      if (bytesRead === 0) throw becameShorter(name, byteLength)
+      filled += bytesRead
+    }
+  }
   return {
     name,
     byteLength,
+    fill,
     async slice(start, end) {
       checkRange(start, end, byteLength)
       const bytes = new Uint8Array(end - start)
-      for (let filled = 0; filled < bytes.byteLength; ) {
-        let bytesRead: number
-        try {
-          ;({ bytesRead } = await handle.read(bytes, filled, bytes.byteLength - filled, start + filled))
-        } catch (error) {
-          throw fileError(error, name)
-        }
-        if (bytesRead === 0) throw becameShorter(name, byteLength)
-        filled += bytesRead
-      }
+      await fill(bytes, start)
       return bytes
     },
     close: () => handle.close(),

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
-import { type ByteSource, checkRange } from './byte-source.js'
-import { becameShorter, openFile } from './node-file-source.js'
+import { type ByteSource, checkRange, fillBytes } from './byte-source.js'
+import { becameShorter, type FileSource, openFile } from './node-file-source.js'
 
 /**
  * A source over a regular file that is opened for each slice and closed behind it. Links are followed; the length is taken once.
@@ -12,18 +12,25 @@ export async function reopenedSource(path: string, name = path): Promise<ByteSou
   const first = await openFile(absolute, name)
   await first.close()
   const { byteLength } = first
+  const whileOpen = async <T>(read: (file: FileSource) => Promise<T>): Promise<T> => {
+    const file = await openFile(absolute, name)
+    try {
+      if (file.byteLength < byteLength) throw becameShorter(name, byteLength)
+      return await read(file)
+    } finally {
+      await file.close()
+    }
+  }
   return {
     name,
     byteLength,
     async slice(start, end) {
       checkRange(start, end, byteLength)
-      const file = await openFile(absolute, name)
-      try {
-        if (file.byteLength < byteLength) throw becameShorter(name, byteLength)
-        return await file.slice(start, end)
-      } finally {
-        await file.close()
-      }
+      return await whileOpen((file) => file.slice(start, end))
+    },
+    async fill(bytes, start) {
+      checkRange(start, start + bytes.byteLength, byteLength)
+      await whileOpen((file) => fillBytes(file, bytes, start, name))
     },
   }
 }

@@ -1,6 +1,6 @@
 import type { RowBlocksInput } from '../core/activation-rows.js'
 import type { NumberArray } from '../core/matrix.js'
-import { type ByteSource, readBytes } from './byte-source.js'
+import { allocateBytes, type ByteSource, fillBytes } from './byte-source.js'
 import { type ArrayData, type Dtype, decodeArray } from './file-array.js'
 import { readOnce } from './read-once.js'
 
@@ -19,8 +19,9 @@ export interface RowLayout {
 }
 
 /**
- * Rows that are read from `source` by byte ranges, `rowsPerBlock` of them in memory at a time. The caller has checked that the source
- * has them all. A pass throws what the source throws, and `InputError` `too-large` where a block does not fit into memory.
+ * Rows that are read from `source` by byte ranges, `rowsPerBlock` of them looked at while the next are read: two blocks in memory, which all
+ * of a pass share. The caller has checked that the source has them all. A pass throws what the source throws, and `InputError` `too-large`
+ * where a block does not fit into memory.
  */
 export function rowsInBytes(source: ByteSource, layout: RowLayout, where: string): RowBlocks {
   const { dtype, littleEndian, dataStart, rows, cols } = layout
@@ -30,10 +31,21 @@ export function rowsInBytes(source: ByteSource, layout: RowLayout, where: string
     cols,
     async *blocks(rowsPerBlock) {
       checkRowsPerBlock(rowsPerBlock)
-      for (let row = 0; row < rows; row += rowsPerBlock) {
-        const end = Math.min(row + rowsPerBlock, rows)
-        const bytes = await readBytes(source, dataStart + row * rowBytes, dataStart + end * rowBytes, where)
-        yield toNumbers(decodeArray(bytes, { dtype, littleEndian, count: (end - row) * cols }, where))
+      let room: readonly (Uint8Array<ArrayBuffer> | undefined)[] = []
+      const read = async (row: number) => {
+        const count = Math.min(rowsPerBlock, rows - row)
+        const [other, last] = room
+        const bytes = last?.byteLength === count * rowBytes ? last : allocateBytes(count * rowBytes, where)
+        room = [bytes, other]
+        await fillBytes(source, bytes, dataStart + row * rowBytes, where)
+        return toNumbers(decodeArray(bytes, { dtype, littleEndian, count: count * cols }, where))
+      }
+      let next = rows > 0 ? read(0) : null
+      for (let row = rowsPerBlock; next; row += rowsPerBlock) {
+        const block = await next
+        next = row < rows ? read(row) : null
+        next?.catch(() => undefined) // shows when it is waited for; a pass may end before
+        yield block
       }
     },
   }

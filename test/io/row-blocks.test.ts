@@ -35,6 +35,51 @@ async function expectSameRows(rows: RowBlocks, whole: FileArray, cuts = (size: n
 const matrix = Float32Array.from({ length: 10 * 4 }, (_, index) => index * 1.5)
 const matrixBytes = writeNpyFloat32(matrix, [10, 4])
 
+test('the rows that follow are read while these are looked at, into memory that the pass has had before', async () => {
+  const asked: number[] = []
+  const bytes = writeNpyFloat32(matrix, [10, 4])
+  const { slice } = source(bytes)
+  const watched: ByteSource = {
+    ...source(bytes),
+    slice: (start, end) => {
+      asked.push(start)
+      return slice(start, end)
+    },
+  }
+  const pass = (await openNpyRows(watched, 'x')).blocks(3)
+  asked.length = 0
+  const buffers = new Set<ArrayBufferLike>()
+  for (let block = 0; block < 3; block++) {
+    const { value } = await pass.next()
+    expect(asked).toHaveLength(Math.min(block + 2, 4))
+    await Promise.resolve()
+    expect(value).toEqual(matrix.subarray(12 * block, 12 * block + 12))
+    buffers.add((value as Float32Array).buffer)
+  }
+  expect(buffers.size).toBe(2)
+  expect((await pass.next()).value).toEqual(matrix.subarray(36))
+  expect((await pass.next()).done).toBe(true)
+})
+
+test('a pass that ends early leaves no failure of what it read ahead behind', async () => {
+  const bytes = writeNpyFloat32(matrix, [10, 4])
+  const failing: ByteSource = {
+    ...source(bytes),
+    slice: async (start, end) => {
+      if (start > 200) throw new Error('gone')
+      return bytes.subarray(start, end)
+    },
+  }
+  const rows = await openNpyRows(failing, 'x')
+  const pass = rows.blocks(5)
+  await pass.next()
+  await pass.return()
+  await new Promise((resolve) => setTimeout(resolve, 5))
+  const again = rows.blocks(5)
+  await again.next()
+  await expect(again.next()).rejects.toThrow('gone')
+})
+
 describe('.npy', () => {
   const folder = join(import.meta.dirname, '../fixtures/npy')
   const names = readdirSync(folder).filter((name) => /^(?!S6|U5)\w+-(?:little|big)-[CF]-v\d\.npy$/.test(name))
