@@ -72,12 +72,18 @@ function partOf({ division, isGroup }: Suspected, along: Float64Array | null): P
   return { isIn, rows: isIn.reduce((sum, value) => sum + value, 0) }
 }
 
+/** A class, and the cosine of the angle between the way to its mean and the way to a part's, both from the mean of the rest of the part's class. */
+interface Towards {
+  readonly classIndex: number
+  readonly cosine: number
+}
+
 /** Where a head sends the rows of a class, the suspected part left out of what it learns. */
 interface Head {
   /** Classes that rows can be sent to, beside their own. */
   readonly sources: readonly number[]
-  /** How far of the way from the rest of the class to each source the part lies, along the line between the two. */
-  readonly towards: readonly number[]
+  /** The other class that the part lies towards, seen from the rest of its own, where one stands out. */
+  readonly towards: Towards | null
   /** Along the first of the class's directions and an offset: the part against the rest. Along the others: each source against the rest. */
   readonly offsets: Float64Array
 }
@@ -126,11 +132,11 @@ async function heads(set: DeviceSet, parts: ReadonlyMap<number, Part | null>, sc
       .sort((a, b) => a.distance - b.distance || a.j - b.j)
       .slice(0, width - 1)
       .map((source) => ({ ...source, solved: without(source.mean, source.solved) }))
-    const towards = sources.map(({ mean, solved }) => {
-      const inverted = solved.map((value, i) => value - (restSolved[i] as number))
-      const length = mean.reduce((sum, value, i) => sum + (value - (rest[i] as number)) * (inverted[i] as number), 0)
-      return length > 0 ? dot(between, inverted) / length : 0
-    })
+    const towards = pointedAt(
+      between,
+      rest,
+      solved.filter(({ j }) => j !== c),
+    )
     const offsets = new Float64Array(width)
     for (const [k, { mean, solved }] of [{ mean: ofPart, solved: partSolved }, ...sources].entries()) {
       const direction = solved.map((value, i) => Math.fround(value - (restSolved[i] as number)))
@@ -230,9 +236,10 @@ function reclassify(set: DeviceSet, c: number, { part, head, width, coordinates,
   const rate = ((restSent[to] ?? 0) + 1) / (n - part.rows + 2)
   const pValue = gone === 0 ? 1 : Math.max(0, 1 - binomialCdf(gone - 1, part.rows, rate))
   const nameOf = (k: number) => showText(set.set.classes[sources[k] as number]?.label, 60)
-  const source = sourceAmong(towards)
   const elsewhere = gone > 0 ? `${gone} to class ${nameOf(to)} and ${kept} to their own` : 'all to their own class'
-  const hint = source === null ? '' : `; they lie ${(100 * (towards[source] as number)).toFixed(0)} % of the way to class ${nameOf(source)}`
+  const hint = towards
+    ? `; they lie towards class ${showText(set.set.classes[towards.classIndex]?.label, 60)} (cosine ${towards.cosine.toFixed(2)})`
+    : ''
   const isPoison = statistic >= threshold && pValue <= 0.01
   const isIn = positionsByScore(set, c, scores).filter((i) => part.isIn[i - start])
   return {
@@ -243,18 +250,27 @@ function reclassify(set: DeviceSet, c: number, { part, head, width, coordinates,
     says: `of ${part.rows} suspected rows of ${n} a linear head refitted without them sends ${elsewhere}${hint}. It accuses no class`,
     flagged: isPoison ? rowsAt(set, isIn) : new Uint32Array(0),
     accusation: null,
-    sourceClass: source === null ? null : (sources[source] as number),
+    sourceClass: towards?.classIndex ?? null,
   }
 }
 
-/** A part that lies less than this share of the way to a class was not moved from there, as far as means tell: triggers lean a tenth by chance. */
-const leastWay = 0.15
-/** Another class that it lies nearly as far towards makes neither sure. */
-const nearlyAsFar = 0.9
+/** Triggers lean towards some class by chance: below this cosine a part was not moved from there, as far as means tell. */
+const leastCosine = 0.3
+/** Another class that it lies nearly as much towards makes neither sure. */
+const nearlyAsMuch = 0.9
 
-/** Which source the part lies furthest towards, where one stands out. */
-function sourceAmong(towards: readonly number[]): number | null {
-  const [first, next] = [...towards.keys()].sort((a, b) => (towards[b] as number) - (towards[a] as number))
-  if (first === undefined || (towards[first] as number) < leastWay) return null
-  return next === undefined || (towards[next] as number) <= nearlyAsFar * (towards[first] as number) ? first : null
+/** The class that `between`, from the rest's mean to the part's, points at, where one stands out: a trigger may have left rows on the way from there. */
+function pointedAt(
+  between: Float64Array,
+  rest: Float64Array,
+  others: readonly { readonly j: number; readonly mean: Float64Array }[],
+): Towards | null {
+  const [first, next] = others
+    .map(({ j, mean }): Towards => {
+      const way = mean.map((value, i) => value - (rest[i] as number))
+      return { classIndex: j, cosine: dot(between, way) / Math.max(Math.sqrt(dot(between, between) * dot(way, way)), Number.MIN_VALUE) }
+    })
+    .sort((a, b) => b.cosine - a.cosine || a.classIndex - b.classIndex)
+  if (!first || first.cosine < leastCosine) return null
+  return next && next.cosine > nearlyAsMuch * first.cosine ? null : first
 }

@@ -24,7 +24,7 @@ const options: z.ZodMiniType<ExreLiteOptions> = z.strictObject({
  * than ½. The p-value is binomial: that of so many going there if they went as the rest of the class does. Flagged is the part where the
  * statistic is ½ or more and the p-value 1 % or less. A row's score is the log odds of the part against the rest of its class in a head
  * that has the part for a class of its own. Where rows stay, since the network has moved them all the way to their target, the source may
- * still show: the class that the part's mean lies towards, as a share of the way from the rest of its own. It accuses no class.
+ * still show: the class that the way from the rest of its own to the part points at, by its cosine. It accuses no class.
  *
  * Options: `directions` 2 … 64 of the mixtures, `minRows` ≥ 10, `fitRows` ≥ 100 (10,000: of larger classes the part is found in so many
  * drawn rows, and cut out of all). Cost beside the divisions: one pass for the parts' means, one for scores,

@@ -210,9 +210,12 @@ const newShare = 1 / 3
 const largest = <T>(of: readonly T[], value: (one: T) => number) =>
   of.reduce((most, one) => Math.max(most, value(one)), Number.NEGATIVE_INFINITY)
 
-/** The class that planted rows seem to be taken from: the one whose very shape they have, or whose shape they have and some lie towards; else null. */
-const takenFrom = ({ classIndex, aboveNext, vote }: ShapeSource, weight: number) =>
-  weight >= 0.8 || (aboveNext >= 1.2 && vote >= 0.15) ? classIndex : null
+/**
+ * The class that planted rows seem to be taken from: the one whose very shape they have, or whose shape they have, not much worse than their own,
+ * and some lie towards; else null.
+ */
+const takenFrom = ({ classIndex, aboveOwn, aboveNext, vote }: ShapeSource, weight: number) =>
+  weight >= 0.8 || (aboveOwn >= -5 && aboveNext >= 1.2 && vote >= 0.15) ? classIndex : null
 
 /** Places lie on a line on which the clean side's mean is 0 and the suspected side's 1. */
 const halfway = 0.5
