@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { OptionError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
-import type { SigningKey } from '../provenance/node-sign.js'
+import type { SigningKey } from '../provenance/node-sign-payload.js'
 import { toJsonText } from '../report/json.js'
 import { type ExitCode, exitCode } from './exit-codes.js'
 import type { Io } from './io.js'

@@ -117,7 +117,7 @@ type Written = Omit<Verification, 'code'> & { readonly code: string }
 
 /** That something could not be read is no verdict, but who reads the result must not take its absence for one. */
 function unread({ code, message }: InputError): Written {
-  return { schemaVersion: 1, verified: false, code, reason: message, signer: null, statementDigest: null, unsigned: [] }
+  return { schemaVersion: 1, verified: false, code, reason: message, signer: null, statementDigest: null, rootDigest: null, unsigned: [] }
 }
 
 async function writeResult(result: Written, { json }: Flags, io: Io): Promise<void> {

@@ -70,6 +70,8 @@ const root = z
     signers: z.optional(names('Of a claim without inputs: who must have signed it; default whoever may sign that stage.')),
     rootDigest: z.optional(digest('One artifact, known by itself, whatever its origin: its root digest,')),
     statementDigest: z.optional(digest('and the SHA-256 of its signed statement (`assay verify --json` says it).')),
+    verdictBy: z.optional(names('Or whatever a gate let through: who must have signed its verdict (`assay gate --verdict`),')),
+    maxAge: z.optional(age('and how old that may be.')),
     says: z.optional(text('A note for people.')),
   })
   .check(
@@ -77,7 +79,11 @@ const root = z
       ({ rootDigest, statementDigest }) => (rootDigest === undefined) === (statementDigest === undefined),
       'expected rootDigest and statementDigest together: the first does not bind names',
     ),
-    z.refine(({ rootDigest, signers }) => rootDigest === undefined || signers === undefined, 'expected signers or digests, not both'),
+    z.refine(
+      ({ rootDigest, signers, verdictBy }) => [rootDigest, signers, verdictBy].filter((way) => way !== undefined).length <= 1,
+      'expected one of signers, digests, verdictBy',
+    ),
+    z.refine(({ verdictBy, maxAge }) => (verdictBy === undefined) === (maxAge === undefined), 'expected verdictBy and maxAge together'),
   )
 
 const testRule = z.strictObject({
@@ -133,6 +139,7 @@ export const policySchema = z
 export type Policy = z.infer<typeof policySchema>
 export type SignerRule = z.infer<typeof signer>
 export type StageRule = z.infer<typeof stageRule>
+export type RootRule = z.infer<typeof root>
 export type TestRule = z.infer<typeof testRule>
 
 /** A policy with the keys that it names in place, ready to be applied. */
@@ -173,13 +180,12 @@ export function policyProblems({ signers, stages, subject, roots, tests, clockSk
     }
     if (!isStageName(stage) && !rule.from) problems.push(`${at}.from: is missing, expected which stages may feed it`)
   }
-  const buildTypes = Object.entries(stages ?? {}).map(
-    ([stage, { buildType }]) => buildType ?? (isStageName(stage) ? buildTypeOf(stage) : stage),
-  )
+  const buildTypes = Object.entries(stages ?? {}).flatMap(([stage, rule]) => buildTypeOfRule(stage, rule) ?? [])
   check('stages: buildType', buildTypes, buildTypes, 'build type')
-  for (const [i, { stage, signers: by }] of (roots ?? []).entries()) {
+  for (const [i, { stage, signers: by, verdictBy }] of (roots ?? []).entries()) {
     check(`roots.${i}.stage`, [stage], known, 'stage')
     check(`roots.${i}.signers`, by, people, 'signer')
+    check(`roots.${i}.verdictBy`, verdictBy, people, 'signer')
   }
   for (const [i, { of, signers: by }] of (tests ?? []).entries()) {
     check(`tests.${i}.of`, of, [...known, 'subject'], 'stage')
@@ -187,6 +193,15 @@ export function policyProblems({ signers, stages, subject, roots, tests, clockSk
   }
   if (clockSkew === 'unlimited') problems.push('clockSkew: is unlimited, expected a time such as 5m')
   return problems
+}
+
+/** The stage of a policy that a build type stands for. */
+export function stageOfBuildType({ stages }: Policy, buildType: string): string | null {
+  return Object.entries(stages ?? {}).find(([stage, rule]) => buildType === buildTypeOfRule(stage, rule))?.[0] ?? null
+}
+
+function buildTypeOfRule(stage: string, { buildType }: StageRule): string | null {
+  return buildType ?? (isStageName(stage) ? buildTypeOf(stage) : null)
 }
 
 /** Milliseconds of an age; infinite where it is unlimited. */

@@ -21,6 +21,7 @@ export const reasons = {
   'link-unbound': 'An input that a claim does not bind by both its root digest and its signed statement.',
   'chain-cycle': 'Something that is made of itself.',
   'root-untrusted': 'A chain that begins at something that the policy does not take for a root.',
+  'verdict-failed': 'A gate did not let something in the chain through.',
   'test-missing': 'A test that the policy asks for, and that nobody whom it allows says was made, recently enough.',
   'test-failed': 'A test that was made, and whose result the policy does not take.',
 } as const

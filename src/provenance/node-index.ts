@@ -1,5 +1,6 @@
 export * from './index.js'
-export { type Signed, type SigningKey, type SignOptions, sign } from './node-sign.js'
+export { type Signed, type SignOptions, sign } from './node-sign.js'
 export type { KeylessOptions } from './node-sign-keyless.js'
+export type { SigningKey } from './node-sign-payload.js'
 export { type NodeTrust, nodeTrustCheck } from './node-trust.js'
 export { type NodeVerifyOptions, verify } from './node-verify.js'

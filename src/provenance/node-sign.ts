@@ -1,26 +1,18 @@
 import { basename, resolve } from 'node:path'
 import { sha256 } from '@noble/hashes/sha2.js'
 import type { Progress } from '../core/backend.js'
-import { toBase64, toHex } from '../core/bytes-as-text.js'
+import { toHex } from '../core/bytes-as-text.js'
 import { InputError, OptionError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
-import { bundleMediaType } from './bundle.js'
 import { checkKind } from './compare-files.js'
-import { inTotoPayloadType } from './dsse.js'
 import { byCodePoints, defaultIgnorePaths, liesUnder, shardsOf } from './file-name.js'
 import { type HashAlgorithm, hashAlgorithms, isHashAlgorithm } from './hash-algorithm.js'
 import { hashFiles } from './node-hash-files.js'
 import { type FolderListing, listFiles } from './node-list-files.js'
-import { type KeySigner, keySigner } from './node-sign-key.js'
-import type { KeylessOptions } from './node-sign-keyless.js'
+import { payloadSigner, type SigningKey } from './node-sign-payload.js'
 import { Refusal } from './refusal.js'
 import { defaultShardSize, type ModelStatement, type Serialization, writeStatement } from './statement.js'
 import { checkIgnorePaths } from './verify-files.js'
-
-/** With what to sign. PEM; `certificateChain` leaf first. */
-export type SigningKey =
-  | { readonly privateKey: string; readonly passphrase?: string | undefined; readonly certificateChain?: readonly string[] | undefined }
-  | { readonly keyless: KeylessOptions }
 
 export interface SignOptions {
   /** Where the signature file will be: it is left out where that is inside of the model. */
@@ -56,7 +48,7 @@ export interface Signed {
  */
 export async function sign(path: string, key: SigningKey, options: SignOptions = {}): Promise<Signed> {
   const serialization = readOptions(options)
-  const signer = 'privateKey' in key ? await keySigner(key) : null
+  const signPayload = await payloadSigner(key)
   const { statement, files } = await describeModel(path, serialization, options)
   if (statement.resources.length === 0) {
     throw new InputError(
@@ -66,12 +58,7 @@ export async function sign(path: string, key: SigningKey, options: SignOptions =
   }
   const payload = new TextEncoder().encode(writeStatement(statement))
   options.signal?.throwIfAborted()
-  const signed = { statement, statementDigest: toHex(sha256(payload)), files }
-  if (!('privateKey' in key)) {
-    const { signKeyless } = await import('./node-sign-keyless.js')
-    return { ...signed, bundle: await signKeyless(payload, key.keyless) }
-  }
-  return { ...signed, bundle: writeBundle(payload, signer as KeySigner) }
+  return { bundle: await signPayload(payload), statement, statementDigest: toHex(sha256(payload)), files }
 }
 
 /** Hashes a model, and says what of it would be signed. Throws as `sign` does. */
@@ -128,13 +115,4 @@ function readOptions(options: SignOptions): Serialization {
   }
   const ignorePaths = [...new Set([...checkIgnorePaths(options.ignorePaths ?? []), ...defaultIgnorePaths])].sort(byCodePoints)
   return { method, hashType: hash, allowSymlinks, shardSize: method === 'shards' ? (shardSize ?? defaultShardSize) : null, ignorePaths }
-}
-
-function writeBundle(payload: Uint8Array, { material, sign }: KeySigner): string {
-  const bundle = {
-    mediaType: bundleMediaType,
-    verificationMaterial: { ...material, tlogEntries: [] },
-    dsseEnvelope: { payload: toBase64(payload), payloadType: inTotoPayloadType, signatures: [{ sig: toBase64(sign(payload)), keyid: '' }] },
-  }
-  return `${JSON.stringify(bundle)}\n`
 }

@@ -10,6 +10,8 @@ import { hashFiles } from './node-hash-files.js'
 import { listFiles } from './node-list-files.js'
 import { type NodeTrust, nodeTrustCheck } from './node-trust.js'
 import { Refusal } from './refusal.js'
+import type { SignatureCheck } from './signer.js'
+import type { ModelStatement } from './statement.js'
 import { type Verification, verification } from './verification.js'
 import { checkIgnorePaths, type VerifyOptions } from './verify-files.js'
 
@@ -28,23 +30,42 @@ export async function verify(
   trust: NodeTrust,
   options: NodeVerifyOptions = {},
 ): Promise<Verification> {
-  const ignoring = checkIgnorePaths(options.ignorePaths ?? [])
-  const check = await nodeTrustCheck(trust)
+  checkIgnorePaths(options.ignorePaths ?? [])
+  return verifyBy(path, signaturePath, await nodeTrustCheck(trust), options)
+}
+
+/** As `verify`, by a check of the signature. */
+export async function verifyBy(
+  path: string,
+  signaturePath: string,
+  check: SignatureCheck,
+  options: NodeVerifyOptions = {},
+): Promise<Verification> {
   await checkReadable(path)
   return verification(
     () => readSignature(signaturePath),
     check,
-    async (statement, note) => {
-      const { allowSymlinks, hashType, ignorePaths } = statement.serialization
-      const { signal, onProgress, threads, ignoreUnsigned = false } = options
-      const ignored = [...defaultIgnorePaths, ...ignorePaths, ...ignoring]
-      const listing = await listFiles(path, { ignored, allowSymlinks, searchGit: !ignoring.includes('.git'), signaturePath, signal })
-      const expected = expectDigests(statement, listing, { ignorePaths: ignoring, ignoreUnsigned, note })
-      const jobs = expected.map(({ file, start, end }) => ({ path: listing.pathOf(file.name), start, end, size: file.byteLength }))
-      const hashing = { algorithm: hashType, followLinks: allowSymlinks || listing.single !== null, threads, signal, onProgress }
-      compareDigests(expected, await hashFiles(jobs, hashing))
-    },
+    (statement, note) => compareModel(path, signaturePath, statement, note, options),
   )
+}
+
+/** Holds the files at `path` against a statement; `note` hears of what is unsigned. Throws `Refusal`, and `InputError` as `verify` does. */
+export async function compareModel(
+  path: string,
+  signaturePath: string,
+  statement: ModelStatement,
+  note: (unsigned: readonly string[]) => void,
+  options: NodeVerifyOptions = {},
+): Promise<void> {
+  const ignoring = checkIgnorePaths(options.ignorePaths ?? [])
+  const { allowSymlinks, hashType, ignorePaths } = statement.serialization
+  const { signal, onProgress, threads, ignoreUnsigned = false } = options
+  const ignored = [...defaultIgnorePaths, ...ignorePaths, ...ignoring]
+  const listing = await listFiles(path, { ignored, allowSymlinks, searchGit: !ignoring.includes('.git'), signaturePath, signal })
+  const expected = expectDigests(statement, listing, { ignorePaths: ignoring, ignoreUnsigned, note })
+  const jobs = expected.map(({ file, start, end }) => ({ path: listing.pathOf(file.name), start, end, size: file.byteLength }))
+  const hashing = { algorithm: hashType, followLinks: allowSymlinks || listing.single !== null, threads, signal, onProgress }
+  compareDigests(expected, await hashFiles(jobs, hashing))
 }
 
 /** A path that is not there is no verdict on its signature, whatever that is like. */
@@ -57,7 +78,7 @@ async function checkReadable(path: string): Promise<void> {
 }
 
 /** Reads a signature file. Throws `Refusal` `signature-missing`, or `bundle-malformed` for what cannot be one. */
-async function readSignature(path: string): Promise<Uint8Array> {
+export async function readSignature(path: string): Promise<Uint8Array> {
   const where = showText(path, 200)
   try {
     const file = await openFile(path)

@@ -2,7 +2,7 @@ import { showText } from '../core/untrusted-text.js'
 import { readStatement } from './read-statement.js'
 import { Refusal, type RefusalCode } from './refusal.js'
 import type { SignatureCheck, Signer } from './signer.js'
-import type { ModelStatement } from './statement.js'
+import { type ModelStatement, rootDigest } from './statement.js'
 import { type VerifiedBundle, verifyBundle } from './verify-statement.js'
 
 /** What a verification comes to. Its fields are those of `assay verify --json`. */
@@ -16,6 +16,8 @@ export interface Verification {
   readonly signer: Signer | null
   /** SHA-256 of the signed statement; `null` where no signature holds. */
   readonly statementDigest: string | null
+  /** SHA-256 over the digests of the files in it (it does not bind their names); `null` where no signature holds, or not over such a statement. */
+  readonly rootDigest: string | null
   /** What is there and no signature vouches for: what was ignored, and what was let pass, or refused, as unsigned. A folder ends in `/`. */
   readonly unsigned: readonly string[]
 }
@@ -27,6 +29,7 @@ export async function verification(
   compare: (statement: ModelStatement, note: (unsigned: readonly string[]) => void) => Promise<void>,
 ): Promise<Verification> {
   let proven: VerifiedBundle | null = null
+  let statement: ModelStatement | null = null
   let unsigned: readonly string[] = []
   const result = (code: Verification['code'], reason: string): Verification => ({
     schemaVersion: 1,
@@ -35,11 +38,12 @@ export async function verification(
     reason,
     signer: proven?.signer ?? null,
     statementDigest: proven?.statementDigest ?? null,
+    rootDigest: statement && rootDigest(statement.resources),
     unsigned,
   })
   try {
     proven = await verifyBundle(await readSignature(), check)
-    const statement = readStatement(proven.bundle.payload)
+    statement = readStatement(proven.bundle.payload)
     await compare(statement, (names) => {
       unsigned = names
     })
