@@ -10,6 +10,7 @@ const entryPoints = {
   redteam: 'src/redteam/index.ts',
   provenance: 'src/provenance/index.ts',
   'provenance-node': 'src/provenance/node-index.ts',
+  gate: 'src/gate/index.ts',
 }
 
 export default defineConfig(({ outDir = 'dist' }) => ({
@@ -20,7 +21,7 @@ export default defineConfig(({ outDir = 'dist' }) => ({
   target: 'es2022', // lowers `using`
   platform: 'neutral', // the browser's build is among them: nothing may be assumed
   removeNodeProtocol: false,
-  external: [/^node:/, /^@noble\//, /^@sigstore\//, 'commander', 'fflate', 'hyparquet-compressors', 'pkijs', 'webgpu'],
+  external: [/^node:/, /^@noble\//, /^@sigstore\//, 'commander', 'fflate', 'hyparquet-compressors', 'pkijs', 'webgpu', 'yaml'],
   noExternal: [/^zod/], // one file of what is used of it: its own entry loads dozens, which takes longer than all the rest
   splitting: true,
   sourcemap: true,

@@ -83,6 +83,7 @@ const barrels = [
   'redteam/index.ts',
   'provenance/index.ts',
   'provenance/node-index.ts',
+  'gate/index.ts',
 ]
 const nodeOnly = /^(?:node\.ts$|(?:cli|bench|proxy|scaleout)\/|(?:.*\/)?node-[^/]*\.ts$)/
 
@@ -188,19 +189,22 @@ test('core knows no GPU object', () => {
 test('the core loads nothing of what it takes to verify a signature', () => {
   for (const entry of ['index.ts', 'node.ts']) {
     const reached = loadedFrom(entry)
-    expect(reached.filter((path) => rowOf(path) === 'provenance')).toEqual([])
+    expect(reached.filter((path) => ['provenance', 'custody', 'gate'].includes(rowOf(path)))).toEqual([])
     const packages = reached.flatMap((path) => (files.get(path)?.packages ?? []).map(({ target }) => target))
-    expect(packages.filter((name) => name === 'pkijs' || name.startsWith('@sigstore/'))).toEqual([])
+    expect(packages.filter((name) => name === 'pkijs' || name === 'yaml' || name.startsWith('@sigstore/'))).toEqual([])
   }
 })
 
-// Reading is a part of an audit that its timings show, and happens before audit.ts has the data. A certificate is valid or not at a time.
-test('randomness comes from Rng, and a clock is read only for the timings of audit, bench and cli, and for certificates', () => {
+// Reading is a part of an audit that its timings show, and happens before audit.ts has the data. A certificate is valid, and a claim fresh, at a time.
+test('randomness comes from Rng, and a clock is read only for the timings of audit, bench and cli, for certificates and for claims', () => {
   const wrong = [...files].flatMap(([path, { calls }]) =>
     calls
       .filter(
         (call) =>
-          call === 'random' || !/^(?:audit\.ts$|io\/(?:node-)?open-audit\.ts$|bench\/|cli\/|provenance\/verify-files\.ts$)/.test(path),
+          call === 'random' ||
+          !/^(?:audit\.ts$|io\/(?:node-)?open-audit\.ts$|bench\/|cli\/|provenance\/verify-files\.ts$|custody\/node-attest\.ts$|gate\/node-gate\.ts$)/.test(
+            path,
+          ),
       )
       .map((call) => `${path}: ${call}`),
   )

@@ -76,6 +76,7 @@ describe.each([
     expect(namesOf('assay', node)).toEqual(namesOf('assay/node', node))
     expect(namesOf('assay/redteam', node)).toContain('badNets')
     expect(namesOf('assay/provenance', node)).toEqual(expect.arrayContaining(['sign', 'verify', 'verifyFiles']))
+    expect(namesOf('assay/gate', node)).toEqual(expect.arrayContaining(['attest', 'gate', 'readPolicy']))
     expect(namesOf('assay/html', node)).toContain('toHtml')
   })
 
@@ -158,6 +159,13 @@ test('the public names of assay/provenance are these', () => {
   ])
 })
 
+test('the public names of assay/gate are these', () => {
+  expect(namesOf('assay/gate', process.execPath)).toEqual([
+    ...['AssayError', 'InputError', 'OptionError', 'attest', 'gate', 'mergeClaims'],
+    ...['parsePolicy', 'policySchema', 'readPolicy', 'reasons', 'stageNames'],
+  ])
+})
+
 test.each([
   ['assay', manifest.exports['.'].browser.default],
   ['assay/html', manifest.exports['./html'].default],
@@ -215,7 +223,7 @@ test('importing the package in Node loads no detector, no reader, no WebAssembly
 test('a strict TypeScript project can use the declarations without a setting for us', () => {
   writeFileSync(
     join(project, 'use.ts'),
-    "import * as assay from 'assay'\nimport * as node from 'assay/node'\nimport * as provenance from 'assay/provenance'\nimport * as html from 'assay/html'\nimport * as redteam from 'assay/redteam'\nconsole.log(assay, node, html, provenance, redteam)\n",
+    "import * as assay from 'assay'\nimport * as node from 'assay/node'\nimport * as provenance from 'assay/provenance'\nimport * as gate from 'assay/gate'\nimport * as html from 'assay/html'\nimport * as redteam from 'assay/redteam'\nconsole.log(assay, node, gate, html, provenance, redteam)\n",
   )
   const options: ts.CompilerOptions = {
     strict: true,

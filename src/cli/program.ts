@@ -2,10 +2,12 @@ import { Command, CommanderError, type Option } from 'commander'
 import { AssayError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
 import { version } from '../version.js'
+import { addAttestCommand } from './attest.js'
 import { addAuditCommand } from './audit.js'
 import { addBenchCommand } from './bench.js'
 import { addDoctorCommand } from './doctor.js'
 import { type ExitCode, errorExitCode, exitCode } from './exit-codes.js'
+import { addGateCommand } from './gate.js'
 import type { Io } from './io.js'
 import { nearest } from './nearest.js'
 import { addPoisonCommand } from './poison.js'
@@ -73,6 +75,8 @@ function createProgram(io: Io, help: string[], finish: (code: ExitCode) => void)
   addPoisonCommand(program, io, finish)
   addSignCommand(program, io, finish)
   addVerifyCommand(program, io, finish)
+  addAttestCommand(program, io, finish)
+  addGateCommand(program, io, finish)
   return program
 }
 

@@ -1,22 +1,16 @@
 import type { Command } from 'commander'
 import { OptionError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
-import type { SigningKey } from '../provenance/node-sign-payload.js'
 import { toJsonText } from '../report/json.js'
 import { type ExitCode, exitCode } from './exit-codes.js'
 import type { Io } from './io.js'
-import { readKeyFile } from './key-file.js'
 import { checkDistinct, checkOutputFile, writeOutputFiles } from './output-files.js'
 import { createProgressLine } from './progress.js'
+import { addKeyFlags, checkKeyFlags, type KeyFlags, readSigningKey } from './signing-key.js'
 import { oneOf, text, texts, wholeNumber } from './values.js'
 
-interface Flags {
+interface Flags extends KeyFlags {
   readonly signature?: string
-  readonly privateKey?: string
-  readonly certificateChain?: readonly string[]
-  readonly keyless?: true
-  readonly fulcioUrl?: string
-  readonly rekorUrl?: string
   readonly ignore?: readonly string[]
   readonly hash?: 'sha256' | 'blake2b' | 'blake3'
   readonly shardSize?: number
@@ -28,7 +22,7 @@ interface Flags {
 
 /** Adds `assay sign` to the program. `finish` gets the exit code. */
 export function addSignCommand(program: Command, io: Io, finish: (code: ExitCode) => void): void {
-  program
+  const command = program
     .command('sign')
     .summary('sign a model, or a data set')
     .description(
@@ -36,11 +30,7 @@ export function addSignCommand(program: Command, io: Io, finish: (code: ExitCode
     )
     .argument('<PATH>', 'model folder, data set or file')
     .option('--signature <FILE>', 'the signature file to write', text)
-    .option('--private-key <PEM>', 'the key to sign with', text)
-    .option('--certificate-chain <PEM...>', "certificates that vouch for the key: the signer's own first, upwards from there", texts)
-    .option('--keyless', "sign with this CI job's identity, or that of the token in SIGSTORE_ID_TOKEN; file names become public in a log")
-    .option('--fulcio-url <URL>', 'certificate authority of another sigstore instance', text)
-    .option('--rekor-url <URL>', 'transparency log of another sigstore instance', text)
+  addKeyFlags(command, 'file names')
     .option('--ignore <NAME...>', 'paths in the folder to leave out; the signature names them', texts)
     .option('--hash <NAME>', 'sha256 (default), blake2b, blake3', oneOf(['sha256', 'blake2b', 'blake3']))
     .option('--shards', 'hash large files in parts, on several threads')
@@ -69,7 +59,7 @@ async function runSign(path: string, flags: Flags, io: Io): Promise<ExitCode> {
     throw new OptionError('missing-option', 'sign: got no --signature, expected the signature file to write; see assay sign --help')
   }
   if (signature === '-') throw new OptionError('bad-output-path', '--signature: got -, expected a file; only --json writes to stdout')
-  checkKeyFlags(flags)
+  checkKeyFlags('sign', flags)
   const outputs = [
     { path: signature, flag: '--signature' },
     ...(json === undefined || json === '-' ? [] : [{ path: json, flag: '--json' }]),
@@ -79,7 +69,7 @@ async function runSign(path: string, flags: Flags, io: Io): Promise<ExitCode> {
   const progress = createProgressLine(io.stderr, { quiet: flags.quiet ?? false })
   try {
     const { sign } = await import('../provenance/node-sign.js')
-    const { bundle, statementDigest, files } = await sign(path, await readKey(flags, io), {
+    const { bundle, statementDigest, files } = await sign(path, await readSigningKey(flags, io), {
       signaturePath: signature,
       ignorePaths: flags.ignore,
       hash: flags.hash,
@@ -105,25 +95,4 @@ async function runSign(path: string, flags: Flags, io: Io): Promise<ExitCode> {
     await progress.clear()
   }
   return exitCode.nothingFound
-}
-
-function checkKeyFlags({ privateKey, certificateChain, keyless, fulcioUrl, rekorUrl }: Flags): void {
-  const fail = (problem: string) => new OptionError('bad-option', `sign: ${problem}; see assay sign --help`)
-  if ((privateKey === undefined) === (keyless === undefined)) {
-    throw fail(`got ${keyless ? '--private-key and --keyless' : 'nothing to sign with'}, expected one of --private-key, --keyless`)
-  }
-  if (keyless && certificateChain) throw fail('got --certificate-chain with --keyless, expected it with --private-key')
-  if (!keyless && (fulcioUrl ?? rekorUrl) !== undefined) throw fail('got the URL of a sigstore service without --keyless')
-  for (const [flag, url] of Object.entries({ '--fulcio-url': fulcioUrl, '--rekor-url': rekorUrl })) {
-    if (url !== undefined && !(URL.canParse(url) && /^https?:/.test(url))) throw fail(`${flag}: got ${showText(url, 200)}, expected a URL`)
-  }
-}
-
-async function readKey({ privateKey, certificateChain, fulcioUrl, rekorUrl }: Flags, io: Io): Promise<SigningKey> {
-  if (privateKey === undefined) return { keyless: { identityToken: io.env.SIGSTORE_ID_TOKEN || undefined, fulcioUrl, rekorUrl } }
-  return {
-    privateKey: await readKeyFile(privateKey),
-    passphrase: io.env.ASSAY_KEY_PASSPHRASE,
-    certificateChain: certificateChain && (await Promise.all(certificateChain.map(readKeyFile))),
-  }
 }

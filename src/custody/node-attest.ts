@@ -1,3 +1,4 @@
+import { basename, resolve } from 'node:path'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { toHex } from '../core/bytes-as-text.js'
 import { InputError, OptionError } from '../core/errors.js'
@@ -13,7 +14,7 @@ import { type ArtifactSource, describeArtifact, type SignedArtifact } from './no
 import { readClaim } from './read-claim.js'
 import { readReport } from './read-report.js'
 import { isStageName, type StageName, stageNames } from './stage.js'
-import { writeProvenance, writeTestResult } from './write-claim.js'
+import { writeProvenance, writeTestResult, writeVerdict } from './write-claim.js'
 
 /** That something went through a stage. What it is and what it was made of must be signed (`sign`) before. */
 export interface StageRequest {
@@ -47,6 +48,20 @@ export interface TestRequest {
   readonly finishedOn?: Date | undefined
 }
 
+/** What a gate decided (`GateDecision`). */
+export interface VerdictRequest {
+  readonly decision: {
+    readonly decision: 'allow' | 'deny'
+    readonly subject: { readonly path: string; readonly rootDigest: string | null; readonly statementDigest: string | null }
+    readonly policyDigest: string
+    readonly claims: readonly { readonly statementDigest: string }[]
+  }
+  /** Which gate that was: a URI (SLSA's verifier id). Default `urn:assay:gate:v1`. */
+  readonly verifier?: string | undefined
+  /** Default now. */
+  readonly finishedOn?: Date | undefined
+}
+
 export interface Attested {
   /** A line of a file of claims: a sigstore bundle, as JSON, with the line break. */
   readonly bundle: string
@@ -56,29 +71,34 @@ export interface Attested {
 }
 
 const defaultBuilder = 'urn:assay:attest:v1'
+const defaultVerifier = 'urn:assay:gate:v1'
 
 /**
- * Signs a claim: that something went through a stage (SLSA provenance), or how a test of it came out (in-toto test result). Files are held
+ * Signs a claim: that something went through a stage (SLSA provenance), how a test of it came out (in-toto test result), or what a gate
+ * decided about it (SLSA verification summary). Files are held
  * against what was signed about them, and a report of an audit against those files. Throws `InputError` where something cannot be read,
  * is not what was signed, or is not what the report is about (`report-unbound`), `OptionError` `bad-option`, and what `sign` throws.
  */
-export async function attest(request: StageRequest | TestRequest, key: SigningKey, options: NodeVerifyOptions = {}): Promise<Attested> {
+export async function attest(
+  request: StageRequest | TestRequest | VerdictRequest,
+  key: SigningKey,
+  options: NodeVerifyOptions = {},
+): Promise<Attested> {
   const signPayload = await payloadSigner(key)
-  const statement = 'stage' in request ? await stageStatement(request, options) : await testStatement(request, options)
-  return signClaim(statement, signPayload)
+  const payload = new TextEncoder().encode(await writeRequest(request, options))
+  const claim = readClaim(payload) // what a gate would not read is not signed
+  return { bundle: await signPayload(payload), claim, statementDigest: toHex(sha256(payload)) }
 }
 
-/** Signs the statement of a claim; what a gate would not read is not signed. */
-export async function signClaim(statement: string, signPayload: (payload: Uint8Array) => Promise<string>): Promise<Attested> {
-  const payload = new TextEncoder().encode(statement)
-  const claim = readClaim(payload)
-  return { bundle: await signPayload(payload), claim, statementDigest: toHex(sha256(payload)) }
+async function writeRequest(request: StageRequest | TestRequest | VerdictRequest, options: NodeVerifyOptions): Promise<string> {
+  if ('stage' in request) return stageStatement(request, options)
+  return 'decision' in request ? verdictStatement(request) : testStatement(request, options)
 }
 
 async function stageStatement(request: StageRequest, options: NodeVerifyOptions): Promise<string> {
   const { stage, builder = defaultBuilder, parameters = {}, startedOn = null, finishedOn = new Date() } = request
   if (!isStageName(stage)) throw bad(`stage: got ${showText(stage)}, expected one of ${stageNames.join(', ')}`)
-  if (!/^[A-Za-z][A-Za-z0-9+.-]*:[^\s]+$/.test(builder)) throw bad(`builder: got ${showText(builder)}, expected an absolute URI`)
+  checkUri(builder, 'builder')
   checkTime(finishedOn, 'finishedOn')
   if (startedOn) checkTime(startedOn, 'startedOn')
   if (startedOn && startedOn > finishedOn) throw bad('startedOn: is later than finishedOn')
@@ -113,6 +133,26 @@ async function testStatement(request: TestRequest, options: NodeVerifyOptions): 
   return writeTestResult(subjects, { test, result, report: file, records, finishedOn })
 }
 
+function verdictStatement({ decision: decided, verifier = defaultVerifier, finishedOn = new Date() }: VerdictRequest): string {
+  const { claims, decision, policyDigest, subject } = decided
+  const { path, rootDigest, statementDigest } = subject
+  checkUri(verifier, 'verifier')
+  checkTime(finishedOn, 'finishedOn')
+  if (rootDigest === null || statementDigest === null) {
+    throw new InputError(
+      'no-signature',
+      `${showText(path, 200)}: its signature does not hold, so that there is nothing that a verdict could bind`,
+    )
+  }
+  const artifact = { name: basename(resolve(path)), rootDigest, statementDigest }
+  const result = decision === 'allow' ? 'PASSED' : 'FAILED'
+  return writeVerdict(artifact, {
+    ...{ result, policyDigest, verifier },
+    claims: claims.map((claim) => claim.statementDigest),
+    timeVerified: finishedOn,
+  })
+}
+
 /** What a test was, and how it came out: as a report of Assay's says it, or, of another program's, the caller. */
 function readFacts({ report, test, result, failOn }: TestRequest) {
   const facts = readReport(report.bytes)
@@ -145,6 +185,10 @@ async function describeAll(sources: readonly ArtifactSource[], options: NodeVeri
     described.push(one)
   }
   return described
+}
+
+function checkUri(uri: string, name: string): void {
+  if (!/^[A-Za-z][A-Za-z0-9+.-]*:[^\s]+$/.test(uri)) throw bad(`${name}: got ${showText(uri)}, expected an absolute URI`)
 }
 
 function checkTime(time: Date, name: string): void {

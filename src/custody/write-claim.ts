@@ -78,13 +78,12 @@ export function writeVerdict(
     /** SHA-256 of the statements of the claims that were looked at. */
     readonly claims: readonly string[]
     readonly verifier: string
-    readonly version: string
     readonly timeVerified: Date
   },
 ): string {
-  const { result, policyDigest, claims, verifier, version, timeVerified } = verdict
+  const { result, policyDigest, claims, verifier, timeVerified } = verdict
   return writeStatement([subject], verdictPredicate, {
-    verifier: { id: verifier, version: { assay: version } },
+    verifier: { id: verifier },
     timeVerified: writeTime(timeVerified),
     resourceUri: subject.name,
     policy: { digest: { sha256: policyDigest } },

@@ -1,7 +1,9 @@
+import * as crypto from 'node:crypto'
+import * as fs from 'node:fs'
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { pathToFileURL } from 'node:url'
-import { Worker } from 'node:worker_threads'
+import { MessageChannel, Worker } from 'node:worker_threads'
 import type { Progress } from '../core/backend.js'
 import { InputError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
@@ -18,6 +20,9 @@ export interface HashFilesOptions {
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((progress: Progress) => void) | undefined
 }
+
+/** So many bytes are hashed sooner than a thread has begun. */
+const withoutThread = 2 ** 20
 
 /** Many small files go to a thread at once, so that none waits for its next. */
 const batch = { jobs: 64, bytes: 2 ** 24 }
@@ -37,7 +42,7 @@ export async function hashFiles(jobs: readonly Omit<HashJob, 'index'>[], options
   const digests = new Array<string>(jobs.length).fill('')
   const blake3Url = pathToFileURL(createRequire(import.meta.url).resolve('@noble/hashes/blake3.js')).href
   const setup: HashThreadSetup = { algorithm, followLinks, blake3Url }
-  const workers: Worker[] = []
+  const workers: HashWorker[] = []
   let done = 0
   const report = (bytes: number) => {
     done += bytes
@@ -45,24 +50,22 @@ export async function hashFiles(jobs: readonly Omit<HashJob, 'index'>[], options
   }
   const runThread = () =>
     new Promise<void>((resolve, reject) => {
-      const worker = new Worker(program, { eval: true, execArgv: [], workerData: setup, name: 'assay-hash' })
+      const worker = total <= withoutThread ? workHere(setup) : startThread(setup, reject)
       workers.push(worker)
       const next = () => {
         const taken = takeBatch(queue)
         if (taken.length === 0) resolve()
-        else worker.postMessage(taken)
+        else worker.port.postMessage(taken)
       }
-      worker.on('message', (message: HashMessage) => {
+      worker.port.on('message', (message: HashMessage) => {
         if ('bytes' in message) return report(message.bytes)
         if ('failed' in message) return reject(failure(message.failed))
         for (const [index, digest] of message.digests) digests[index] = digest
         next()
       })
-      worker.on('error', reject)
-      worker.on('exit', (code) => reject(new Error(`a hashing thread ended with code ${code}`)))
       next()
     })
-  const threads = Math.max(1, Math.min(options.threads ?? availableParallelism(), jobs.length))
+  const threads = total <= withoutThread ? 1 : Math.max(1, Math.min(options.threads ?? availableParallelism(), jobs.length))
   let stop: (() => void) | undefined
   const aborted = new Promise<never>((_, reject) => {
     stop = () => reject(signal?.reason)
@@ -72,7 +75,7 @@ export async function hashFiles(jobs: readonly Omit<HashJob, 'index'>[], options
     if (jobs.length > 0) await Promise.race([Promise.all(Array.from({ length: threads }, runThread)), aborted])
   } finally {
     if (stop) signal?.removeEventListener('abort', stop)
-    await Promise.all(workers.map((worker) => worker.terminate()))
+    await Promise.all(workers.map((worker) => worker.stop()))
   }
   return digests
 }
@@ -80,6 +83,25 @@ export async function hashFiles(jobs: readonly Omit<HashJob, 'index'>[], options
 const program = `const { parentPort, workerData } = require('node:worker_threads')
 const serve = ${serveHashes.toString()}
 serve(parentPort, workerData, require('node:fs'), require('node:crypto'), (url) => import(url))`
+
+/** Whoever hashes, by the messages of `serveHashes`. */
+interface HashWorker {
+  readonly port: { postMessage(jobs: readonly HashJob[]): void; on(event: 'message', listener: (message: HashMessage) => void): unknown }
+  stop(): unknown
+}
+
+function startThread(setup: HashThreadSetup, reject: (error: Error) => void): HashWorker {
+  const worker = new Worker(program, { eval: true, execArgv: [], workerData: setup, name: 'assay-hash' })
+  worker.on('error', reject)
+  worker.on('exit', (code) => reject(new Error(`a hashing thread ended with code ${code}`)))
+  return { port: worker, stop: () => worker.terminate() }
+}
+
+function workHere(setup: HashThreadSetup): HashWorker {
+  const { port1, port2 } = new MessageChannel()
+  serveHashes(port1, setup, fs, crypto, (url) => import(url))
+  return { port: port2, stop: () => port2.close() }
+}
 
 function takeBatch(queue: HashJob[]): HashJob[] {
   const taken: HashJob[] = []

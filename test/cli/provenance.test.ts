@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { createHash, generateKeyPairSync } from 'node:crypto'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -41,9 +41,12 @@ describe('assay sign and assay verify', () => {
     expect(await verify(...byKey(), '--json', at('result.json'), '--quiet')).toMatchObject({ code: 0, stdout: '', stderr: '' })
     expect(await json()).toEqual({
       ...{ schemaVersion: 1, verified: true, code: 'verified', reason: expect.any(String), statementDigest, unsigned: ['.git/'] },
+      rootDigest: createHash('sha256').update(createHash('sha256').update('weights').digest()).digest('hex'),
       signer: { method: 'key', keyHint: expect.any(String), curve: 'P-384' },
     })
-    expect(Object.keys(await json())).toEqual(['schemaVersion', 'verified', 'code', 'reason', 'signer', 'statementDigest', 'unsigned'])
+    expect(Object.keys(await json())).toEqual([
+      ...['schemaVersion', 'verified', 'code', 'reason', 'signer', 'statementDigest', 'rootDigest', 'unsigned'],
+    ])
     const piped = await verify(...byKey(), '--json', '-')
     expect(JSON.parse(piped.stdout)).toEqual(await json())
   })
@@ -167,6 +170,7 @@ describe('what cannot be read exits 65, with a result that is no verdict', () =>
       reason: expect.any(String),
       signer: null,
       statementDigest: null,
+      rootDigest: null,
       unsigned: [],
     })
   })

@@ -1,0 +1,12 @@
+// For Node: to attest to where models come from and how tests of them came out, and to decide about them by a policy.
+export { AssayError, InputError, OptionError } from '../core/errors.js'
+export type { Claim, ProvenanceClaim, TestClaim, TestResult, VerdictClaim } from '../custody/claim.js'
+export type { ArtifactSource } from '../custody/node-artifact.js'
+export { type Attested, attest, type StageRequest, type TestRequest, type VerdictRequest } from '../custody/node-attest.js'
+export { mergeClaims } from '../custody/node-merge-claims.js'
+export { type StageName, stageNames } from '../custody/stage.js'
+export type { GateClaim, GateDecision, GateOptions, Reason } from './decision.js'
+export { gate } from './node-gate.js'
+export { parsePolicy, readPolicy } from './node-read-policy.js'
+export { type LoadedPolicy, type Policy, policySchema } from './policy.js'
+export { type ReasonCode, reasons } from './reason.js'
