@@ -107,7 +107,7 @@ const testRule = z.strictObject({
   ),
 })
 
-/** What a gate asks for. docs/policy.md is made of the descriptions here. */
+/** What a gate asks for. docs/policy.md lists every field. */
 export const policySchema = z
   .strictObject({
     schemaVersion: describe(z.literal(1), 'Version of this format.'),

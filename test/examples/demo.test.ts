@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
-// The demo as it stands in the repository, beside a package that is built from the sources as they are now: dist/ may be stale.
+// The examples in JavaScript as they stand in the repository, beside a package that is built from the sources as they are now: dist/ may be stale.
 const root = join(import.meta.dirname, '../..')
 const scratch = mkdtempSync(join(tmpdir(), 'assay-demo-'))
 let demo: ReturnType<typeof run>
@@ -37,6 +37,17 @@ test('it holds the verdict against the truth', () => {
   expect(demo.stdout).toMatch(/would remove 4[234] rows and leave 0 poisoned ones in/)
   expect(demo.stdout).toMatch(/^ {2}whitened-mixture +42 of 42 poisoned rows$/m)
   expect(demo.stdout.trimEnd()).toMatch(/docs\/verdicts\.md$/)
+})
+
+test('from poisoned data to refusal: the model is denied for its data set, and the clean twin passes', () => {
+  const { status, stdout, stderr } = run(join(scratch, 'examples/poison-to-refusal/run.mjs'))
+  expect(stderr).toBe('')
+  expect(status, stdout).toBe(0)
+  const [poisoned = '', clean = ''] = stdout.split(/^clean$/m)
+  expect(poisoned).toMatch(
+    /found it poisoned, and has signed that: FAILED\.[\s\S]*The gate: deny\n +test-failed: .*audit of 'data' .* came out FAILED\n$/,
+  )
+  expect(clean).toMatch(/found it clean, and has signed that: PASSED\.[\s\S]*The gate: allow\n +allowed: /)
 })
 
 test('without a built package it says what to do', () => {
