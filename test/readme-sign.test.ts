@@ -3,6 +3,7 @@ import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
+import { auditWithScores, openAudit } from '../src/node.js'
 import { runFake } from './cli/fake-io.js'
 
 const root = join(import.meta.dirname, '..')
@@ -35,3 +36,29 @@ test('the commands that the README shows for signing do what it says', async () 
   rmSync(join(scratch, 'examples/data/clean/labels.npy'))
   expect(await run(commands[3])).toMatchObject({ code: 1, stdout: expect.stringMatching(/^refused \(file-missing\): /) })
 })
+
+test('the commands that the README shows for the gate do what it says', async () => {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8')
+  const [, block = '', policy = ''] = /<!-- gate -->\s*```sh\n([\s\S]*?)```[\s\S]*?```yaml\n([\s\S]*?)```/.exec(readme) ?? []
+  const commands = block.trim().split('\n')
+  expect(commands).toHaveLength(7)
+  writeFileSync(join(scratch, 'policy.yaml'), policy)
+  cpSync(join(root, 'examples/data/poisoned'), join(scratch, 'examples/data/poisoned'), { recursive: true })
+  const here = (word: string) => (/\.(?:key|pub|sig|json|yaml)$|^examples\//.test(word) ? join(scratch, word) : word)
+  const codes = []
+  let said = ''
+  for (const command of commands) {
+    const words = command
+      .replace(/^npm run -s assay -- /, '')
+      .split(' ')
+      .map(here)
+    if (words[0] === 'openssl') execFileSync('openssl', words.slice(1), { stdio: 'pipe' })
+    else {
+      const { code, stdout } = await runFake(words, { library: { auditWithScores, openAudit } })
+      codes.push(code)
+      said = stdout.replace(/\s+/g, ' ')
+    }
+  }
+  expect(codes).toEqual([0, 0, 1, 0, 1])
+  expect(said).toMatch(/^denied: .* - test-failed: .*audit of 'poisoned' .* came out FAILED /)
+}, 120_000)
