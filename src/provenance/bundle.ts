@@ -75,7 +75,7 @@ function readMaterial(value: Json | undefined): VerificationMaterial {
   if (found.length !== 1) {
     throw new Refusal('bundle-malformed', `${at}: has ${found.join(' and ') || 'nothing'}, expected one of ${kinds.join(', ')}`)
   }
-  const entries = material.tlogEntries === undefined ? [] : fields.array(material.tlogEntries, 'tlogEntries')
+  const entries = material.tlogEntries === undefined ? [] : few(fields.array(material.tlogEntries, 'tlogEntries'), 'log entries')
   const timestamps = readTimestamps(material.timestampVerificationData)
   if (material.certificate !== undefined) {
     const certificate = base64(fields.only(material.certificate, 'certificate', ['rawBytes']).rawBytes, 'certificate')
@@ -90,10 +90,9 @@ function readMaterial(value: Json | undefined): VerificationMaterial {
   }
   if (material.publicKey !== undefined) return readPublicKey(material.publicKey)
   const chain = fields.only(material.x509CertificateChain, 'x509CertificateChain', ['certificates'])
-  const certificates = fields.array(chain.certificates, 'certificates')
-  if (certificates.length === 0 || certificates.length > 16) {
-    throw new Refusal('bundle-malformed', `x509CertificateChain: has ${certificates.length} certificates, expected from 1 to 16`)
-  }
+  const certificates = few(fields.array(chain.certificates, 'certificates'), 'certificates')
+  if (certificates.length === 0)
+    throw new Refusal('bundle-malformed', 'x509CertificateChain: has no certificate, expected the signer first')
   const read = (one: Json) => base64(fields.only(one, 'certificate', ['rawBytes']).rawBytes, 'certificate')
   return { method: 'certificate', chain: certificates.map(read) }
 }
@@ -113,9 +112,15 @@ function readTimestamps(value: Json | undefined): Uint8Array<ArrayBuffer>[] {
   if (value === undefined) return []
   const data = fields.only(value, 'timestampVerificationData', ['rfc3161Timestamps'])
   if (data.rfc3161Timestamps === undefined) return []
-  return fields.array(data.rfc3161Timestamps, 'rfc3161Timestamps').map((one) => {
+  return few(fields.array(data.rfc3161Timestamps, 'rfc3161Timestamps'), 'timestamps').map((one) => {
     return base64(fields.only(one, 'rfc3161Timestamp', ['signedTimestamp']).signedTimestamp, 'signedTimestamp')
   })
+}
+
+/** Each of them costs a verifier the check of a signature: whoever wrote the file does not say how many. */
+function few(list: readonly Json[], what: string): readonly Json[] {
+  if (list.length <= 16) return list
+  throw new Refusal('bundle-malformed', `verificationMaterial: has ${list.length} ${what}, expected at most 16`)
 }
 
 function base64(value: Json | undefined, at: string): Uint8Array<ArrayBuffer> {

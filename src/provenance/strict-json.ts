@@ -8,7 +8,8 @@ export type JsonObject = { readonly [key: string]: Json }
 const maxDepth = 32
 const number = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
 // biome-ignore lint/suspicious/noControlCharactersInRegex: JSON forbids them in strings
-const string = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[\da-fA-F]{4}))*"/y
+const plain = /[^"\\\u0000-\u001f]*/y
+const escaped = /\\(?:["\\/bfnrt]|u[\da-fA-F]{4})/y
 const space = /[ \t\r\n]*/y
 const words: ReadonlyMap<string, Json> = new Map<string, Json>([
   ['true', true],
@@ -47,7 +48,12 @@ export function parseStrictJson(bytes: Uint8Array, where: string, malformed: Ref
   }
   const readString = (): string => {
     const start = at
-    const value = JSON.parse(match(string) ?? fail('a string')) as string
+    if (text[at] !== '"') fail('a string')
+    at++
+    // one expression for the whole would keep a place to go back to for every character, and run out of stack in a long one
+    for (match(plain); text[at] !== '"'; match(plain)) if (match(escaped) === null) fail('a string, or the rest of it')
+    at++
+    const value = JSON.parse(text.slice(start, at)) as string
     if (/\p{Cs}/u.test(value)) {
       at = start
       fail('a string without lone surrogates')
