@@ -1,5 +1,5 @@
 import { sha256 } from '@noble/hashes/sha2.js'
-import type { Certificate as ParsedCertificate } from 'pkijs'
+import type { Certificate as ParsedCertificate, RSAPublicKey } from 'pkijs'
 import { toHex } from '../core/bytes-as-text.js'
 import { showText } from '../core/untrusted-text.js'
 import { sameBytes } from './bytes.js'
@@ -35,6 +35,8 @@ const oid = {
 /** Signature algorithms that are still to be trusted: RSA (PKCS #1 v1.5) and ECDSA, with SHA-256, -384 and -512. */
 const rsaAlgorithms = ['1.2.840.113549.1.1.11', '1.2.840.113549.1.1.12', '1.2.840.113549.1.1.13']
 const ecdsaAlgorithms = ['1.2.840.10045.4.3.2', '1.2.840.10045.4.3.3', '1.2.840.10045.4.3.4']
+/** Shorter ones are within reach of whoever can pay for it. */
+const minRsaBits = 2048
 /** Wider than any curve: only the form of the signature is looked at. */
 const anyWidth = 128
 
@@ -46,7 +48,7 @@ export async function parseCertificate(der: Uint8Array<ArrayBuffer>): Promise<Ce
   const fail = (problem: string): never => {
     throw new Error(problem)
   }
-  const { BasicConstraints, Certificate: Parsed, ExtKeyUsage } = await import('pkijs')
+  const { BasicConstraints, Certificate: Parsed, ExtKeyUsage, RSAPublicKey: RsaKey } = await import('pkijs')
   if (!isStrictDer(der)) fail('is not strict DER')
   const parsed = Parsed.fromBER(der)
   const [, algorithm, signature] = derChildren(der) as [Uint8Array, Uint8Array, Uint8Array]
@@ -62,6 +64,11 @@ export async function parseCertificate(der: Uint8Array<ArrayBuffer>): Promise<Ce
   const bits = signature.subarray(signature.length - parsed.signatureValue.valueBlock.valueHexView.length - 1)
   if (bits[0] !== 0) fail('has a signature that is not whole bytes')
   if (ecdsa && !ecdsaSignatureFromDer(bits.subarray(1), anyWidth)) fail('has an ECDSA signature that is not strict DER')
+
+  const { parsedKey } = parsed.subjectPublicKeyInfo
+  if (parsedKey instanceof RsaKey && rsaBits(parsedKey) < minRsaBits) {
+    fail(`has an RSA key of ${rsaBits(parsedKey)} bits, expected at least ${minRsaBits}`)
+  }
 
   const extensions = parsed.extensions ?? []
   const twice = extensions.find(({ extnID }, i) => extensions.findIndex((other) => other.extnID === extnID) !== i)
@@ -102,6 +109,10 @@ export async function parseCertificate(der: Uint8Array<ArrayBuffer>): Promise<Ce
   }
 }
 
+function rsaBits({ modulus }: RSAPublicKey): number {
+  return BigInt(`0x${toHex(modulus.valueBlock.valueHexView)}`).toString(2).length
+}
+
 const attributes: Readonly<Record<string, string>> = {
   '2.5.4.3': 'CN',
   '2.5.4.6': 'C',
@@ -111,7 +122,9 @@ const attributes: Readonly<Record<string, string>> = {
   '2.5.4.11': 'OU',
 }
 
-/** A distinguished name for people: `CN=signer,O=Example`. */
+/** A distinguished name as text, one for each: `CN=signer,O=Example`. */
 function showName({ typesAndValues }: ParsedCertificate['subject']): string {
-  return typesAndValues.map(({ type, value }) => `${attributes[type] ?? type}=${showText(value.valueBlock.value)}`).join(',')
+  // a comma or a sign in a value would read as another part of the name, and names are compared
+  const spell = (value: string) => showText(value.replace(/[\\,=+]/g, '\\$&'), 1000)
+  return typesAndValues.map(({ type, value }) => `${attributes[type] ?? type}=${spell(String(value.valueBlock.value))}`).join(',')
 }

@@ -7,6 +7,8 @@ import { importPublicKey } from './public-key.js'
 import { Refusal } from './refusal.js'
 import type { SignatureCheck } from './signer.js'
 
+const anyUsage = '2.5.29.37.0'
+
 /**
  * Checks that a bundle was signed by the holder of a certificate that one of `authorities` (PEM files, one certificate or more each)
  * vouches for at the time `at`: nothing in such a bundle proves when it was signed. Throws `InputError` `bad-certificate`.
@@ -101,7 +103,13 @@ function checkAuthorities(path: readonly Certificate[]): void {
   }
 }
 
+/**
+ * For digital signatures or code signing; where the extended usage is there, it must say code signing (RFC 5280 §4.2.1.12): the certificate
+ * of a web server, for digital signatures too, is no signer's.
+ */
 function checkUsage({ subject, keyUsage, extendedKeyUsage }: Certificate): void {
-  if (keyUsage?.digitalSignature || extendedKeyUsage?.includes(codeSigning)) return
+  const extended = extendedKeyUsage?.some((usage) => usage === codeSigning || usage === anyUsage)
+  if (extended && keyUsage?.digitalSignature !== false) return
+  if (extendedKeyUsage === null && keyUsage?.digitalSignature) return
   throw new Refusal('certificate-usage', `certificate of ${subject}: is for neither digital signatures nor code signing`)
 }

@@ -79,7 +79,11 @@ export async function verifyFiles(
 /** The check that goes with whom to trust. Throws `InputError`, `OptionError`. */
 export async function trustCheck(trust: Trust): Promise<SignatureCheck> {
   if ('publicKey' in trust) return keyCheck(trust.publicKey)
-  if ('certificateAuthorities' in trust) return certificateCheck(trust.certificateAuthorities, trust.at ?? new Date())
+  if ('certificateAuthorities' in trust) {
+    const { at = new Date(), certificateAuthorities } = trust
+    if (Number.isNaN(at.getTime())) throw new OptionError('bad-option', 'trust: at is no valid time, expected a Date')
+    return certificateCheck(certificateAuthorities, at)
+  }
   throw new OptionError('bad-option', 'trust: got neither publicKey nor certificateAuthorities, expected one of them')
 }
 

@@ -117,6 +117,23 @@ describe('a chain that does not', () => {
       'certificate-usage',
     ],
     [
+      'has a signer for the signatures of servers',
+      async () => {
+        const extensions = [...signer, new ExtendedKeyUsageExtension(['1.3.6.1.5.5.7.3.1'])]
+        return [await issue({ name: 's', issuer: root, extensions })]
+      },
+      'certificate-usage',
+    ],
+    [
+      'has an authority with a short key',
+      async () => {
+        const algorithm = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256', modulusLength: 1024, publicExponent: Uint8Array.of(1, 0, 1) }
+        const ca = await issue({ name: 'ca', issuer: root, extensions: authority(), algorithm })
+        return [await issue({ name: 's', issuer: ca, extensions: signer, signing: algorithm }), ca]
+      },
+      'certificate-malformed',
+    ],
+    [
       'asks for what is not understood',
       async () => [
         await issue({ name: 's', issuer: root, extensions: [...signer, new Extension('1.2.3.4', true, Uint8Array.of(5, 0).buffer)] }),
@@ -135,6 +152,23 @@ describe('a chain that does not', () => {
     ],
     ['is no certificate', async () => [leaf, Buffer.from('hello')], 'certificate-malformed'],
   ])('it %s', async (_, chain, code) => expect(await outcome(await chain())).toBe(code))
+
+  it('a name within a name reads as what it is', async () => {
+    const check = await trustCheck({ certificateAuthorities: [root.pem], at })
+    const subject = async (name: string) => {
+      const bundle = await certificateBundle(payload, [await issue({ name, issuer: root, extensions: signer })])
+      const { signer: found } = await verifyStatement(bundle, check)
+      return found.method === 'certificate' ? found.subject : null
+    }
+    expect(await subject('trainer,O=Example')).toBe('CN=trainer,O=Example')
+    expect(await subject('trainer\\,O=Example')).toBe('CN=trainer\\,O\\=Example')
+    expect(await subject(`${'x'.repeat(60)}`)).toBe(`CN=${'x'.repeat(60)}`)
+  })
+
+  it('a time that is none is wrong usage', async () => {
+    const trust = { certificateAuthorities: [root.pem], at: new Date(Number.NaN) }
+    await expect(trustCheck(trust)).rejects.toMatchObject({ name: 'OptionError', code: 'bad-option' })
+  })
 
   it('a signature of another key', async () => {
     const forged = await issue({ name: 'signer', issuer: middle, extensions: signer })
