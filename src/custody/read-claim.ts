@@ -116,8 +116,13 @@ function readVerdict(subjects: readonly Reference[], value: Json | undefined): V
   }
 }
 
+/** Of subjects or inputs; a stage has a few of either. */
+const maxReferences = 1000
+
 function references(value: Json | undefined, where: string): Reference[] {
-  return fields.array(value, where).map((one) => {
+  const listed = fields.array(value, where)
+  if (listed.length > maxReferences) throw malformed(`${where}: has ${listed.length} entries, expected at most ${maxReferences}`)
+  return listed.map((one) => {
     const { name, rootDigest, statementDigest } = readReference(one, where)
     return { name, rootDigest, statementDigest }
   })

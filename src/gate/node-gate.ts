@@ -28,7 +28,8 @@ export const gate: Gate = async (options) => {
     ...unread,
     ...(artifact ? decideClaims({ policy, subject: artifact, claims, at }) : []),
   ]
-  const reasons = found.filter((one, i) => found.findIndex(({ code, says }) => code === one.code && says === one.says) === i)
+  // two rules may say the same of one claim
+  const reasons = [...new Map(found.map((one) => [`${one.code} ${one.says}`, one])).values()]
   const allowed = artifact !== null && reasons.length === 0
   return {
     schemaVersion: 1,

@@ -249,6 +249,16 @@ describe('a claim that was changed is refused', () => {
       ],
       [
         change(one, 'data-set', (s) => {
+          s.subject = Array.from({ length: 1001 }, (_, i) => ({
+            ...s.subject[0],
+            name: `${i}`,
+            digest: { sha256: `${i}`.padStart(64, '0') },
+          }))
+        }),
+        'statement-malformed',
+      ],
+      [
+        change(one, 'data-set', (s) => {
           s._type = 'https://in-toto.io/Statement/v0.1'
         }),
         'statement-type',
