@@ -2,15 +2,13 @@ import { readdir, realpath, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { InputError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
-import { type AuditArrayName, auditArrayNames, imageFileNames, textFileNames } from '../io/audit-arrays.js'
+import { auditArrayNames, imageFileNames, textFileNames } from '../io/audit-arrays.js'
 import { sniffFormat } from '../io/format.js'
 import { fileError } from '../io/node-file-source.js'
 import { type AuditFiles, namedArrays, nameOf } from '../io/node-open-audit.js'
 import { reopenedSource } from '../io/node-reopened-source.js'
 import { type LeftOut, leftOutReasons } from './clean-bundle.js'
-
-/** What a file holds: an array of an audit, several, something a row that no audit reads (`rows`), or something else (`copy`). */
-export type FileRole = AuditArrayName | 'images' | 'texts' | 'rows' | 'bundle' | 'copy'
+import type { FileRole } from './clean-file.js'
 
 export interface InputFile {
   readonly roles: readonly FileRole[]

@@ -97,7 +97,7 @@ describe('npzChunks', () => {
         { key: 'a', npy: inMemory(new Uint8Array(1)) },
         { key: 'a', npy },
       ]),
-    ).toThrow('a twice')
+    ).toThrow('a.npy twice')
   })
 })
 
@@ -134,7 +134,7 @@ describe('writeNpz', () => {
 
   it('refuses a key twice', () => {
     const [array] = arrays
-    expect(() => writeNpz([array, array] as typeof arrays)).toThrow('images twice')
+    expect(() => writeNpz([array, array] as typeof arrays)).toThrow('images.npy twice')
   })
 
   it.skipIf(!hasNumpy)('is read by numpy and its zipfile (skipped where python3 has no numpy)', async () => {
