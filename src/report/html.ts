@@ -1,8 +1,7 @@
-import type { DrawnParts } from '../views/activate.js'
+import { type DrawnParts, drawnParts } from '../views/drawn-parts.js'
 import { type Element, h, toMarkup } from '../views/element.js'
 import { reportPage } from '../views/report-page.js'
 import type { ReportView } from '../views/report-view.js'
-import { classTitle } from '../views/report-words.js'
 import { program, programHash, style, styleHash } from './page.gen.js'
 
 /**
@@ -43,13 +42,6 @@ ${markup(reportPage(view))}
 </body>
 </html>
 `
-}
-
-function drawnParts({ report, classes }: ReportView): DrawnParts {
-  return {
-    scatters: Object.fromEntries(classes.flatMap(({ index, scatter }) => (scatter ? [[String(index), scatter]] : []))),
-    classNames: report.classes.map((entry) => classTitle(entry, 24)),
-  }
 }
 
 /** JSON that cannot end the element that holds it, whatever its strings are. */

@@ -1,17 +1,12 @@
-import type { ScatterView } from './report-view.js'
+import type { DrawnParts } from './drawn-parts.js'
 import { type ScatterPlot, scatterPlot } from './scatter-plot.js'
 import { foldTables, sortTables } from './sort-tables.js'
 
-/** What the drawn parts of a report need beside its markup. */
-export interface DrawnParts {
-  /** By index into the report's classes. */
-  readonly scatters: Readonly<Record<string, ScatterView>>
-  /** The names of all classes, as they may be shown. */
-  readonly classNames: readonly string[]
-}
-
-/** Makes a report's page (`reportPage`) answer: tables sort, scatters are drawn when they come into sight, links open what is folded. */
-export function activate(root: HTMLElement, { scatters, classNames }: DrawnParts): void {
+/**
+ * Makes a report (`reportSections`) under `root` answer: tables sort, scatters are drawn when they come into sight, links open what is
+ * folded. Where the report is taken off the page again, `signal` ends all that listens.
+ */
+export function activate(root: HTMLElement, { scatters, classNames }: DrawnParts, signal?: AbortSignal): void {
   sortTables(root)
   foldTables(root)
   const plots = new Map<HTMLElement, ScatterPlot>()
@@ -30,23 +25,27 @@ export function activate(root: HTMLElement, { scatters, classNames }: DrawnParts
   const redrawAll = () => {
     for (const plot of plots.values()) plot.redraw()
   }
-  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redrawAll)
+  const until = signal ? { signal } : {}
+  signal?.addEventListener('abort', () => sight.disconnect())
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redrawAll, until)
   // Paper is white, also at night. Of what is folded nothing is printed.
-  addEventListener('beforeprint', () => {
+  const beforePrint = () => {
     root.ownerDocument.documentElement.classList.add('printing')
     for (const figure of figures) if (!figure.closest('details:not([open])')) draw(figure)
     redrawAll()
-  })
-  addEventListener('afterprint', () => {
+  }
+  const afterPrint = () => {
     root.ownerDocument.documentElement.classList.remove('printing')
     redrawAll()
-  })
+  }
+  addEventListener('beforeprint', beforePrint, until)
+  addEventListener('afterprint', afterPrint, until)
   const openTarget = () => {
     const target = location.hash === '' ? null : root.ownerDocument.getElementById(location.hash.slice(1))
     const folded = target?.closest('details')
     if (folded) folded.open = true
     if (folded) folded.scrollIntoView()
   }
-  addEventListener('hashchange', openTarget)
+  addEventListener('hashchange', openTarget, until)
   openTarget()
 }

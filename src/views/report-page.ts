@@ -3,56 +3,50 @@ import type { ClassReport, Report } from '../report/schema.js'
 import { accusedSection, otherClass } from './class-section.js'
 import { classTable } from './class-table.js'
 import { type Element, h } from './element.js'
-import type { ReportView } from './report-view.js'
+import type { ClassView, ReportView } from './report-view.js'
 import { amount, number } from './report-words.js'
 import { verdictSection } from './verdict.js'
 
 const mostListedRows = 500
 const mostListedFiles = 200
 
-/** Everything that a report shows, top to bottom: a header, the main part and a footer. */
+/** A report as a page of its own, top to bottom: a header, the main part and a footer. */
 export function reportPage(view: ReportView): Element[] {
+  const version = showText(view.report.tool.version, 20)
+  return [
+    h('a', { class: 'skip', href: '#main' }, 'To the verdict'),
+    h('header', {}, h('p', {}, h('b', {}, 'Assay'), ' · audit of training data'), h('p', { class: 'note' }, `version ${version}`)),
+    h('main', { id: 'main', tabindex: -1 }, reportSections(view)),
+    h('footer', {}, h('p', {}, `Made by Assay ${version}. This file holds everything it shows and asks nothing of a network.`)),
+  ]
+}
+
+/** Everything that a report shows, section by section, the verdict first. */
+export function reportSections(view: ReportView): Element[] {
   const { report, classes } = view
   const detailed = new Set(classes.map(({ index }) => index))
   const isAccused = (index: number) => ['poisoned', 'suspicious'].includes((report.classes[index] as ClassReport).verdict)
   const accused = classes.filter(({ index, flaggedRows }) => isAccused(index) || flaggedRows > 0)
   const others = classes.filter((one) => !accused.includes(one))
   return [
-    h('a', { class: 'skip', href: '#main' }, 'To the verdict'),
-    h(
-      'header',
-      {},
-      h('p', {}, h('b', {}, 'Assay'), ' · audit of training data'),
-      h('p', { class: 'note' }, `version ${showText(report.tool.version, 20)}`),
-    ),
-    h(
-      'main',
-      { id: 'main', tabindex: -1 },
-      verdictSection(report, detailed),
-      classTable(report, detailed),
-      accused.map((one) => accusedSection(report, one)),
-      report.rows.flagged.length > 0 && flaggedList(report),
-      others.length > 0 &&
-        h(
-          'section',
-          { 'aria-labelledby': 'others' },
-          h('h2', { id: 'others' }, accused.length > 0 ? 'Classes that were not accused' : 'The classes, one by one'),
-          others.map((one) => otherClass(report, one)),
-          view.moreClasses > 0 &&
-            h(
-              'p',
-              { class: 'note' },
-              `${number(view.moreClasses)} more of the classes ${view.moreClasses === 1 ? 'is' : 'are'} only in the table.`,
-            ),
-        ),
-      method(view),
-    ),
-    h(
-      'footer',
-      {},
-      h('p', {}, `Made by Assay ${showText(report.tool.version, 20)}. This file holds everything it shows and asks nothing of a network.`),
-    ),
+    verdictSection(report, detailed),
+    classTable(report, detailed),
+    ...accused.map((one) => accusedSection(report, one)),
+    ...(report.rows.flagged.length > 0 ? [flaggedList(report)] : []),
+    ...(others.length > 0 ? [otherClasses(view, others, accused.length > 0)] : []),
+    method(view),
   ]
+}
+
+function otherClasses({ report, moreClasses }: ReportView, others: readonly ClassView[], someAccused: boolean): Element {
+  return h(
+    'section',
+    { 'aria-labelledby': 'others' },
+    h('h2', { id: 'others' }, someAccused ? 'Classes that were not accused' : 'The classes, one by one'),
+    others.map((one) => otherClass(report, one)),
+    moreClasses > 0 &&
+      h('p', { class: 'note' }, `${number(moreClasses)} more of the classes ${moreClasses === 1 ? 'is' : 'are'} only in the table.`),
+  )
 }
 
 function flaggedList({ rows }: Report): Element {
@@ -66,7 +60,7 @@ function flaggedList({ rows }: Report): Element {
       'p',
       { class: 'numbers' },
       listed.join(', '),
-      left > 0 ? ` … and ${number(left)} more: the JSON report (--json FILE) has them all, with reasons.` : '',
+      left > 0 ? ` … and ${number(left)} more: the JSON report has them all, with reasons.` : '',
     ),
   )
 }
