@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { defineConfig } from 'tsup'
@@ -32,5 +33,6 @@ export default defineConfig(({ outDir = 'dist' }) => ({
   async onSuccess() {
     await mkdir(outDir, { recursive: true })
     await writeFile(join(outDir, 'report.schema.json'), `${JSON.stringify(reportJsonSchema(), null, 2)}\n`)
+    execFileSync(process.execPath, [join('src', 'page', 'build.mjs'), join(outDir, 'page')], { stdio: 'inherit' })
   },
 }))

@@ -53,7 +53,7 @@ const table: Record<string, { ours: readonly string[]; packages: readonly string
     ours: ['core', 'detectors', 'verdict', 'report/build.ts', 'report/schema.ts', 'audit-options.ts', 'context.ts', 'version.ts'],
     packages: ['zod'],
   },
-  page: { ours: ['index.ts', 'core', 'io', 'report', 'views', 'sanitize'], packages: anything },
+  page: { ours: ['index.ts', 'core', 'io', 'exhibits', 'report', 'views', 'sanitize'], packages: [] },
   provenance: { ours: parts, packages: anything },
   custody: { ours: [...parts, 'provenance'], packages: anything },
   gate: { ours: [...parts, 'custody'], packages: anything },
@@ -162,7 +162,7 @@ test('node: is imported by its full name, and only where Node is a matter of cou
   expect(wrong).toEqual([])
 })
 
-test.each(['index.ts', 'html.ts', 'redteam/index.ts', 'provenance/index.ts'])(
+test.each(['index.ts', 'html.ts', 'redteam/index.ts', 'provenance/index.ts', 'page/page.ts', 'page/worker.ts'])(
   'what a browser loads from %s is free of Node, of the native GPU and of the sigstore client',
   (entry) => {
     const reached = loadedFrom(entry)
@@ -184,6 +184,11 @@ test('core knows no GPU object', () => {
     .filter(([path]) => rowOf(path) === 'core')
     .flatMap(([path, { names }]) => names.filter((name) => /^GPU|^navigator$/.test(name)).map((name) => `${path}: ${name}`))
   expect(wrong).toEqual([])
+})
+
+test('the audit page itself reads no file and computes nothing: its worker does', () => {
+  const reached = loadedFrom('page/page.ts')
+  expect(reached.filter((path) => !/^(?:page|views)\/|^core\/untrusted-text\.ts$|^io\/(?:audit-arrays)\.ts$/.test(path))).toEqual([])
 })
 
 test('the core loads nothing of what it takes to verify a signature', () => {
