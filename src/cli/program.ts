@@ -10,6 +10,7 @@ import { type ExitCode, errorExitCode, exitCode } from './exit-codes.js'
 import { addGateCommand } from './gate.js'
 import type { Io } from './io.js'
 import { nearest } from './nearest.js'
+import { addPageCommand } from './page.js'
 import { addPoisonCommand } from './poison.js'
 import { addSanitizeCommand } from './sanitize.js'
 import { addSignCommand } from './sign.js'
@@ -72,6 +73,7 @@ function createProgram(io: Io, help: string[], finish: (code: ExitCode) => void)
   addSanitizeCommand(program, io, finish)
   addDoctorCommand(program, io, finish)
   addBenchCommand(program, io, finish)
+  addPageCommand(program, io, finish)
   addPoisonCommand(program, io, finish)
   addSignCommand(program, io, finish)
   addVerifyCommand(program, io, finish)
