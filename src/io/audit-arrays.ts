@@ -5,6 +5,7 @@ import type { DenseInput } from '../core/matrix.js'
 import { gatherProblems } from '../core/problems.js'
 import { showText } from '../core/untrusted-text.js'
 import type { AuditSource } from './array-source.js'
+import { type AuditArrayName, auditArrayNames } from './audit-names.js'
 import { type ByteSource, readBytes } from './byte-source.js'
 import type { FileArray } from './file-array.js'
 import { refuseFormat, sniffFormat } from './format.js'
@@ -15,15 +16,6 @@ import { openNpyRows, readNpy } from './npy.js'
 import { type RowBlocks, toNumbers } from './row-blocks.js'
 import { openRowImages, type PictureSource } from './row-images.js'
 import { readTexts } from './texts.js'
-
-/** The arrays of an audit folder, by the names that their files have there and their keys in a bundle. */
-export const auditArrayNames = ['activations', 'labels', 'preds', 'logits', 'trusted_activations', 'trusted_labels', 'class_names'] as const
-
-/** What pictures and texts are called in an audit folder, the first that is there. */
-export const imageFileNames = ['images.npz', 'images_subset.npz'] as const
-export const textFileNames = ['texts.jsonl.gz', 'texts.jsonl'] as const
-
-export type AuditArrayName = (typeof auditArrayNames)[number]
 
 export type AuditSources = Readonly<Partial<Record<AuditArrayName, AuditSource>>> & {
   readonly images?: PictureSource | undefined

@@ -1,14 +1,8 @@
 import { InputError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
 import type { AuditSource } from './array-source.js'
-import {
-  type AuditArrayName,
-  type AuditColumns,
-  type AuditInput,
-  type AuditSources,
-  auditArrayNames,
-  readAuditArrays,
-} from './audit-arrays.js'
+import { type AuditColumns, type AuditInput, type AuditSources, readAuditArrays } from './audit-arrays.js'
+import { type AuditArrayName, auditArrayNames } from './audit-names.js'
 import { type Bundle, openBundle } from './bundle.js'
 import type { ByteSource } from './byte-source.js'
 import { refuseFormat, sniffFormat } from './format.js'

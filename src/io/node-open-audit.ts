@@ -4,15 +4,8 @@ import type { Origin } from '../core/activation-set.js'
 import { InputError } from '../core/errors.js'
 import { gatherProblems, type Problems } from '../core/problems.js'
 import { showText } from '../core/untrusted-text.js'
-import {
-  type AuditArrayName,
-  type AuditColumns,
-  type AuditInput,
-  auditArrayNames,
-  imageFileNames,
-  readAuditArrays,
-  textFileNames,
-} from './audit-arrays.js'
+import { type AuditColumns, type AuditInput, readAuditArrays } from './audit-arrays.js'
+import { type AuditArrayName, auditArrayNames, imageFileNames, textFileNames } from './audit-names.js'
 import type { ByteSource } from './byte-source.js'
 import { listNames } from './list-names.js'
 import { loadAudit } from './load.js'

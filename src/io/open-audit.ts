@@ -1,14 +1,6 @@
 import { InputError } from '../core/errors.js'
-import {
-  type AuditArrayName,
-  type AuditColumns,
-  type AuditInput,
-  type AuditSources,
-  auditArrayNames,
-  imageFileNames,
-  readAuditArrays,
-  textFileNames,
-} from './audit-arrays.js'
+import { type AuditColumns, type AuditInput, type AuditSources, readAuditArrays } from './audit-arrays.js'
+import { type AuditArrayName, auditArrayNames, imageFileNames, textFileNames } from './audit-names.js'
 import { blobSource } from './blob-source.js'
 import type { ByteSource } from './byte-source.js'
 import { listNames } from './list-names.js'

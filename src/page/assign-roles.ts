@@ -1,4 +1,4 @@
-import { auditArrayNames, imageFileNames, textFileNames } from '../io/audit-arrays.js'
+import { auditArrayNames, imageFileNames, textFileNames } from '../io/audit-names.js'
 import type { FoundArray, Role, SurveyedFile } from './messages.js'
 
 /** Which file is taken for what, and which keys of it. */

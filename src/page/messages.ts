@@ -1,5 +1,5 @@
 import type { BackendChoice, Progress } from '../core/backend.js'
-import type { AuditArrayName } from '../io/audit-arrays.js'
+import type { AuditArrayName } from '../io/audit-names.js'
 import type { ReportView } from '../views/report-view.js'
 
 /** What a file can be taken for. `activations` may be a bundle that holds the other arrays too. */

@@ -114,15 +114,14 @@ async function showReport(view: ReportView): Promise<void> {
   const own = new AbortController()
   report = own
   const root = find('result')
-  root.append(toNode(document, resultActions(view.report)))
-  for (const section of reportSections(view)) {
+  const [verdict, ...rest] = reportSections(view)
+  for (const section of [verdict as Element, resultActions(view.report), ...rest]) {
     root.append(toNode(document, section))
     await new Promise((resolve) => setTimeout(resolve))
     if (own.signal.aborted) return
   }
   activate(root, drawnParts(view), own.signal)
   document.title = `${view.report.verdict} · Assay`
-  document.body.dataset.state = 'finished'
   root.dataset.complete = ''
 }
 

@@ -1,6 +1,7 @@
 import { InputError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
-import { type AuditArrayName, type AuditColumns, labelKeys } from '../io/audit-arrays.js'
+import { type AuditColumns, labelKeys } from '../io/audit-arrays.js'
+import type { AuditArrayName } from '../io/audit-names.js'
 import type { ByteSource } from '../io/byte-source.js'
 import { type ByteStream, inMemory, wholeSource } from '../io/chunks.js'
 import { sniffFormat } from '../io/format.js'

@@ -1,10 +1,10 @@
 import { showText } from '../core/untrusted-text.js'
 import type { ClassReport, Report } from '../report/schema.js'
-import { capital, mainEvidence } from './class-table.js'
+import { capital, inWords, mainEvidence } from './class-table.js'
 import { type Child, type Element, h } from './element.js'
 import { histogramFigure } from './histogram-figure.js'
 import type { ClassView } from './report-view.js'
-import { classTitle, number, percent, short, suspectedShare } from './report-words.js'
+import { classTitle, number, short, suspectedShare } from './report-words.js'
 import { rowGallery } from './row-gallery.js'
 import { scatterFigure } from './scatter-figure.js'
 import { tokensFigure, triggerFigure } from './trigger-figure.js'
@@ -39,7 +39,6 @@ export function accusedSection(report: Report, view: ClassView): Element {
 /** A class that was not accused, folded away. */
 export function otherClass(report: Report, view: ClassView): Element {
   const entry = report.classes[view.index] as ClassReport
-  const { minDetectableEpsilon: least } = entry
   return h(
     'details',
     { class: 'other', id: classId(view.index) },
@@ -51,16 +50,15 @@ export function otherClass(report: Report, view: ClassView): Element {
       verdictMark(entry.verdict),
       h('span', { class: 'count' }, `${number(entry.rows)} rows`),
     ),
-    h(
-      'p',
-      {},
-      least === null
-        ? 'How small a plant would have been seen here is not known.'
-        : `A plant of ${percent(least)} of its rows or more would have been seen.`,
-    ),
+    h('p', {}, `${whatWasSeen(report, entry)}.`),
     charts(report, view),
     evidenceTable(entry),
   )
+}
+
+function whatWasSeen(report: Report, entry: ClassReport): string {
+  const unknown = entry.verdict !== 'inconclusive' && entry.minDetectableEpsilon === null
+  return unknown ? `${inWords(report, entry)}; how small a plant would have been seen here is not known` : inWords(report, entry)
 }
 
 function charts(report: Report, view: ClassView): Child {

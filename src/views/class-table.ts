@@ -69,13 +69,17 @@ export function mainEvidence({ rows }: Report, { evidence, verdict }: ClassRepor
   return telling.length > 0 ? telling : evidence
 }
 
-function inWords(report: Report, entry: ClassReport): string {
+/** What was seen in a class, in a sentence; of one that was left open, why. */
+export function inWords(report: Report, entry: ClassReport): string {
   const [first, ...more] = mainEvidence(report, entry)
   if (first) return `${capital(showText(first.says, 260))}${more.length > 0 ? ` (and ${number(more.length)} more)` : ''}`
   const { minDetectableEpsilon: least } = entry
   const seen = least === null ? '' : `; a plant of ${percent(least)} of its rows or more would have been seen`
-  if (entry.verdict === 'inconclusive')
-    return entry.evidence.length === 0 ? 'Not examined: no detector could judge it' : `Nothing found, but not cleared${seen}`
+  if (entry.verdict === 'inconclusive') {
+    if (entry.evidence.length === 0) return 'Not examined: no detector could judge it'
+    const deciding = entry.evidence.find(({ pValue }) => pValue !== null && pValue === entry.pValue)
+    return deciding ? `Neither accused nor cleared: ${showText(deciding.says, 420)}` : 'Neither accused nor cleared'
+  }
   if (entry.verdict === 'multimodal') return `More than one natural group; nothing that looks planted${seen}`
   return `Nothing that looks planted${seen}`
 }
