@@ -188,7 +188,9 @@ test('core knows no GPU object', () => {
 
 test('the audit page itself reads no file and computes nothing: its worker does', () => {
   const reached = loadedFrom('page/page.ts')
-  expect(reached.filter((path) => !/^(?:page|views)\/|^core\/(?:untrusted-text|bytes-as-text)\.ts$|^io\/audit-names\.ts$/.test(path))).toEqual([])
+  expect(
+    reached.filter((path) => !/^(?:page|views)\/|^core\/(?:untrusted-text|bytes-as-text)\.ts$|^io\/audit-names\.ts$/.test(path)),
+  ).toEqual([])
 })
 
 test('the core loads nothing of what it takes to verify a signature', () => {

@@ -72,7 +72,7 @@ function take(given: readonly File[]): void {
   if (given.length === 0 || state === 'running' || state === 'surveying') return
   const names = new Set(given.map(({ name }) => name))
   files = state === 'choosing' ? [...files.filter(({ name }) => !names.has(name)), ...given] : given
-  worker.stop()
+  if (state === 'finished') worker.stop()
   fill('notice')
   fill('stage', progressView())
   enter('surveying', 'progress-title')
