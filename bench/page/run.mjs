@@ -1,0 +1,129 @@
+// The audit page of the built package in a real browser: a set is dropped on it, and while it is audited the page's longest task and the
+// memory of all the browser's processes are watched. The set is made in $TMPDIR and removed afterwards, unless --data names a folder.
+// usage: npm run bench:page -- [--rows 488282] [--cols 512] [--classes 10] [--memory 64|256|1024|4096] [--backend auto|auto-software|webgpu|cpu] [--data DIR] [--minutes 60]
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { cpus, tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { parseArgs } from 'node:util'
+import { chromium as playwright } from 'playwright-core'
+import { chromium } from '../../test/support/chromium.ts'
+import { bundle } from '../bundle.mjs'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
+const command = join(root, 'dist/cli/main.js')
+const text = { type: 'string' }
+const { values: flags } = parseArgs({
+  options: { rows: text, cols: text, classes: text, memory: text, backend: text, data: text, minutes: text },
+})
+if (!existsSync(command)) throw new Error('dist/ is not built; run npm run build first')
+if (chromium.path === null) throw new Error(chromium.reason)
+
+const made = flags.data === undefined ? mkdtempSync(join(tmpdir(), 'assay-page-')) : null
+const server = spawn(process.execPath, [command, 'page', '--port', '0', '--quiet'], { stdio: ['ignore', 'pipe', 'inherit'] })
+const env = { ...chromium.env, ASSAY_BENCH: String(process.pid) } // by which the browser's processes are found
+const browser = await playwright.launch({
+  executablePath: chromium.path,
+  env,
+  args: ['--no-sandbox', '--no-proxy-server', '--enable-unsafe-webgpu', '--enable-precise-memory-info'],
+})
+try {
+  if (made) {
+    const { writeHugeSet } = await import(pathToFileURL(await bundle('bench/cpu/huge-file.ts')).href)
+    writeHugeSet(made, { rows: Number(flags.rows ?? 488_282), cols: Number(flags.cols ?? 512), classes: Number(flags.classes ?? 10) })
+  }
+  const folder = made ?? flags.data
+  const bytes = statSync(join(folder, 'activations.npy')).size
+  const [said] = await once(server.stdout, 'data')
+  const page = await browser.newPage()
+  await page.goto(String(said).trim())
+  await page.evaluate(watchTasks)
+  await page.locator('#settings summary').click()
+  if (flags.memory) await page.selectOption('#memory', String(Number(flags.memory) * 2 ** 20))
+  await page.selectOption('#backend', flags.backend ?? 'auto')
+  const before = memoryOf()
+  let peak = before
+  let stage = ''
+  const began = performance.now()
+  const watch = setInterval(() => {
+    peak = Math.max(peak, memoryOf())
+    page
+      .locator('#step')
+      .innerText({ timeout: 500 })
+      .then(
+        (now) => {
+          if (now !== stage)
+            console.error(`${((performance.now() - began) / 1000).toFixed(0)} s, peak ${mebibytes(peak - before)} MiB more: ${now}`)
+          stage = now
+        },
+        () => {},
+      )
+  }, 1000)
+  await drop(page, folder)
+  await page.waitForSelector('#result[data-complete], #problem', { timeout: 60_000 * Number(flags.minutes ?? 60) })
+  clearInterval(watch)
+  const seconds = (performance.now() - began) / 1000
+  const problem = page.locator('#problem')
+  if (await problem.isVisible()) throw new Error(await problem.innerText())
+  const { longest, stretch } = await page.evaluate(() => globalThis.tasks)
+  console.log(`${cpus()[0]?.model.trim()}, ${cpus().length} threads; ${(bytes / 1e9).toFixed(2)} GB of activations`)
+  console.log(await page.locator('h1').innerText())
+  console.log(await page.locator('.actions .note').last().innerText())
+  console.log(`audit and report: ${seconds.toFixed(0)} s`)
+  console.log(`longest task of the page: ${longest.toFixed(0)} ms, while fixed work took up to ${stretch.toFixed(1)} times its best`)
+  console.log(`memory of all the browser's processes: ${mebibytes(before)} MiB before, at most ${mebibytes(peak - before)} MiB more`)
+  if (longest >= 200 * stretch) {
+    console.error('bench: a task took longer than 200 ms')
+    process.exitCode = 1
+  }
+} finally {
+  await browser.close()
+  server.kill('SIGTERM')
+  if (made) rmSync(made, { recursive: true, force: true })
+}
+
+/** Drops a folder on the page, as a hand does. */
+async function drop(page, folder) {
+  const session = await page.context().newCDPSession(page)
+  const data = { items: [], files: [folder], dragOperationsMask: 1 }
+  for (const type of ['dragEnter', 'dragOver', 'drop']) await session.send('Input.dispatchDragEvent', { type, x: 300, y: 300, data })
+}
+
+/** Bytes that the browser's processes take, what they share counted once (Linux only; else not a number). */
+function memoryOf() {
+  if (!existsSync('/proc/self/smaps_rollup')) return Number.NaN
+  let sum = 0
+  for (const id of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      if (!readFileSync(`/proc/${id}/environ`, 'utf8').includes(`ASSAY_BENCH=${process.pid}\0`)) continue
+      sum += 1024 * Number(/^Pss: +(\d+)/m.exec(readFileSync(`/proc/${id}/smaps_rollup`, 'utf8'))?.[1] ?? 0)
+    } catch {
+      // It has ended, or is somebody else's.
+    }
+  }
+  return sum
+}
+
+function mebibytes(count) {
+  return (count / 2 ** 20).toFixed(0)
+}
+
+/** Runs in the page: keeps the longest task, and how many times longer than at best fixed work takes, which tells how loaded the machine is. */
+function watchTasks() {
+  const tasks = { longest: 0, stretch: 1 }
+  Object.assign(globalThis, { tasks })
+  new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) tasks.longest = Math.max(tasks.longest, duration)
+  }).observe({ type: 'longtask', buffered: false })
+  let best = Number.POSITIVE_INFINITY
+  setInterval(() => {
+    const began = performance.now()
+    let sum = 0
+    for (let i = 0; i < 2e6; i++) sum += Math.sqrt(i)
+    const took = performance.now() - began + 0 * sum
+    best = Math.min(best, took)
+    tasks.stretch = Math.max(tasks.stretch, took / best)
+  }, 200)
+}
