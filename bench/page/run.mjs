@@ -23,10 +23,9 @@ if (chromium.path === null) throw new Error(chromium.reason)
 
 const made = flags.data === undefined ? mkdtempSync(join(tmpdir(), 'assay-page-')) : null
 const server = spawn(process.execPath, [command, 'page', '--port', '0', '--quiet'], { stdio: ['ignore', 'pipe', 'inherit'] })
-const env = { ...chromium.env, ASSAY_BENCH: String(process.pid) } // by which the browser's processes are found
 const browser = await playwright.launch({
   executablePath: chromium.path,
-  env,
+  env: chromium.env,
   args: ['--no-sandbox', '--no-proxy-server', '--enable-unsafe-webgpu', '--enable-precise-memory-info'],
 })
 try {
@@ -94,16 +93,19 @@ async function drop(page, folder) {
 /** Bytes that the browser's processes take, what they share counted once (Linux only; else not a number). */
 function memoryOf() {
   if (!existsSync('/proc/self/smaps_rollup')) return Number.NaN
-  let sum = 0
-  for (const id of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+  const read = (id, file) => {
     try {
-      if (!readFileSync(`/proc/${id}/environ`, 'utf8').includes(`ASSAY_BENCH=${process.pid}\0`)) continue
-      sum += 1024 * Number(/^Pss: +(\d+)/m.exec(readFileSync(`/proc/${id}/smaps_rollup`, 'utf8'))?.[1] ?? 0)
+      return readFileSync(`/proc/${id}/${file}`, 'utf8')
     } catch {
-      // It has ended, or is somebody else's.
+      return '' // it has ended
     }
   }
-  return sum
+  const ids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+  const parents = new Map(ids.map((id) => [id, /^PPid:\s+(\d+)/m.exec(read(id, 'status'))?.[1]]))
+  const isOurs = (id) => id !== undefined && (id === String(process.pid) || isOurs(parents.get(id)))
+  const isBrowser = (id) => isOurs(id) && read(id, 'cmdline').startsWith(chromium.path)
+  const bytes = (id) => 1024 * Number(/^Pss: +(\d+)/m.exec(read(id, 'smaps_rollup'))?.[1] ?? 0)
+  return ids.filter(isBrowser).reduce((sum, id) => sum + bytes(id), 0)
 }
 
 function mebibytes(count) {

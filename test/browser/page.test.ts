@@ -5,7 +5,7 @@ import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { memorySource } from '../../src/io/byte-source.js'
 import { readNpy } from '../../src/io/npy.js'
-import { writeNpy } from '../../src/io/npy-writer.js'
+import { npyHeader, writeNpy } from '../../src/io/npy-writer.js'
 import { writeNpz } from '../../src/io/npz-writer.js'
 import { audit, openAudit } from '../../src/node.js'
 import type { Report } from '../../src/report/schema.js'
@@ -298,13 +298,14 @@ if (chromium.path === null) {
     it('audits 64 MB in pieces, and answers all the while', async () => {
       const folder = join(site.folder, 'large')
       await mkdir(folder)
-      const [rows, cols] = [262_144, 64]
+      const [rows, cols] = [65_536, 128]
       const wave = (at: number) => Math.sin(at * 12.9898) * 43758.5453
-      const data = Float32Array.from(
-        { length: rows * cols },
-        (_, at) => wave(at) - Math.floor(wave(at)) + (Math.floor(at / cols) % 4 === at % cols ? 3 : 0),
-      )
-      await writeFile(join(folder, 'activations.npy'), writeNpy(data, [rows, cols]))
+      const value = (at: number) => wave(at) - Math.floor(wave(at)) + (Math.floor(at / cols) % 4 === at % cols ? 3 : 0)
+      const header = npyHeader({ descr: '<f8', fortranOrder: false, shape: [rows, cols] })
+      await writeFile(join(folder, 'activations.npy'), [
+        header,
+        new Uint8Array(Float64Array.from({ length: rows * cols }, (_, at) => value(at)).buffer),
+      ])
       await writeFile(
         join(folder, 'labels.npy'),
         writeNpy(
