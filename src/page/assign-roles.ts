@@ -20,10 +20,10 @@ export const roles: readonly Role[] = [...auditArrayNames, 'images', 'texts']
 export function assignRoles(files: readonly SurveyedFile[]): Assignment {
   const exact = files.map(({ name, problem }) => (problem === null || exactRole(name) !== null ? exactRole(name) : null))
   const isUnique = roles.every((role) => exact.filter((own) => own === role).length <= 1)
-  if (isUnique && exact.includes('activations')) return finish(files, exact, true)
+  if (isUnique && exact.includes('activations') && exact.includes('labels')) return finish(files, exact, true)
   const bundles = files.flatMap(({ kind }, index) => (kind === 'bundle' && exact[index] === null ? [index] : []))
   const [bundle] = bundles
-  if (isUnique && bundles.length === 1 && bundle !== undefined) {
+  if (isUnique && !exact.includes('activations') && bundles.length === 1 && bundle !== undefined) {
     const assigned = exact.with(bundle, 'activations')
     const isAlone = files.every((_, index) => assigned[index] !== null)
     return finish(files, assigned, isAlone)

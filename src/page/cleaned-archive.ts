@@ -37,18 +37,20 @@ export async function cleanedArchive({ files, columns }: Selection, { set, repor
   const members: Member[] = []
   const leftOut: LeftOut[] = []
   for (const [key, file] of Object.entries(files) as [Role, File][]) {
-    if (members.some(({ name }) => name === file.name) || own.includes(file.name)) {
+    const name = nameOf(file)
+    if (members.some((member) => member.name === name) || own.includes(name)) {
       const shown = showText(file.name, 200)
       throw new InputError('name-clash', `${shown}: another file of the archive has that name, expected each once; rename it`)
     }
     const source = blobSource(file, file.name)
     const role: FileRole = key === 'activations' && (await sniffFormat(source)) !== 'npy' ? 'bundle' : key
-    const cleaned = await cleanFile({ roles: [role], name: file.name }, source, { choice, columns, replaced })
+    const cleaned = await cleanFile({ roles: [role], name }, source, { choice, columns, replaced })
     leftOut.push(...cleaned.leftOut)
-    if (cleaned.chunks) members.push(await storedMember(file.name, cleaned.chunks.read()))
+    if (cleaned.chunks) members.push(await storedMember(name, cleaned.chunks.read()))
   }
   // As an audit by the command takes the digest of them: pictures and texts are for showing and no part of it.
-  const audited = members.filter(({ name }) => files.images?.name !== name && files.texts?.name !== name)
+  const shownOnly = new Set([files.images, files.texts].flatMap((file) => (file ? [nameOf(file)] : [])))
+  const audited = members.filter(({ name }) => !shownOnly.has(name))
   const { digest } = rootDigest(audited, newSha256InJs)
   members.push(await storedMember('keep.npy', [writeNpy(keep, [keep.length])]))
   members.push(await storedMember('drop.npy', [writeNpy(drop, [drop.length])]))
@@ -62,6 +64,9 @@ export async function cleanedArchive({ files, columns }: Selection, { set, repor
 
 /** Names that the archive has for itself. */
 const own = ['keep.npy', 'drop.npy', 'audit-report.json', 'sanitize-record.json']
+
+/** The name in the archive: no system is to take a part of it for a folder. */
+const nameOf = (file: File) => file.name.replace(/[/\\]/g, '_')
 
 interface Member {
   readonly name: string

@@ -137,9 +137,8 @@ function save(name: string, bytes: Blob): void {
 function hear(message: FromWorker): void {
   switch (message.kind) {
     case 'backend': {
-      const text = backendText(message.choice)
-      find('compute').textContent = text
-      if (state === 'running') find('where').textContent = text
+      find('compute').textContent = backendText(message.choice, 'Computes')
+      if (state === 'running') find('where').textContent = backendText(message.choice, 'Computing')
       break
     }
     case 'survey':

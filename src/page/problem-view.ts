@@ -1,3 +1,4 @@
+import { showText } from '../core/untrusted-text.js'
 import { type Element, h } from '../views/element.js'
 
 const mostCharacters = 4000
@@ -9,7 +10,7 @@ export function problemView({ message, isInput }: { readonly message: string; re
     'section',
     { class: 'problem', role: 'alert', id: 'problem', tabindex: -1 },
     h('h2', {}, isInput ? 'These files cannot be audited as they are' : 'The audit did not finish'),
-    lines.map((line) => h('p', {}, line)),
+    lines.map((line) => h('p', {}, showText(line, 2000))),
     canCheck && h('p', { class: 'buttons' }, h('button', { type: 'button', class: 'button', 'data-check': true }, 'Check what is what')),
   )
 }

@@ -48,10 +48,10 @@ export function showOpened(
   setText(document.getElementById('what'), `${amount(rows, 'row')} of ${number(features)} features${besides}`)
 }
 
-/** Where it computes, and why there. */
-export function backendText({ name, adapter, reason }: BackendChoice): string {
+/** Where it is computed, in the past or not, and why there. */
+export function backendText({ name, adapter, reason }: BackendChoice, verb: 'Computes' | 'Computing' | 'Computed'): string {
   const where = name === 'webgpu' ? `on the graphics card: ${showText(adapter, 100)}` : `on the processor: ${showText(adapter, 100)}`
-  return `Computed ${where} (${showText(reason, 300)}).`
+  return `${verb} ${where} (${showText(reason, 300)}).`
 }
 
 function setText(element: HTMLElement | null, text: string): void {

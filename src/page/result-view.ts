@@ -28,7 +28,7 @@ export function resultActions(report: Report): Element {
       h('button', { type: 'button', class: 'button quiet', 'data-restart': true }, 'Audit something else'),
     ),
     h('p', { class: 'note', id: 'saving', role: 'status' }, why),
-    h('p', { class: 'note' }, backendText(report.backend)),
+    h('p', { class: 'note' }, backendText(report.backend, 'Computed')),
   )
 }
 

@@ -28,8 +28,9 @@ test('the files of an audit folder are taken by their names, and what else lies 
   expect(found.isSure).toBe(true)
 })
 
-test('a folder without labels is not sure, and no other file is taken for them', () => {
-  expect(assignRoles([matrix('activations.npy'), vector('mystery.npy')])).toMatchObject({ roles: ['activations', null], isSure: false })
+test('where a folder has no labels by name, what looks like them is proposed', () => {
+  expect(assignRoles([matrix('activations.npy'), vector('mystery.npy')])).toMatchObject({ roles: ['activations', 'labels'], isSure: false })
+  expect(assignRoles([matrix('activations.npy')])).toMatchObject({ roles: ['activations'], isSure: false })
 })
 
 test('a bundle with the usual keys is sure, alone or beside files of an audit folder', () => {
@@ -72,8 +73,8 @@ test('a file that cannot be read is taken for nothing by a guess', () => {
   expect(rolesOf({ ...matrix('features.npy'), problem: 'broken' }, matrix('other.npy'))).toEqual([null, 'activations'])
 })
 
-test('columns of a table of labels are proposed; one that is called label is sure', () => {
+test('columns of a table of labels are proposed', () => {
   const table = (name: string) => file('labels.csv', 'table', [['id', 1], [name, 1]]) // biome-ignore format: pairs
-  expect(assignRoles([matrix('activations.npy'), table('label')])).toMatchObject({ columns: { labels: null }, isSure: false })
+  expect(assignRoles([matrix('activations.npy'), table('label')])).toMatchObject({ columns: { labels: 'label' }, isSure: false })
   expect(assignRoles([matrix('feats.npy'), table('class id')])).toMatchObject({ columns: { labels: 'class id' }, isSure: false })
 })
