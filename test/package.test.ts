@@ -292,10 +292,10 @@ test('the audit page is in the package as one file, within its size, and assay p
   console.log(`the audit page: ${html.length} bytes, ${compressed} gzipped`)
   expect(html.length).toBeLessThan(maxAuditPageBytes)
   expect(compressed).toBeLessThan(maxAuditPageGzipped)
-  const server = spawn(process.execPath, [command(project), 'page', '--port', '0', '--quiet'], { cwd: project })
+  const server = spawn(process.execPath, [command(project), 'page', '--port', '0', '--json', '-'], { cwd: project })
   try {
     const [said] = await once(server.stdout, 'data')
-    const response = await fetch(String(said).trim())
+    const response = await fetch(JSON.parse(String(said)).url)
     expect(response.headers.get('cross-origin-embedder-policy')).toBe('require-corp')
     expect(Buffer.from(await response.arrayBuffer()).equals(html)).toBe(true)
     server.kill('SIGINT')

@@ -22,7 +22,7 @@ if (!existsSync(command)) throw new Error('dist/ is not built; run npm run build
 if (chromium.path === null) throw new Error(chromium.reason)
 
 const made = flags.data === undefined ? mkdtempSync(join(tmpdir(), 'assay-page-')) : null
-const server = spawn(process.execPath, [command, 'page', '--port', '0', '--quiet'], { stdio: ['ignore', 'pipe', 'inherit'] })
+const server = spawn(process.execPath, [command, 'page', '--port', '0', '--json', '-'], { stdio: ['ignore', 'pipe', 'inherit'] })
 const browser = await playwright.launch({
   executablePath: chromium.path,
   env: chromium.env,
@@ -37,7 +37,7 @@ try {
   const bytes = statSync(join(folder, 'activations.npy')).size
   const [said] = await once(server.stdout, 'data')
   const page = await browser.newPage()
-  await page.goto(String(said).trim())
+  await page.goto(JSON.parse(said).url)
   await page.evaluate(watchTasks)
   await page.locator('#settings summary').click()
   if (flags.memory) await page.selectOption('#memory', String(Number(flags.memory) * 2 ** 20))

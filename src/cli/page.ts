@@ -4,12 +4,14 @@ import { createRequire } from 'node:module'
 import type { Command } from 'commander'
 import { type ExitCode, exitCode } from './exit-codes.js'
 import type { Io } from './io.js'
+import { checkOutputFile, writeOutputFiles } from './output-files.js'
 import { text, wholeNumber } from './values.js'
 
 interface Flags {
   readonly port: number
   readonly host: string
   readonly open?: boolean
+  readonly json?: string
   readonly quiet?: true
 }
 
@@ -30,7 +32,8 @@ export function addPageCommand(program: Command, io: Io, finish: (code: ExitCode
     )
     .option('--open', 'open it in the browser of this machine')
     .option('--no-open', 'only print the address (default)')
-    .option('--quiet', 'print nothing but the address')
+    .option('--json <FILE>', 'write the address as JSON when the page can be had; - writes it to stdout, and nothing else there', text)
+    .option('--quiet', 'print nothing but errors, and what --json - asks for')
     .addHelpText(
       'after',
       `
@@ -45,14 +48,18 @@ Example:
     .action(async (flags: Flags) => finish(await runPage(flags, io)))
 }
 
-async function runPage({ port, host, open, quiet }: Flags, io: Io): Promise<ExitCode> {
+async function runPage({ port, host, open, json, quiet }: Flags, io: Io): Promise<ExitCode> {
+  if (json !== undefined && json !== '-') await checkOutputFile(json, '--json')
   const { servePage } = await import('./page-server.js')
   const file = createRequire(import.meta.url).resolve('assay/page/index.html')
   const { url, server } = await servePage(await readFile(file, 'utf8'), { host, port })
   try {
-    await io.stdout.write(
-      quiet ? `${url}\n` : `Assay's audit page: ${url}\nNothing that you drop on it leaves your browser. Ctrl-C ends it.\n`,
-    )
+    const address = `${JSON.stringify({ url })}\n`
+    if (json === '-') await io.stdout.write(address)
+    else if (json !== undefined) await writeOutputFiles([{ path: json, bytes: address }])
+    if (json !== '-' && !quiet) {
+      await io.stdout.write(`Assay's audit page: ${url}\nNothing that you drop on it leaves your browser. Ctrl-C ends it.\n`)
+    }
     if (open) (await import('./open-browser.js')).openBrowser(url)
     if (!io.signal.aborted) await once(io.signal, 'abort')
     return exitCode.interrupted

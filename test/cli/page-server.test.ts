@@ -1,8 +1,10 @@
+import { existsSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { servePage } from '../../src/cli/page-server.js'
-import { buildPage } from '../../src/page/build.mjs'
+import { buildPage, writePage } from '../../src/page/build.mjs'
 import { runFake } from './fake-io.js'
 
 const html = await buildPage()
@@ -62,4 +64,17 @@ test('a port that is taken is said, with a way out', async () => {
 
 test('the command refuses a port that is none', async () => {
   expect(await runFake(['page', '--port', '70000'])).toMatchObject({ code: 64, stdout: '' })
+})
+
+test('the command says where the page is, as text, as JSON or not at all, and ends when it is interrupted', async () => {
+  // Interrupted before it begins to wait. It serves what was built.
+  const built = join(import.meta.dirname, '../../dist/page')
+  if (!existsSync(join(built, 'index.html'))) await writePage(built)
+  expect(await runFake(['page', '--port', '0'], { aborted: true })).toMatchObject({
+    code: 130,
+    stdout: expect.stringMatching(/^Assay's audit page: http:\/\/127\.0\.0\.1:\d+\/\n/),
+  })
+  const { stdout } = await runFake(['page', '--port', '0', '--json', '-'], { aborted: true })
+  expect(JSON.parse(stdout)).toEqual({ url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/$/) })
+  expect((await runFake(['page', '--port', '0', '--quiet', '--no-open'], { aborted: true })).stdout).toBe('')
 })
