@@ -43,7 +43,7 @@ function judgeBlock(block: string, code: string[], notable: string[]): void {
       if (inside.test(text.normalize('NFKC'))) code.push(text)
       // names put together, and fields that format() follows
       else if (
-        /^_+$|^__|__$/.test(text) &&
+        /^_+$|^__\w*$|^\w*__$/.test(text) &&
         ['+', '~', '*', '%'].some((operator) => at(index - 1) === operator || at(index + 1) === operator)
       )
         notable.push(`${whole} in a sum`)

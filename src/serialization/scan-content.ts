@@ -180,7 +180,8 @@ async function scanByName(source: ByteSource, head: Uint8Array, scan: FileScan):
 const tensorFlowVariables = /(?:^|\/)[^/]*\.(?:data-\d{5}-of-\d{5}|index)$/
 
 function isJson(name: string, head: Uint8Array): boolean {
-  return /\.json$/i.test(name) || (head[0] === 0x7b && !isTextName(name))
+  // a template begins with {{ or {%
+  return /\.json$/i.test(name) || (head[0] === 0x7b && head[1] !== 0x7b && head[1] !== 0x25 && !isTextName(name))
 }
 
 /** The scan of one file from outside any archive. */

@@ -7,6 +7,7 @@ export const maxUnpackedBytes = 2 ** 27
 export const maxUnpackedInAll = 2 ** 29
 /** No honest model is packed to less than this share. */
 const bombRatio = 200
+const bombSample = 2 ** 20
 
 /**
  * Unpacks a stretch of a source, within what is left of the budget, and hands it on under `name`; also what comes in front of damage,
@@ -17,13 +18,14 @@ export async function scanPacked(source: ByteSource, range: PackedRange, name: s
   const { bytes, problem } = await unpack(source, range, limit, scan.signal)
   scan.budget.bytes -= bytes.length
   const packedBytes = range.end - range.start
+  const isBomb = problem === 'too-large' && bytes.length > bombRatio * packedBytes
   if (problem === 'too-large') {
-    const isBomb = bytes.length > bombRatio * packedBytes
     const says = `${packedBytes} bytes unpack to more than ${limit}`
     scan.findings.add(isBomb ? 'archive-bomb' : 'too-large', name, null, isBomb ? `${says}, more than ${bombRatio} : 1` : says)
   } else if (problem === 'damaged') {
     scan.findings.add('archive-broken', name, null, `its compressed data is damaged, or cut off, after ${bytes.length} bytes`)
   }
-  await scan.inside(memorySource(name, bytes))
+  // what is in a bomb adds nothing to the finding
+  await scan.inside(memorySource(name, isBomb ? bytes.subarray(0, bombSample) : bytes))
   return problem === null ? bytes : null
 }

@@ -1,15 +1,18 @@
 import { showText } from '../core/untrusted-text.js'
-import type { ByteSource } from '../io/byte-source.js'
+import { type ByteSource, memorySource } from '../io/byte-source.js'
 import { crc32 } from '../io/crc32.js'
 import { readShort, subSource } from './byte-window.js'
 import { type FileScan, memberName } from './file-scan.js'
 import { staysInside } from './member-path.js'
 import { scanPacked } from './scan-packed.js'
 import { scanForPickles, scanPickle } from './scan-pickle.js'
+import { unpack } from './unpack.js'
 import { listZip, type ZipMember, type ZipRecord } from './zip-walk.js'
 
 /** Members up to this size are read as a whole and their checksum is looked at; of larger stored ones only what their scanner reads. */
 const checkedBytes = 2 ** 24
+/** Of a packed tensor, which begins as a pickle or does not. */
+const tensorSample = 2 ** 16
 /** Deflate cannot do better. */
 const maxRatio = 1040
 
@@ -147,5 +150,10 @@ function isTensor(name: string): boolean {
 }
 
 async function scanDeflated(source: ByteSource, { start, end, name }: Stretch, scan: FileScan): Promise<Uint8Array | null> {
+  if (isTensor(name)) {
+    const { bytes } = await unpack(source, { start, end, format: 'deflate' }, tensorSample, scan.signal)
+    await scanPickle(memorySource(name, bytes), scan, { expected: false })
+    return null
+  }
   return scanPacked(source, { start, end, format: 'deflate' }, name, scan)
 }

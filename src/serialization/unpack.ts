@@ -20,39 +20,55 @@ const stepBytes = 2 ** 13
 /** As long as a stored block, and some. */
 const maxIdleSteps = 12
 
+/** Longer than a stored block can be: what completes one that is cut off, whose beginning would not come out otherwise. */
+const filler = new Uint8Array(70_000)
+
 /** Unpacks a stretch of a source into memory: no more than `limit` bytes, and where it is damaged, what comes before that. */
-export async function unpack(
-  source: ByteSource,
-  { start, end, format }: PackedRange,
-  limit: number,
-  signal?: AbortSignal,
-): Promise<Unpacked> {
+export async function unpack(source: ByteSource, range: PackedRange, limit: number, signal?: AbortSignal): Promise<Unpacked> {
+  const { start, end, format } = range
   if (format === 'lz4') return unpackLz4(await source.slice(start, Math.min(end, start + limit)), limit)
+  const unpacked = await inflate(source, range, { limit, signal, fill: false })
+  return unpacked.problem === 'damaged' ? inflate(source, range, { limit, signal, fill: true }) : unpacked
+}
+
+interface InflateOptions {
+  readonly limit: number
+  readonly signal: AbortSignal | undefined
+  /** Whether it is known to be damaged, and the last block is to be filled up. */
+  readonly fill: boolean
+}
+
+async function inflate(source: ByteSource, { start, end, format }: PackedRange, options: InflateOptions): Promise<Unpacked> {
+  const { limit, signal, fill } = options
   const chunks: Uint8Array[] = []
   let total = 0
   let idle = 0
-  let finished = false
-  const take = (chunk: Uint8Array, final: boolean) => {
+  const take = (chunk: Uint8Array) => {
     idle = chunk.length > 0 ? 0 : idle + 1
     total += chunk.length
     chunks.push(chunk)
-    finished = final
   }
   const stream = format === 'deflate' ? new Inflate(take) : format === 'gzip' ? new Gunzip(take) : new Unzlib(take)
-  let problem: Unpacked['problem'] = null
-  for (let at = start; at < end && !problem; at += stepBytes) {
+  let problem: Unpacked['problem'] = start === end || fill ? 'damaged' : null
+  for (let at = start; at < end; at += stepBytes) {
     if ((at - start) % 2 ** 20 === 0) signal?.throwIfAborted()
     const last = at + stepBytes >= end
+    // a copy: the decoder may keep it
+    const block = (await source.slice(at, Math.min(end, at + stepBytes))).slice()
     try {
-      stream.push((await source.slice(at, Math.min(end, at + stepBytes))).slice(), last)
+      stream.push(block, last && !fill)
+      if (last && fill) stream.push(filler, false)
     } catch {
       problem = 'damaged'
+      break
     }
-    if (total > limit) problem = 'too-large'
+    if (total > limit) {
+      problem = 'too-large'
+      break
+    }
     // what follows the end of a stream would be kept and copied at every step
-    else if (idle > maxIdleSteps && !last) break
+    if (idle > maxIdleSteps && !last) break
   }
-  if (!problem && !finished && start < end) problem = total > 0 && idle > maxIdleSteps ? null : 'damaged'
   const bytes = concatBytes(chunks)
   return { bytes: bytes.length > limit ? bytes.subarray(0, limit) : bytes, problem }
 }
