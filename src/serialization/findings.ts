@@ -15,7 +15,9 @@ export class Findings {
   /** `says`: one sentence, whose quotes from the input have gone through `showText`. */
   add(id: FindingId, path: string, offset: number | null, says: string): void {
     const { severity, fix } = findingKinds[id]
-    this.push({ id, severity, path: showText(path, maxPathLength), offset, says, fix })
+    // a header may name a place that no file has
+    const place = offset !== null && Number.isSafeInteger(offset) && offset >= 0 ? offset : null
+    this.push({ id, severity, path: showText(path, maxPathLength), offset: place, says, fix })
   }
 
   /** What others found, such as the examination of a model. */

@@ -102,7 +102,9 @@ async function scanByMagic(source: ByteSource, head: Uint8Array, scan: FileScan)
     return 'gguf'
   }
   // behind a block of the user, whose size is a power of two
-  if ([0, 512, 1024, 2048].some((at) => beginsWith(head, hdf5Magic, at)) || /\.(?:h5|hdf5)$/i.test(name)) {
+  const isHdf5 = [0, 512, 1024, 2048].some((at) => beginsWith(head, hdf5Magic, at))
+  if (isHdf5 || /\.(?:h5|hdf5)$/i.test(name)) {
+    if (!isHdf5) scan.findings.add('keras-malformed', name, 0, 'it is named like an HDF5 file, and does not begin like one')
     if (!beginsWith(head, hdf5Magic)) await scanPickle(source, scan, { expected: false })
     await scanEmbeddedKeras(source, scan)
     return 'keras'

@@ -1,13 +1,16 @@
 import type { ByteSource } from '../io/byte-source.js'
 import { readShort } from './byte-window.js'
 import type { FileScan } from './file-scan.js'
+import { searchable } from './find-byte.js'
 import { judgeKeras, judgeKerasText } from './judge-keras.js'
 
 export const hdf5Magic = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a]
-const blockBytes = 2 ** 22
+const blockBytes = 2 ** 19
 const maxConfigBytes = 2 ** 25
 const overlap = 16
-const latin1 = new TextDecoder('latin1')
+const sign = (text: string, within: number) => ({ bytes: Uint8Array.from(text, (character) => character.charCodeAt(0)), within })
+/** What is looked for, and which of its bytes is the rarest. */
+const signs = [sign('class_name', 5), sign('\\u00', 0)]
 
 /**
  * Scans what may hold the JSON of a Keras model somewhere in its bytes: HDF5 keeps attributes in one piece and uncompressed, TensorFlow's
@@ -17,13 +20,17 @@ export async function scanEmbeddedKeras(source: ByteSource, scan: FileScan): Pro
   let judgedUntil = 0
   for (let at = 0; at < source.byteLength; at += blockBytes - overlap) {
     scan.signal?.throwIfAborted()
-    const text = latin1.decode(await source.slice(at, Math.min(source.byteLength, at + blockBytes)))
-    for (const beginning of ['class_name', '\\u00']) {
-      for (let hit = text.indexOf(beginning); hit >= 0; hit = text.indexOf(beginning, hit + 1)) {
-        if (at + hit < judgedUntil) continue
+    const block = await source.slice(at, Math.min(source.byteLength, at + blockBytes))
+    const fast = searchable(block)
+    for (const { bytes, within } of signs) {
+      const [rare, next] = [bytes[within] as number, bytes[within + 1] as number]
+      for (let hit = fast.indexOf(rare); hit >= 0; hit = fast.indexOf(rare, hit + 1)) {
+        if (block[hit + 1] !== next) continue
+        if (at + hit < judgedUntil || !bytes.every((byte, index) => block[hit - within + index] === byte)) continue
         judgedUntil = await judgeAround(source, at + hit, scan)
       }
     }
+    if (at + block.length === source.byteLength) break
   }
 }
 

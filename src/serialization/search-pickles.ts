@@ -1,24 +1,17 @@
 import type { ByteSource } from '../io/byte-source.js'
+import { searchable } from './find-byte.js'
 import { judgeImport } from './judge-import.js'
 import { opcodeArguments } from './pickle-opcodes.js'
 import { type PickleImport, type PickleWalk, walkPickle } from './pickle-walk.js'
 
-const blockBytes = 2 ** 22
+const blockBytes = 2 ** 19
 const maxFound = 64
 /** Beginnings of pickles of protocol 0, which have none of their own: GLOBAL of what has no other use. */
-const textBeginnings = [
-  'cos\n',
-  'cposix\n',
-  'cnt\n',
-  'csubprocess\n',
-  'c__builtin__\n',
-  'cbuiltins\n',
-  'csys\n',
-  'crunpy\n',
-  'cimportlib\n',
-]
+const textBeginnings = ['cos', 'cposix', 'cnt', 'csubprocess', 'c__builtin__', 'cbuiltins', 'csys', 'crunpy', 'cimportlib'].map((text) =>
+  Uint8Array.from(text, (character) => character.charCodeAt(0)),
+)
+const lastLetters = new Set(textBeginnings.map((text) => text[text.length - 1] as number))
 const overlap = 16
-const latin1 = new TextDecoder('latin1')
 
 /** What all that looks like a pickle may come to before the search gives up: numbers end after a few opcodes. */
 const maxOpcodes = 2 ** 22
@@ -55,13 +48,15 @@ export async function searchPickles(source: ByteSource, start: number, end: numb
 
 function candidates(block: Uint8Array): number[] {
   const offsets: number[] = []
-  for (let at = block.indexOf(0x80); at >= 0; at = block.indexOf(0x80, at + 1)) {
+  const bytes = searchable(block)
+  for (let at = bytes.indexOf(0x80); at >= 0; at = bytes.indexOf(0x80, at + 1)) {
     const [protocol = 0, opcode = 0] = [block[at + 1], block[at + 2]]
     if (protocol >= 2 && protocol <= 5 && opcodeArguments[opcode] !== undefined) offsets.push(at)
   }
-  const text = latin1.decode(block)
-  for (const beginning of textBeginnings) {
-    for (let at = text.indexOf(beginning); at >= 0; at = text.indexOf(beginning, at + 1)) offsets.push(at)
+  for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, at + 1)) {
+    if (!lastLetters.has(block[at - 1] ?? 0)) continue
+    const beginning = textBeginnings.find((text) => text.every((byte, index) => block[at - text.length + index] === byte))
+    if (beginning) offsets.push(at - beginning.length)
   }
   return offsets.sort((a, b) => a - b)
 }

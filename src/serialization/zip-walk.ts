@@ -152,7 +152,9 @@ async function compareRanges(source: ByteSource, members: readonly ZipMember[], 
   const ranges = [
     ...used.map((range) => ({ ...range, member: null as ZipMember | null })),
     ...members.map((member) => ({ start: member.start, end: member.dataStart + member.packedBytes, member })),
-  ].sort((a, b) => a.start - b.start || a.end - b.end)
+  ]
+    .map(({ start, end, member }) => ({ start: clip(start, source), end: clip(end, source), member }))
+    .sort((a, b) => a.start - b.start || a.end - b.end)
   const gaps: { start: number; end: number }[] = []
   const overlapping: ZipMember[] = []
   let at = 0
@@ -165,6 +167,11 @@ async function compareRanges(source: ByteSource, members: readonly ZipMember[], 
   }
   if (at < source.byteLength) gaps.push({ start: at, end: source.byteLength })
   return { gaps, overlapping }
+}
+
+/** What a header says may lie behind the end of the file. */
+function clip(at: number, { byteLength }: ByteSource): number {
+  return Math.max(0, Math.min(at, byteLength))
 }
 
 function decodeName(bytes: Uint8Array): string {

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { safetensorsOf } from '../io/make-safetensors.js'
 import { concat, makeZip } from '../io/make-zip.js'
 import { latin1, length } from '../support/pickle-assembler.js'
+import { makeGguf, message } from './make-models.js'
 import { scanBytes } from './scan-bytes.js'
 
 const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value))
@@ -101,19 +102,6 @@ describe('Keras', () => {
   })
 })
 
-/** A message of protocol buffers: pairs of field number and its bytes, text or number. */
-function message(...entries: [number, Uint8Array | string | number][]): Uint8Array {
-  const varint = (value: number): Uint8Array =>
-    value < 128 ? Uint8Array.of(value) : concat([Uint8Array.of((value % 128) | 128), varint(Math.floor(value / 128))])
-  return concat(
-    entries.flatMap(([field, value]) => {
-      if (typeof value === 'number') return [varint(field * 8), varint(value)]
-      const bytes = typeof value === 'string' ? new TextEncoder().encode(value) : value
-      return [varint(field * 8 + 2), varint(bytes.length), bytes]
-    }),
-  )
-}
-
 describe('ONNX', () => {
   const node = (operator: string, domain = '', ...attributes: Uint8Array[]) =>
     message([1, 'x'], [2, 'y'], [4, operator], [7, domain], ...attributes.map((one) => [5, one] as [number, Uint8Array]))
@@ -194,27 +182,10 @@ const honest =
   "{{ bos_token }}{% for message in messages %}{% if loop.index0 == 0 and message['role'] != 'user' %}{{ raise_exception('roles') }}{% endif %}{{ '<|' + message.role + '|>__init__' + message['content'] | trim }}{% endfor %}{% set ns = namespace(found=false) %}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
 
 describe('chat templates', () => {
-  const gguf = (template: string, { tensors = 0, key = 'tokenizer.chat_template' } = {}) => {
-    const string = (value: string) => concat([length(new TextEncoder().encode(value).length, 8), new TextEncoder().encode(value)])
-    const tensor = concat([string('w'), length(1, 4), length(8, 8), length(0, 4), length(0, 8)])
-    const tokens = concat([string('tokens'), length(9, 4), length(8, 4), length(3, 8), string('a'), string('b'), string('c')])
-    const head = concat([
-      latin1('GGUF'),
-      length(3, 4),
-      length(tensors, 8),
-      length(2, 8),
-      tokens,
-      string(key),
-      length(8, 4),
-      string(template),
-      ...(tensors > 0 ? [tensor] : []),
-    ])
-    return concat([head, new Uint8Array(128)])
-  }
   test.each(templates)('%s is found in GGUF files, configurations and templates', async (_, template, verdict, id) => {
     const files: [string, Uint8Array][] = [
-      ['m.gguf', gguf(template)],
-      ['m.gguf', gguf(template, { key: 'tokenizer.chat_template.tool_use' })],
+      ['m.gguf', makeGguf(template)],
+      ['m.gguf', makeGguf(template, { key: 'tokenizer.chat_template.tool_use' })],
       ['tokenizer_config.json', json({ chat_template: template })],
       ['tokenizer_config.json', json({ chat_template: [{ name: 'default', template }] })],
       ['chat_template.jinja', latin1(template)],
@@ -227,7 +198,7 @@ describe('chat templates', () => {
   })
   test('an honest template is clean', async () => {
     for (const [name, bytes] of [
-      ['m.gguf', gguf(honest, { tensors: 1 })],
+      ['m.gguf', makeGguf(honest, { tensors: 1 })],
       ['chat_template.jinja', latin1(honest)],
       ['a.json', json({ chat_template: honest })],
     ] as const) {
@@ -235,7 +206,7 @@ describe('chat templates', () => {
     }
   })
   test('a GGUF file whose header lies or ends is found', async () => {
-    const good = gguf(honest, { tensors: 1 })
+    const good = makeGguf(honest, { tensors: 1 })
     const lie = (at: number, value: number) => concat([good.subarray(0, at), length(value, 8), good.subarray(at + 8)])
     expect(await scanBytes('m.gguf', lie(8, 2 ** 50))).toMatchObject({ verdict: 'suspicious', ids: ['gguf-malformed'] })
     expect(await scanBytes('m.gguf', lie(16, 2 ** 62))).toMatchObject({ verdict: 'suspicious', ids: ['gguf-malformed'] })
