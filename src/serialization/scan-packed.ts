@@ -8,17 +8,19 @@ export const maxUnpackedInAll = 2 ** 29
 /** No honest model is packed to less than this share. */
 const bombRatio = 200
 const bombSample = 2 ** 20
+/** Of what is small, the ratio says nothing. */
+const leastLimit = 2 ** 24
 
 /**
  * Unpacks a stretch of a source, within what is left of the budget, and hands it on under `name`; also what comes in front of damage,
  * since that is what a loader reads too. Returns what was unpacked; null where that is not all.
  */
 export async function scanPacked(source: ByteSource, range: PackedRange, name: string, scan: FileScan): Promise<Uint8Array | null> {
-  const limit = Math.min(maxUnpackedBytes, scan.budget.bytes)
+  const packedBytes = range.end - range.start
+  const limit = Math.min(maxUnpackedBytes, scan.budget.bytes, Math.max(leastLimit, bombRatio * packedBytes + 1))
   const { bytes, problem } = await unpack(source, range, limit, scan.signal)
   scan.budget.bytes -= bytes.length
-  const packedBytes = range.end - range.start
-  const isBomb = problem === 'too-large' && bytes.length > bombRatio * packedBytes
+  const isBomb = problem === 'too-large' && bytes.length >= bombRatio * packedBytes
   if (problem === 'too-large') {
     const says = `${packedBytes} bytes unpack to more than ${limit}`
     scan.findings.add(isBomb ? 'archive-bomb' : 'too-large', name, null, isBomb ? `${says}, more than ${bombRatio} : 1` : says)

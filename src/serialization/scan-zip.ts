@@ -2,8 +2,10 @@ import { showText } from '../core/untrusted-text.js'
 import { type ByteSource, memorySource } from '../io/byte-source.js'
 import { crc32 } from '../io/crc32.js'
 import { readShort, subSource } from './byte-window.js'
+import { beginsWith } from './file-kind.js'
 import { type FileScan, memberName } from './file-scan.js'
 import { staysInside } from './member-path.js'
+import { isNumericNpy, npyMagic } from './scan-npy.js'
 import { scanPacked } from './scan-packed.js'
 import { scanForPickles, scanPickle } from './scan-pickle.js'
 import { unpack } from './unpack.js'
@@ -13,6 +15,7 @@ import { listZip, type ZipMember, type ZipRecord } from './zip-walk.js'
 const checkedBytes = 2 ** 24
 /** Of a packed tensor, which begins as a pickle or does not. */
 const tensorSample = 2 ** 16
+const npyHead = 2 ** 14
 /** Deflate cannot do better. */
 const maxRatio = 1040
 
@@ -155,5 +158,8 @@ async function scanDeflated(source: ByteSource, { start, end, name }: Stretch, s
     await scanPickle(memorySource(name, bytes), scan, { expected: false })
     return null
   }
+  // of an array of numbers, its header is all there is to scan
+  const { bytes: head } = await unpack(source, { start, end, format: 'deflate' }, npyHead, scan.signal)
+  if (beginsWith(head, npyMagic) && (await isNumericNpy(memorySource(name, head)))) return null
   return scanPacked(source, { start, end, format: 'deflate' }, name, scan)
 }
