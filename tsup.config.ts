@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { defineConfig } from 'tsup'
 import { reportJsonSchema } from './src/report/schema.js'
+import { scanReportJsonSchema } from './src/serialization/scan-report.js'
 
 const entryPoints = {
   index: 'src/index.ts',
@@ -12,6 +13,8 @@ const entryPoints = {
   provenance: 'src/provenance/index.ts',
   'provenance-node': 'src/provenance/node-index.ts',
   gate: 'src/gate/index.ts',
+  scan: 'src/serialization/index.ts',
+  'scan-node': 'src/serialization/node-index.ts',
 }
 
 export default defineConfig(({ outDir = 'dist' }) => ({
@@ -32,7 +35,12 @@ export default defineConfig(({ outDir = 'dist' }) => ({
   },
   async onSuccess() {
     await mkdir(outDir, { recursive: true })
-    await writeFile(join(outDir, 'report.schema.json'), `${JSON.stringify(reportJsonSchema(), null, 2)}\n`)
+    for (const [name, schema] of [
+      ['report', reportJsonSchema()],
+      ['scan-report', scanReportJsonSchema()],
+    ] as const) {
+      await writeFile(join(outDir, `${name}.schema.json`), `${JSON.stringify(schema, null, 2)}\n`)
+    }
     execFileSync(process.execPath, [join('src', 'page', 'build.mjs'), join(outDir, 'page')], { stdio: 'inherit' })
   },
 }))

@@ -13,6 +13,7 @@ import { nearest } from './nearest.js'
 import { addPageCommand } from './page.js'
 import { addPoisonCommand } from './poison.js'
 import { addSanitizeCommand } from './sanitize.js'
+import { addScanCommand } from './scan.js'
 import { addSignCommand } from './sign.js'
 import { addVerifyCommand } from './verify.js'
 
@@ -71,6 +72,7 @@ function createProgram(io: Io, help: string[], finish: (code: ExitCode) => void)
     .addHelpText('after', '\nExample:\n  $ assay audit ./my-audit-folder')
   addAuditCommand(program, io, finish)
   addSanitizeCommand(program, io, finish)
+  addScanCommand(program, io, finish)
   addDoctorCommand(program, io, finish)
   addBenchCommand(program, io, finish)
   addPageCommand(program, io, finish)

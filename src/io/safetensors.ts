@@ -55,10 +55,14 @@ export async function openSafetensors(source: ByteSource): Promise<Map<string, A
   return arrays
 }
 
-/** The header with its tensors sorted by their bytes, and found to fill the rest of the file exactly. Throws what `openSafetensors` does. */
+/**
+ * The header with its tensors sorted by their bytes, and found to fill the rest of the file exactly. `more`: bytes per item of dtypes that
+ * are allowed beside those that are read here. Throws what `openSafetensors` does.
+ */
 export async function readSafetensorsHeader(
   source: ByteSource,
   where: string,
+  more: ReadonlyMap<string, number> = new Map(),
 ): Promise<SafetensorsHeader & { readonly dataStart: number }> {
   if (source.byteLength < 8) {
     throw new InputError('truncated', `${where}: has ${source.byteLength} bytes, expected at least the 8 of a length; copy it again`)
@@ -85,17 +89,21 @@ export async function readSafetensorsHeader(
   }
   const { tensors, metadata } = parseSafetensorsHeader(text, where)
   const sorted = [...tensors].sort((a, b) => a.start - b.start || a.end - b.end)
-  checkLayout(sorted, source.byteLength - dataStart, where)
+  checkLayout(sorted, source.byteLength - dataStart, { where, more })
   return { tensors: sorted, metadata, dataStart }
 }
 
 /** Tensors have the size that their shape asks for, and follow each other without overlap or hole up to the last byte. */
-function checkLayout(tensors: readonly SafetensorsTensor[], dataBytes: number, where: string): void {
+function checkLayout(
+  tensors: readonly SafetensorsTensor[],
+  dataBytes: number,
+  { where, more }: { readonly where: string; readonly more: ReadonlyMap<string, number> },
+): void {
   let filled = 0
   for (const { name, dtype, shape, start, end } of tensors) {
     const label = `${where}: tensor '${showText(name)}'`
     const offsets = `data_offsets [${start}, ${end}]`
-    const itemBytes = dtypes.get(dtype)?.itemBytes
+    const itemBytes = dtypes.get(dtype)?.itemBytes ?? more.get(dtype)
     if (itemBytes === undefined) {
       const known = [...dtypes.keys()].join(', ')
       throw new InputError('unsupported-dtype', `${label} has dtype '${showText(dtype, 40)}', expected one of ${known}; convert it`, {

@@ -14,6 +14,7 @@ describe('help and version', () => {
     [['doctor', '--help']],
     [['poison', '--help']],
     [['sanitize', '--help']],
+    [['scan', '--help']],
     [['help', 'audit']],
     [['--help']],
     [['help']],

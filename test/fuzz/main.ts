@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Rng } from '../../src/core/rng.js'
 import { fuzz, fuzzParsers } from './parsers.js'
+import { fuzzScanners } from './scanners.js'
 
 /** The repository, put in by the bundler. */
 declare const BENCH_ROOT: string
@@ -12,7 +13,9 @@ const maxMemoryMB = 1024
 const { values } = parseArgs({ options: { cases: { type: 'string' }, seed: { type: 'string' }, parser: { type: 'string' } } })
 const cases = Number(values.cases ?? 100_000)
 const seed = Number(values.seed ?? 1)
-const parsers = fuzzParsers(join(BENCH_ROOT, 'test', 'fixtures')).filter(({ name }) => name === (values.parser ?? name))
+const parsers = [...fuzzParsers(join(BENCH_ROOT, 'test', 'fixtures')), ...fuzzScanners()].filter(
+  ({ name }) => name === (values.parser ?? name) || name.startsWith(`${values.parser} `),
+)
 if (!Number.isSafeInteger(cases) || cases < 1 || !Number.isSafeInteger(seed) || parsers.length === 0) {
   console.error(usage)
   process.exit(64)

@@ -1,0 +1,18 @@
+import { open } from 'node:fs/promises'
+import { scanPath } from '../../src/serialization/node-scan-path.js'
+
+// A process of its own, so that its memory and its CPU time count.
+const [what = 'scan', path = '.'] = process.argv.slice(2)
+const before = process.cpuUsage()
+const started = performance.now()
+let verdict = ''
+if (what === 'scan') verdict = (await scanPath(path)).verdict
+else {
+  const handle = await open(path)
+  const block = new Uint8Array(2 ** 20)
+  while ((await handle.read(block, 0, block.length)).bytesRead > 0);
+  await handle.close()
+}
+const elapsedMs = performance.now() - started
+const { user, system } = process.cpuUsage(before)
+console.log(JSON.stringify({ verdict, elapsedMs, cpuMs: (user + system) / 1000, maxRssMiB: process.resourceUsage().maxRSS / 1024 }))

@@ -1,0 +1,82 @@
+import type { ByteSource } from '../io/byte-source.js'
+import { readShort } from './byte-window.js'
+import type { FileScan } from './file-scan.js'
+import { searchable } from './find-byte.js'
+import { judgeKeras, judgeKerasText } from './judge-keras.js'
+
+export const hdf5Magic = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a]
+const blockBytes = 2 ** 19
+const maxConfigBytes = 2 ** 25
+const overlap = 16
+const sign = (text: string, within: number) => ({ bytes: Uint8Array.from(text, (character) => character.charCodeAt(0)), within })
+/** What is looked for, and which of its bytes is the rarest. */
+const signs = [sign('class_name', 5), sign('\\u00', 0)]
+
+/**
+ * Scans what may hold the JSON of a Keras model somewhere in its bytes: HDF5 keeps attributes in one piece and uncompressed, TensorFlow's
+ * metadata too. So every byte is read once, and every text around a `class_name`, or around a letter written as `\u00XX`, is judged.
+ */
+export async function scanEmbeddedKeras(source: ByteSource, scan: FileScan): Promise<void> {
+  let judgedUntil = 0
+  for (let at = 0; at < source.byteLength; at += blockBytes - overlap) {
+    scan.signal?.throwIfAborted()
+    const block = await source.slice(at, Math.min(source.byteLength, at + blockBytes))
+    const fast = searchable(block)
+    for (const { bytes, within } of signs) {
+      const [rare, next] = [bytes[within] as number, bytes[within + 1] as number]
+      for (let hit = fast.indexOf(rare); hit >= 0; hit = fast.indexOf(rare, hit + 1)) {
+        if (block[hit + 1] !== next) continue
+        if (at + hit < judgedUntil || !bytes.every((byte, index) => block[hit - within + index] === byte)) continue
+        judgedUntil = await judgeAround(source, at + hit, scan)
+      }
+    }
+    if (at + block.length === source.byteLength) break
+  }
+}
+
+/** Judges the text around a place, and returns where it ends. */
+async function judgeAround(source: ByteSource, place: number, scan: FileScan): Promise<number> {
+  const start = await endOfText(source, place, -1)
+  const end = await endOfText(source, place, 1)
+  const text = new TextDecoder().decode(await readShort(source, start, end))
+  const from = text.indexOf('{')
+  if (from >= 0 || /class_name/.test(text)) {
+    let found = judgeKerasText(text)
+    try {
+      found = judgeKeras(JSON.parse(text.slice(Math.max(0, from), text.lastIndexOf('}') + 1)))
+    } catch {
+      // Bytes of a length may stand in front, and look like text.
+      found = [...found, ...judgeLater(text)]
+      if (found.length === 0 && /"class_name"\s*:/.test(text)) {
+        scan.findings.add('keras-malformed', source.name, start, 'the configuration of the model is not JSON')
+      }
+    }
+    for (const { id, says } of found) scan.findings.add(id, source.name, place, says)
+  }
+  return end
+}
+
+function judgeLater(text: string): ReturnType<typeof judgeKeras> {
+  const from = text.search(/\{\s*"/)
+  try {
+    return from < 0 ? [] : judgeKeras(JSON.parse(text.slice(from, text.lastIndexOf('}') + 1)))
+  } catch {
+    return []
+  }
+}
+
+/** Where the text around a place begins or ends: at a control character, or after as much as is looked at. */
+async function endOfText(source: ByteSource, place: number, step: 1 | -1): Promise<number> {
+  const bytes = 2 ** 16
+  for (let at = place; Math.abs(at - place) < maxConfigBytes; ) {
+    const [from, to] = step > 0 ? [at, Math.min(source.byteLength, at + bytes)] : [Math.max(0, at - bytes), at]
+    const block = await readShort(source, from, to)
+    for (let i = step > 0 ? 0 : block.length - 1; i >= 0 && i < block.length; i += step) {
+      const byte = block[i] as number
+      if ((byte < 0x20 && byte !== 9 && byte !== 10 && byte !== 13) || byte === 0x7f) return step > 0 ? from + i : from + i + 1
+    }
+    if (step > 0 ? to === source.byteLength : from === 0) return step > 0 ? to : from
+    at = step > 0 ? to : from
+  }
+  return place + step * maxConfigBytes
+}
