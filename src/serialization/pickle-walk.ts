@@ -48,7 +48,7 @@ const maxListed = 4096
 /** Of what would be followed where an array's bytes are taken for opcodes; those of numbers end sooner. */
 const maxInsideArray = 2 ** 16
 const latin1 = new TextDecoder('latin1')
-const utf8 = new TextDecoder()
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /**
  * Follows the opcodes of one pickle from `start` on, and lists what it imports and does, in the order in which an unpickler would; nothing
@@ -133,7 +133,7 @@ class Walker {
         const first = await this.line()
         const second = argument === 'two lines' && first !== null ? await this.line() : ''
         if (first === null || second === null) return this.fail('it ends within a line')
-        this.withLines(opcode, offset, first, second)
+        if (!this.withLines(opcode, offset, first, second)) return this.fail('a place of the memo is no number')
       } else if (argument.startsWith('counted')) {
         const bytes = argument === 'counted 1' ? 1 : argument === 'counted 4' ? 4 : 8
         const length = this.unsigned(bytes)
@@ -277,7 +277,8 @@ class Walker {
     this.push(this.memo.get(key) ?? this.from?.memo.get(key) ?? opaque)
   }
 
-  private withLines(opcode: number, offset: number, first: string, second: string): void {
+  /** False where an unpickler stops. */
+  private withLines(opcode: number, offset: number, first: string, second: string): boolean {
     switch (opcode) {
       case 0x63: // c GLOBAL
         this.import(first, second, offset)
@@ -299,18 +300,22 @@ class Walker {
       case 0x56: // V UNICODE
         this.push(first.length > maxText ? opaque : unescaped(first))
         break
-      case 0x67: // g GET
-        this.recall(Number(first))
+      case 0x67:
+      case 0x70: {
+        // g GET, p PUT
+        const key = wholeNumber(first)
+        if (key === null) return false
+        if (opcode === 0x67) this.recall(key)
+        else this.memorise(key)
         break
-      case 0x70: // p PUT
-        this.memorise(Number(first))
-        break
+      }
       default: {
         // F I L: numbers; I01 and I00 are booleans
         const value = Number(first.replace(/L$/, ''))
         this.push(first.length > 40 || Number.isNaN(value) ? opaque : value)
       }
     }
+    return true
   }
 
   private counted(opcode: number, length: number): void {
@@ -532,6 +537,11 @@ class Walker {
 /** `('storage', type, key, location, …)`, which torch.load answers with a tensor's bytes. */
 function isTorchStorage(id: Value | undefined): boolean {
   return isKind(id, 'tuple') && id.items[0] === 'storage'
+}
+
+/** A number as Python reads one: 10 is also +10, 010 and 1_0. */
+function wholeNumber(line: string): number | null {
+  return /^\s*[+-]?\d+(?:_\d+)*\s*$/.test(line) ? Number(line.replaceAll('_', '')) : null
 }
 
 /** The text of a string of protocol 0 in its quotes. */

@@ -23,6 +23,14 @@ describe('what imports something that runs code is poisoned, however it is writt
     ['names in BINSTRING and SHORT_BINSTRING', pickle(proto(4), 'U', 2, 'os', 'T', length(6, 4), 'system', 0x93, stop)],
     ['names in BINUNICODE and BINUNICODE8', pickle(proto(4), 'X', length(2, 4), 'os', 0x8d, length(6, 8), 'system', 0x93, stop)],
     ['a memo that is overwritten', pickle(proto(4), text('x'), 'q', 0, '0', text('os'), 'q', 0, '0', 'h', 0, text('system'), 0x93, stop)],
+    [
+      'a memo that is overwritten under another spelling of its number',
+      pickle(
+        proto(4),
+        ...[text('collections'), 'p10\n0', text('OrderedDict'), 'p11\n0', text('os'), 'p1_0\n0', text('system'), 'p1_1\n0'],
+        ...['g10\n', 'g11\n', 0x93, stop],
+      ),
+    ],
     ['names by DUP and POP', pickle(proto(4), text('os'), '2', '0', text('system'), 0x93, stop)],
     ['names that a tuple was around', pickle(proto(4), '(', text('a'), '1', text('os'), text('system'), 0x93, stop)],
     ['a dotted name', pickle(proto(4), callWith(stackGlobal('numpy', 'f2py.os.system'), 'id'), stop)],
@@ -88,6 +96,7 @@ describe('what nobody can judge is suspicious', () => {
     ['a call of what a call gave', pickle(proto(2), ordered, ')R', stop), 'pickle-computed-call'],
     ['a module in other case', pickle(proto(2), global('OS', 'nothing'), stop), 'pickle-unknown-import'],
     ['a module with a space', pickle(proto(2), global('torch ', 'FloatStorage'), stop), 'pickle-unknown-import'],
+    ['a module behind a byte order mark', pickle(proto(4), stackGlobal('\ufeffcollections', 'OrderedDict'), stop), 'pickle-unknown-import'],
     ['a longer name than one on the list', pickle(proto(2), global('torch', 'FloatStorages'), stop), 'pickle-unknown-import'],
     ['a module below one on the list', pickle(proto(2), global('collections.abc', 'OrderedDict'), stop), 'pickle-unknown-import'],
   ])('%s', async (_, bytes, id) => {
@@ -100,6 +109,7 @@ describe('what is broken, cut or unknown is inconclusive', () => {
   test.each([
     ['an opcode that is none', pickle(proto(2), 'N', 0xff, stop), 'pickle-broken'],
     ['no STOP', pickle(proto(2), 'N'), 'pickle-broken'],
+    ['a place of the memo that is no number', pickle(proto(2), 'Npx\n', stop), 'pickle-broken'],
     ['a string beyond the end', pickle(proto(2), 'X', length(1000, 4), 'abc'), 'pickle-broken'],
     ['a string of 2⁶³ bytes', pickle(proto(4), 0x8d, length(2 ** 63, 8), 'abc', stop), 'pickle-broken'],
     ['a protocol 9', pickle(proto(9), 'N', stop), 'pickle-broken'],
