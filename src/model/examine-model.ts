@@ -140,7 +140,10 @@ async function open({ source, name }: ModelFile): Promise<OnnxModel | Awaited<Re
 
 async function tryNetwork(model: OnnxModel, notRun: (why: string) => void): Promise<Network | null> {
   try {
-    return await prepareNetwork(model)
+    const network = await prepareNetwork(model)
+    if (!network.takesIds) return network
+    notRun('its inputs are whole numbers, such as token ids, between which there is no gradient')
+    return null
   } catch (error) {
     if (!(error instanceof InputError) || error.code !== 'unsupported-model') throw error
     notRun(error.message)

@@ -1,6 +1,7 @@
 import { InputError } from '../../core/errors.js'
 import { showText } from '../../core/untrusted-text.js'
-import type { OnnxModel, OnnxNode, OnnxTensor } from '../onnx.js'
+import { listNames } from '../../io/list-names.js'
+import type { OnnxModel, OnnxNode, OnnxTensor, OnnxValue } from '../onnx.js'
 import { type Operation, Unsupported } from './operation.js'
 import { operations } from './operations.js'
 import { elementsOf, type Tensor, tensor } from './tensor.js'
@@ -13,6 +14,10 @@ export interface Network {
   readonly classes: number
   /** Products that are summed in one input's forward pass; for deciding how much can be asked of it. */
   readonly products: number
+  /** Whether the input is whole numbers, such as token ids: such a network can be run, but not differentiated by it. */
+  readonly takesIds: boolean
+  /** A value of the graph by its name, for `x: [n, inputLength]`, with the logits. Throws `InputError` `bad-tensor` where it is not computed. */
+  inspect(x: Float32Array, name: string): { logits: Float32Array; value: Tensor }
   /** Logits `[n, classes]` of `x: [n, inputLength]`. */
   logits(x: Float32Array): Float32Array
   /** Logits, and the gradient by `x` of Σ seed·logits, where `seed` is made from the logits. */
@@ -53,7 +58,7 @@ async function prepare(model: OnnxModel): Promise<Network> {
   const sizes = inputShape as number[]
   const inputLength = elementsOf(sizes)
   if (inputLength > 2 ** 24) throw new Unsupported(`inputs of ${inputLength} numbers`)
-  const wanted = model.outputs.find(({ name }) => logitNames.includes(name)) ?? model.outputs[0]
+  const wanted = logitsOf(model)
   if (!wanted) throw new Unsupported('no output')
   const logits = beforeSoftmax(model, wanted.name)
   const steps = await prepareSteps(model, input.name, logits)
@@ -75,6 +80,13 @@ async function prepare(model: OnnxModel): Promise<Network> {
     inputLength,
     classes,
     products: steps.reduce((sum, { terms, output }) => sum + terms * (probed.get(output)?.data.length as number), 0),
+    takesIds: input.dtype.startsWith('int'),
+    inspect(x, name) {
+      const values = run(x)
+      const value = values.get(name)
+      if (!value) throw noSuchValue(model, name)
+      return { logits: values.get(logits)?.data as Float32Array, value }
+    },
     logits: (x) => run(x).get(logits)?.data as Float32Array,
     gradient(x, seed) {
       const values = run(x)
@@ -100,6 +112,31 @@ async function prepare(model: OnnxModel): Promise<Network> {
       return { logits: out, gradient: gradients.get(input.name) ?? new Float32Array(x.length) }
     },
   }
+}
+
+function noSuchValue(model: OnnxModel, name: string): InputError {
+  const computed = model.nodes.flatMap(({ outputs }) => outputs)
+  const message = `${showText(model.name, 300)}: has no value '${showText(name)}' on the way to its logits, expected one of ${listNames(computed)}`
+  return new InputError('bad-tensor', message)
+}
+
+/**
+ * The name of the penultimate activations: what goes into the last linear layer (Gemm or MatMul) before the logits. null where there is none.
+ */
+export function penultimateOf(model: OnnxModel): string | null {
+  const output = logitsOf(model)
+  const needed = new Set([output?.name ?? ''])
+  for (const { op, inputs, outputs } of [...model.nodes].reverse()) {
+    if (!outputs.some((name) => needed.has(name))) continue
+    if ((op === 'Gemm' || op === 'MatMul') && model.initializers.has(inputs[1] ?? '')) return inputs[0] ?? null
+    for (const name of inputs) needed.add(name)
+  }
+  return null
+}
+
+/** The output that holds the logits. */
+export function logitsOf(model: OnnxModel): OnnxValue | undefined {
+  return model.outputs.find(({ name }) => logitNames.includes(name)) ?? model.outputs[0]
 }
 
 function beforeSoftmax(model: OnnxModel, output: string): string {
