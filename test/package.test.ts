@@ -185,6 +185,7 @@ test.each([
   ['assay', manifest.exports['.'].browser.default],
   ['assay/html', manifest.exports['./html'].default],
   ['assay/redteam', manifest.exports['./redteam'].default],
+  ['assay/model', manifest.exports['./model'].browser.default],
   ['assay/provenance', manifest.exports['./provenance'].browser.default],
   ['assay/scan', manifest.exports['./scan'].browser.default],
 ])('what a browser loads from %s reaches no Node module and no native package', (_, entry) => {

@@ -6,24 +6,33 @@ import type { Network } from './network/network.js'
 import { boundsOf, type PixelRange } from './pixel-range.js'
 
 /**
- * STRIP (Gao et al., ACSAC 2019): each input of `inputs: [n, inputLength]` is laid over `blends` clean inputs (half and half), and the mean
- * entropy of what the network says to the mixtures is low for an input with a trigger, since that wins over whatever is mixed with it.
- * Score: minus that entropy in bits, higher is more suspicious, `[n]`. Throws `OptionError` without clean inputs.
+ * STRIP (Gao et al., ACSAC 2019): each input of `inputs: [n, inputLength]` is laid over `blends` clean inputs, and the mean entropy of what
+ * the network says to that is low for an input with a trigger, since it wins over whatever lies under it. The pictures are added and cut to
+ * the range, as in the authors' code (the paper speaks of a linear blend), so that a bright trigger stays as bright. Score: minus the
+ * entropy in bits, higher is more suspicious, `[n]`. Blind to triggers that work on one source class only. Throws `OptionError` without
+ * clean inputs.
  */
 export function stripScores(
   network: Network,
   inputs: Float32Array,
-  { clean, rng, blends = 32 }: { readonly clean: Float32Array; readonly rng: Rng; readonly blends?: number },
+  {
+    clean,
+    rng,
+    range,
+    blends = 32,
+  }: { readonly clean: Float32Array; readonly rng: Rng; readonly range: PixelRange; readonly blends?: number },
 ): Float64Array {
   const length = network.inputLength
   const available = clean.length / length
   if (available < 1) throw new OptionError('bad-option', 'stripScores: got no clean inputs, expected at least one')
+  const { low, high } = boundsOf(network.inputShape, range)
   const mixed = new Float32Array(blends * length)
   return Float64Array.from({ length: inputs.length / length }, (_, row) => {
     for (let blend = 0; blend < blends; blend++) {
       const from = rng.below(available) * length
       for (let index = 0; index < length; index++) {
-        mixed[blend * length + index] = ((inputs[row * length + index] as number) + (clean[from + index] as number)) / 2
+        const sum = (inputs[row * length + index] as number) + (clean[from + index] as number) - (low[index] as number)
+        mixed[blend * length + index] = Math.min(high[index] as number, sum)
       }
     }
     return -meanEntropy(network.logits(mixed), network.classes)
