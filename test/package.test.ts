@@ -83,6 +83,7 @@ describe.each([
     expect(namesOf('assay/provenance', node)).toEqual(expect.arrayContaining(['sign', 'verify', 'verifyFiles']))
     expect(namesOf('assay/gate', node)).toEqual(expect.arrayContaining(['attest', 'gate', 'readPolicy']))
     expect(namesOf('assay/scan', node)).toEqual(expect.arrayContaining(['scanFile', 'scanPath']))
+    expect(namesOf('assay/model', node)).toEqual(expect.arrayContaining(['examineModel', 'extract', 'readOnnx']))
     expect(namesOf('assay/html', node)).toContain('toHtml')
   })
 
