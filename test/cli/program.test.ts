@@ -39,9 +39,7 @@ describe('help and version', () => {
     expect(flags).toEqual(
       `--json --html --scores --detector-scores --detectors --set --backend --software-adapters --threads --memory --seed --false-accusation-rate --fail-on
        --quiet --labels --predictions --logits --trusted --trusted-labels --class-names --images --texts --label-column --activations-column --data
-       --tensor --preprocess --batch --runtime --help`.split(
-        /\s+/,
-      ),
+       --tensor --preprocess --batch --runtime --help`.split(/\s+/),
     )
   })
 })
