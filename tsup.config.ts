@@ -10,6 +10,8 @@ const entryPoints = {
   node: 'src/node.ts',
   html: 'src/html.ts',
   redteam: 'src/redteam/index.ts',
+  model: 'src/model/index.ts',
+  'model-node': 'src/model/node-index.ts',
   provenance: 'src/provenance/index.ts',
   'provenance-node': 'src/provenance/node-index.ts',
   gate: 'src/gate/index.ts',
@@ -25,7 +27,18 @@ export default defineConfig(({ outDir = 'dist' }) => ({
   target: 'es2022', // lowers `using`
   platform: 'neutral', // the browser's build is among them: nothing may be assumed
   removeNodeProtocol: false,
-  external: [/^node:/, /^@noble\//, /^@sigstore\//, 'commander', 'fflate', 'hyparquet-compressors', 'pkijs', 'webgpu', 'yaml'],
+  external: [
+    /^node:/,
+    /^@noble\//,
+    /^@sigstore\//,
+    'commander',
+    'fflate',
+    'hyparquet-compressors',
+    'onnxruntime-web',
+    'pkijs',
+    'webgpu',
+    'yaml',
+  ],
   noExternal: [/^zod/], // one file of what is used of it: its own entry loads dozens, which takes longer than all the rest
   splitting: true,
   sourcemap: true,

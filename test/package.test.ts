@@ -29,10 +29,10 @@ import { scanReportJsonSchema } from '../src/serialization/scan-report.js'
 const root = join(import.meta.dirname, '..')
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const node22 = join(root, 'test/support/node-22/node_modules/.bin/node')
-const maxPackedBytes = 1_030_000
+const maxPackedBytes = 1_060_000
 /** Of what a page loads, with gzip at level 9. */
 const maxPageBytes = 60_000
-const maxUnpackedBytes = 3_600_000
+const maxUnpackedBytes = 3_900_000
 /** Of the audit page, which is one file that holds everything: as it is, and with gzip at level 9. */
 const maxAuditPageBytes = 800_000
 const maxAuditPageGzipped = 320_000
@@ -83,6 +83,7 @@ describe.each([
     expect(namesOf('assay/provenance', node)).toEqual(expect.arrayContaining(['sign', 'verify', 'verifyFiles']))
     expect(namesOf('assay/gate', node)).toEqual(expect.arrayContaining(['attest', 'gate', 'readPolicy']))
     expect(namesOf('assay/scan', node)).toEqual(expect.arrayContaining(['scanFile', 'scanPath']))
+    expect(namesOf('assay/model', node)).toEqual(expect.arrayContaining(['examineModel', 'extract', 'readOnnx']))
     expect(namesOf('assay/html', node)).toContain('toHtml')
   })
 
@@ -185,6 +186,7 @@ test.each([
   ['assay', manifest.exports['.'].browser.default],
   ['assay/html', manifest.exports['./html'].default],
   ['assay/redteam', manifest.exports['./redteam'].default],
+  ['assay/model', manifest.exports['./model'].browser.default],
   ['assay/provenance', manifest.exports['./provenance'].browser.default],
   ['assay/scan', manifest.exports['./scan'].browser.default],
 ])('what a browser loads from %s reaches no Node module and no native package', (_, entry) => {

@@ -1,3 +1,5 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import type { AuditOptions } from '../audit-options.js'
@@ -7,12 +9,14 @@ import { renderJson } from '../report/json.js'
 import { renderTerminal } from '../report/terminal.js'
 import { type AuditFlags, addAuditFlags, addFileFlags, auditFilesOf, auditOptionsOf, type FileFlags } from './audit-flags.js'
 import { type ExitCode, type FailOn, failOnLevels, verdictExitCode } from './exit-codes.js'
+import { addModelFlags, extractFolder, type ModelFlags } from './extract.js'
 import { type Io, wantsColor } from './io.js'
 import { checkDistinct, checkOutputFile, checkOutputFolder, makeOutputFolder, type OutputFile, writeOutputFiles } from './output-files.js'
 import { createProgressLine } from './progress.js'
 import { oneOf, text } from './values.js'
 
-interface Flags extends AuditFlags, FileFlags {
+interface Flags extends AuditFlags, FileFlags, ModelFlags {
+  readonly data?: string
   readonly json?: string
   readonly html?: string
   readonly scores?: string
@@ -27,7 +31,7 @@ export function addAuditCommand(program: Command, io: Io, finish: (code: ExitCod
     .command('audit')
     .summary('look for poisoned rows in a training set')
     .description(
-      'Looks for poisoned rows in a training set, given the activations of its rows in the model and their labels.\n\nPATH is a folder with activations.npy and labels.npy, a .npz, .safetensors or Parquet file that holds both, or an activations .npy file with --labels.',
+      'Looks for poisoned rows in a training set, given the activations of its rows in the model and their labels.\n\nPATH is a folder with activations.npy and labels.npy, a .npz, .safetensors or Parquet file that holds both, or an activations .npy file with --labels. Or PATH is an .onnx model and --data the inputs it was trained on (see assay extract).',
     )
     .argument('<PATH>', 'audit folder, or a file with activations')
     .option('--json <FILE>', 'write the report as JSON; - writes it to stdout, and nothing else there', text)
@@ -43,6 +47,7 @@ export function addAuditCommand(program: Command, io: Io, finish: (code: ExitCod
     )
     .option('--quiet', 'print nothing but errors, and what --json - asks for')
   addFileFlags(command)
+  addModelFlags(command.option('--data <PATH>', 'where PATH is a model: its training data, as assay extract takes it', text))
     .addHelpText(
       'after',
       `
@@ -57,6 +62,22 @@ Example:
 
 async function runAudit(path: string, flags: Flags, io: Io): Promise<ExitCode> {
   await checkOutputs(flags)
+  if (flags.data === undefined) {
+    if (/\.onnx$/i.test(path)) {
+      throw new OptionError('missing-option', '--data: missing, expected the data that the model was trained on; add --data PATH')
+    }
+    return auditPath(path, flags, io)
+  }
+  const room = await mkdtemp(join(tmpdir(), 'assay-'))
+  try {
+    await extractFolder({ modelPath: path, dataPath: flags.data, out: room, flags }, io)
+    return await auditPath(room, flags, io)
+  } finally {
+    await rm(room, { recursive: true, force: true })
+  }
+}
+
+async function auditPath(path: string, flags: Flags, io: Io): Promise<ExitCode> {
   const { auditWithScores, openAudit, toHtml } = io.library
   const progress = createProgressLine(io.stderr, { quiet: flags.quiet ?? false })
   const options: AuditOptions = { ...auditOptionsOf(flags), signal: io.signal, onProgress: progress.report }

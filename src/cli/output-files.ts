@@ -64,7 +64,7 @@ export interface FolderFile {
  * folders in them. Throws what making the bytes throws, the file system's error, and one with the code ENOTEMPTY where somebody else has
  * written there meanwhile; nothing is left behind then.
  */
-export async function writeOutputFolder(folder: string, files: readonly FolderFile[]): Promise<void> {
+export async function writeOutputFolder(folder: string, files: Iterable<FolderFile> | AsyncIterable<FolderFile>): Promise<void> {
   const existing = await statOrNull(folder)
   const target = existing ? await realpath(folder) : resolve(folder)
   const name = `.assay-${randomUUID()}.tmp`
@@ -73,7 +73,7 @@ export async function writeOutputFolder(folder: string, files: readonly FolderFi
   try {
     // Folders are made without waiting: one that is still being made when a signal comes would be made again after it was removed.
     mkdirSync(from)
-    for (const { name, bytes } of files) {
+    for await (const { name, bytes } of files) {
       const path = join(from, name)
       mkdirSync(dirname(path), { recursive: true })
       const handle = await open(path, 'wx')

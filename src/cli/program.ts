@@ -7,6 +7,7 @@ import { addAuditCommand } from './audit.js'
 import { addBenchCommand } from './bench.js'
 import { addDoctorCommand } from './doctor.js'
 import { type ExitCode, errorExitCode, exitCode } from './exit-codes.js'
+import { addExtractCommand } from './extract.js'
 import { addGateCommand } from './gate.js'
 import type { Io } from './io.js'
 import { nearest } from './nearest.js'
@@ -77,6 +78,7 @@ function createProgram(io: Io, help: string[], finish: (code: ExitCode) => void)
   addBenchCommand(program, io, finish)
   addPageCommand(program, io, finish)
   addPoisonCommand(program, io, finish)
+  addExtractCommand(program, io, finish)
   addSignCommand(program, io, finish)
   addVerifyCommand(program, io, finish)
   addAttestCommand(program, io, finish)

@@ -1,4 +1,4 @@
-// Writes src/backends/wasm.gen.ts: both builds of the AssemblyScript beside this file, and the program of a worker thread (src/thread-program.ts),
+// Writes src/model/network/multiply.gen.ts, the product of matrices that networks are run with, and src/backends/wasm.gen.ts: both builds of the AssemblyScript beside this file, and the program of a worker thread (src/thread-program.ts),
 // as strings, so that Node, bundlers, the test runner and a bare <script type="module"> all see the same module.
 // usage: node src/wasm/build.mjs
 import { existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
@@ -27,8 +27,8 @@ const here = dirname(fileURLToPath(import.meta.url))
 /** The text of wasm.gen.ts. */
 export async function generate() {
   const constants = {
-    simdWasm: (await compile('simd')).toString('base64'),
-    relaxedSimdWasm: (await compile('simd,relaxed-simd')).toString('base64'),
+    simdWasm: (await compile(sources, 'simd')).toString('base64'),
+    relaxedSimdWasm: (await compile(sources, 'simd,relaxed-simd')).toString('base64'),
     threadProgram: await bundleThread(),
   }
   return (
@@ -39,11 +39,17 @@ export async function generate() {
   )
 }
 
-/** The module's bytes, built with the given features. */
-async function compile(features) {
+/** The text of multiply.gen.ts. */
+export async function generateMultiply() {
+  const wasm = (await compile(['multiply.ts'], 'simd')).toString('base64')
+  return `// Generated from src/wasm/multiply.ts by src/wasm/build.mjs (npm run embed). Do not edit.\n\nexport const multiplyWasm =\n  ${JSON.stringify(wasm)}\n`
+}
+
+/** A module's bytes, built with the given features. */
+async function compile(files, features) {
   let bytes
   const { error, stderr } = await asc.main(
-    [...sources, '--outFile', 'out.wasm', '-O3', '--noAssert', '--runtime', 'stub', '--enable', features],
+    [...files, '--outFile', 'out.wasm', '-O3', '--noAssert', '--runtime', 'stub', '--enable', features],
     {
       readFile: (name, base) => {
         const path = join(here, base === '.' ? '' : base, name)
@@ -77,7 +83,9 @@ async function bundleThread() {
 }
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  const target = join(here, '..', 'backends', 'wasm.gen.ts')
-  const text = await generate()
-  if (!existsSync(target) || readFileSync(target, 'utf8') !== text) writeFileSync(target, text)
+  const texts = { 'backends/wasm.gen.ts': await generate(), 'model/network/multiply.gen.ts': await generateMultiply() }
+  for (const [path, text] of Object.entries(texts)) {
+    const target = join(here, '..', path)
+    if (!existsSync(target) || readFileSync(target, 'utf8') !== text) writeFileSync(target, text)
+  }
 }

@@ -38,9 +38,8 @@ describe('help and version', () => {
     const flags = [...stdout.matchAll(/^ {2}(?:-h, )?(--[a-z-]+)/gm)].map(([, flag]) => flag)
     expect(flags).toEqual(
       `--json --html --scores --detector-scores --detectors --set --backend --software-adapters --threads --memory --seed --false-accusation-rate --fail-on
-       --quiet --labels --predictions --logits --trusted --trusted-labels --class-names --images --texts --label-column --activations-column --help`.split(
-        /\s+/,
-      ),
+       --quiet --labels --predictions --logits --trusted --trusted-labels --class-names --images --texts --label-column --activations-column --data
+       --tensor --preprocess --batch --runtime --help`.split(/\s+/),
     )
   })
 })

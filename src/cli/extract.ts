@@ -1,0 +1,150 @@
+import { readFile } from 'node:fs/promises'
+import type { Command } from 'commander'
+import { OptionError } from '../core/errors.js'
+import { showText } from '../core/untrusted-text.js'
+import { fileError } from '../io/node-file-source.js'
+import type { ExtractionRecord, ExtractOptions } from '../model/node-extract.js'
+import type { Preprocessing } from '../model/preprocess.js'
+import { toJsonText } from '../report/json.js'
+import { type ExitCode, exitCode } from './exit-codes.js'
+import type { Io } from './io.js'
+import { checkNewFolder, checkOutputFile, checkOutside, writeOutputFiles, writeOutputFolder } from './output-files.js'
+import { createProgressLine } from './progress.js'
+import { oneOf, text, wholeNumber } from './values.js'
+
+/** How a model is run on data. */
+export interface ModelFlags {
+  readonly tensor?: string
+  readonly preprocess?: string
+  readonly batch?: number
+  readonly runtime?: 'auto' | 'assay' | 'onnxruntime'
+}
+
+interface Flags extends ModelFlags {
+  readonly data?: string
+  readonly out?: string
+  readonly json?: string
+  readonly quiet?: true
+}
+
+/** Adds the flags of `ModelFlags`. */
+export function addModelFlags(command: Command): Command {
+  return command
+    .option('--tensor <NAME>', 'value of the graph to take as activations (default: what goes into the last linear layer)', text)
+    .option(
+      '--preprocess <JSON>',
+      'what becomes of bytes: {"scale", "mean", "std"} or a preprocessor_config.json, as text or as a file (default: the one beside the model, else bytes / 255)',
+      text,
+    )
+    .option('--batch <N>', 'rows that are run at a time (default: 64)', wholeNumber(1, 65_536))
+    .option(
+      '--runtime <NAME>',
+      'what runs the model: assay, onnxruntime (the optional package onnxruntime-node), or auto: the first that knows all of its operations',
+      oneOf(['auto', 'assay', 'onnxruntime']),
+    )
+}
+
+/** Adds `assay extract` to the program. `finish` gets the exit code. */
+export function addExtractCommand(program: Command, io: Io, finish: (code: ExitCode) => void): void {
+  const command = program
+    .command('extract')
+    .summary('run a model on its data, for an audit folder')
+    .description(
+      'Runs an ONNX model on its data and writes an audit folder: penultimate activations, logits, predictions, and what the data has beside its inputs. Nothing is overwritten.',
+    )
+    .argument('<MODEL>', 'an .onnx file')
+    .option(
+      '--data <PATH>',
+      'folder with images.npz, images.npy, images_subset.npz or token_ids.npy, and labels.npy; or one file of pictures or token ids',
+      text,
+    )
+    .option('--out <DIR>', 'folder to write: it must not exist yet, or be empty', text)
+  addModelFlags(command)
+    .option('--json <FILE>', 'write the record (extraction.json) there too; - writes it to stdout, and nothing else there', text)
+    .option('--quiet', 'print nothing but errors, and what --json - asks for')
+    .addHelpText(
+      'after',
+      `
+Pictures are not resized: they must have the size that the model takes. The extraction.json in DIR has the digests of the model and the
+inputs, and how they were read.
+
+Exit codes: 0 written, 64 usage, 65 bad model or data, 70 internal fault, 130 interrupted (nothing half-written is left).
+
+Example:
+  $ assay extract model.onnx --data ./training-data --out ./my-audit-folder`,
+    )
+    .action(async (model: string, flags: Flags) => finish(await runExtract(model, flags, io)))
+}
+
+async function runExtract(modelPath: string, flags: Flags, io: Io): Promise<ExitCode> {
+  const { data, out, json } = flags
+  if (data === undefined) throw new OptionError('missing-option', '--data: missing, expected the inputs of the model; add --data PATH')
+  if (out === undefined) throw new OptionError('missing-option', '--out: missing, expected a folder to write; add --out DIR')
+  await checkNewFolder(out, '--out')
+  if (json !== undefined && json !== '-') {
+    await checkOutputFile(json, '--json')
+    checkOutside(json, '--json', { path: out, flag: '--out' })
+  }
+  const record = await extractFolder({ modelPath, dataPath: data, out, flags }, io)
+  const recordText = toJsonText(record)
+  if (json === '-') await io.stdout.write(recordText)
+  else {
+    if (json !== undefined) await writeOutputFiles([{ path: json, bytes: recordText }])
+    if (!flags.quiet) await io.stdout.write(`${summary(record, out)}\n`)
+  }
+  return exitCode.nothingFound
+}
+
+/** Writes an audit folder of a model and its data, and says what was done. */
+export async function extractFolder(
+  { modelPath, dataPath, out, flags }: { modelPath: string; dataPath: string; out: string; flags: ModelFlags & { quiet?: true } },
+  io: Io,
+): Promise<ExtractionRecord> {
+  const { extract } = await import('../model/node-extract.js')
+  const progress = createProgressLine(io.stderr, { quiet: flags.quiet ?? false })
+  const { tensor, batch, runtime } = flags
+  const preprocess = flags.preprocess === undefined ? undefined : await readPreprocessing(flags.preprocess)
+  const options: ExtractOptions = { tensor, batch, runtime, preprocess, signal: io.signal, onProgress: progress.report }
+  try {
+    const extraction = await extract(modelPath, dataPath, options)
+    try {
+      await writeOutputFolder(out, extraction.files)
+      return extraction.record()
+    } finally {
+      await extraction.close()
+    }
+  } finally {
+    await progress.clear()
+  }
+}
+
+/** JSON as it is, or the path of a file with it. */
+async function readPreprocessing(given: string): Promise<Preprocessing> {
+  const { parsePreprocessing } = await import('../model/preprocess.js')
+  const inline = given.trimStart().startsWith('{')
+  let json = given
+  if (!inline) {
+    try {
+      json = await readFile(given, 'utf8')
+    } catch (error) {
+      throw fileError(error, given)
+    }
+  }
+  let value: unknown
+  try {
+    value = JSON.parse(json)
+  } catch (cause) {
+    throw new OptionError(
+      'bad-preprocessing',
+      `--preprocess: ${showText(given)} is not JSON, expected an object or the path of one`,
+      {},
+      cause,
+    )
+  }
+  return parsePreprocessing(value, '--preprocess')
+}
+
+function summary({ rows, features, tensor, runtime }: ExtractionRecord, out: string): string {
+  const by = runtime === 'assay' ? '' : ', run by ONNX Runtime'
+  return `${rows} rows of ${features} activations (${showText(tensor)}${by}) written to ${showText(out, 300)}\nNext: assay audit ${showText(out, 300)}`
+}

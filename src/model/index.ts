@@ -1,0 +1,17 @@
+export {
+  type ExaminationFinding,
+  type ExaminedClass,
+  type ExamineOptions,
+  examineModel,
+  type ModelExamination,
+  type ModelFile,
+} from './examine-model.js'
+export { exposeTensor } from './expose-tensor.js'
+export { type Network, penultimateOf, prepareNetwork } from './network/network.js'
+export { type OnnxAttribute, type OnnxModel, type OnnxNode, type OnnxTensor, type OnnxValue, readOnnx } from './onnx.js'
+export { type FoundPatch, searchPatch } from './patch-search.js'
+export type { PixelRange } from './pixel-range.js'
+export { type Preprocessing, parsePreprocessing, rangeOf } from './preprocess.js'
+export { type CausalTest, causalTest, scaleUpScores, stripScores } from './query-tests.js'
+export type { ClassSearch } from './search-classes.js'
+export { type FoundPerturbation, searchPerturbation } from './universal-search.js'

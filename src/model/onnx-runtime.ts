@@ -1,0 +1,71 @@
+import { InputError } from '../core/errors.js'
+import { showText } from '../core/untrusted-text.js'
+import { exposeTensor } from './expose-tensor.js'
+import { checkRows, type ModelRunner } from './model-runner.js'
+
+/** What is used of ONNX Runtime, in both of its packages. */
+interface Runtime {
+  readonly InferenceSession: { create(model: Uint8Array, options: object): Promise<Session> }
+  readonly Tensor: new (type: string, data: Float32Array | BigInt64Array | Int32Array, dims: readonly number[]) => unknown
+}
+
+interface Session {
+  run(feeds: Record<string, unknown>, fetches: readonly string[]): Promise<Record<string, { readonly data: unknown }>>
+}
+
+export interface RuntimeModel {
+  readonly bytes: Uint8Array
+  readonly input: { readonly name: string; readonly shape: readonly number[]; readonly dtype: string }
+  /** Names of the activations and of the logits. */
+  readonly tensor: string
+  readonly logits: string
+}
+
+/**
+ * Runs the model in ONNX Runtime, on the CPU, with every operation that it knows: in onnxruntime-node where that is installed, else in
+ * onnxruntime-web. Throws `InputError` `no-runtime` where neither is, and `unsupported-model` with the runtime's own words where it
+ * refuses the model.
+ */
+export async function onnxRuntimeRunner({ bytes, input, tensor, logits }: RuntimeModel): Promise<ModelRunner> {
+  const { runtime, provider } = await loadRuntime()
+  let session: Session
+  try {
+    session = await runtime.InferenceSession.create(exposeTensor(bytes, tensor), { executionProviders: [provider], logSeverityLevel: 3 })
+  } catch (cause) {
+    const said = cause instanceof Error ? cause.message : String(cause)
+    throw new InputError('unsupported-model', `the model: is refused by ONNX Runtime: ${showText(said, 300)}`, {}, cause)
+  }
+  return {
+    name: 'onnxruntime',
+    async run(x, rows) {
+      const data = input.dtype === 'int64' ? BigInt64Array.from(x, BigInt) : input.dtype === 'int32' ? Int32Array.from(x) : x
+      const feeds = { [input.name]: new runtime.Tensor(input.dtype === '' ? 'float32' : input.dtype, data, [rows, ...input.shape]) }
+      const outputs = await session.run(feeds, [tensor, logits])
+      const [activations, scores] = [outputs[tensor]?.data, outputs[logits]?.data]
+      if (!(activations instanceof Float32Array) || !(scores instanceof Float32Array)) {
+        throw new InputError('bad-tensor', `tensor '${showText(tensor)}': is not float32, expected activations; name another (--tensor)`)
+      }
+      checkRows(activations.length, rows, tensor)
+      return { activations, logits: scores }
+    },
+  }
+}
+
+async function loadRuntime(): Promise<{ runtime: Runtime; provider: 'cpu' | 'wasm' }> {
+  // the name in a variable: onnxruntime-node is no dependency of this package's development, since its installation fetches files
+  const native: string = 'onnxruntime-node'
+  try {
+    return { runtime: runtimeOf(await import(native)), provider: 'cpu' }
+  } catch {
+    try {
+      return { runtime: runtimeOf(await import('onnxruntime-web')), provider: 'wasm' }
+    } catch (cause) {
+      const message = 'onnxruntime-node: is not installed, nor is onnxruntime-web; npm install one of them, or use --runtime assay'
+      throw new InputError('no-runtime', message, {}, cause)
+    }
+  }
+}
+
+function runtimeOf(loaded: object): Runtime {
+  return ('default' in loaded && loaded.default ? loaded.default : loaded) as Runtime
+}

@@ -1,0 +1,115 @@
+import { pause } from '../core/pause.js'
+import type { Rng } from '../core/rng.js'
+import { mergePValues, outlierPValues } from './class-outliers.js'
+import { marginsOf } from './margins.js'
+import type { Network } from './network/network.js'
+import { type FoundPatch, patchSize, searchPatch, stamp } from './patch-search.js'
+import type { PixelRange } from './pixel-range.js'
+import { growPrototypes } from './prototypes.js'
+import { type FoundPerturbation, searchPerturbation } from './universal-search.js'
+
+/** What the search for a trigger to one class came to. */
+export interface ClassSearch {
+  readonly label: number
+  readonly patch: FoundPatch
+  /** Only where inputs were given. */
+  readonly perturbation: FoundPerturbation | null
+  /** Share of given inputs that took no part in the search, of other classes, that the patch sends to the class. */
+  readonly heldOutSuccessRate: number | null
+  /** Probability that a class like the other ones is reached so easily; null for fewer than four classes. */
+  readonly pValue: number | null
+  /** The same without the factor that makes it valid: for ranking. */
+  readonly strength: number | null
+}
+
+export interface SearchOptions {
+  readonly range: PixelRange
+  readonly rng: Rng
+  /** Clean inputs `[n, inputLength]`; half of them are searched with, the others are for trying what was found. */
+  readonly inputs?: Float32Array | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: ((progress: { readonly stage: string; readonly done: number; readonly total: number }) => void) | undefined
+}
+
+/** Inputs that are searched with at most: grown for twelve classes, or given. */
+const grownClasses = 12
+const searchedInputs = 64
+/** Products, in a forward pass, of all that is tried: what is more is tried on fewer inputs and places, down to the least. */
+const ampleWork = 5e10
+const maxWork = 5e11
+
+/** How many inputs and places fit into the work; null where even the fewest do not. */
+function planWork(network: Network, inputs: number): { inputs: number; places: number } | null {
+  const work = (count: number, places: number) => network.products * network.classes * count * (1 + 3 * places)
+  for (const plan of [
+    { inputs, places: 4 },
+    { inputs: 24, places: 4 },
+    { inputs: 12, places: 3 },
+    { inputs: 8, places: 2 },
+  ]) {
+    const count = Math.min(plan.inputs, inputs)
+    if (work(count, plan.places) <= (plan.places === 2 ? maxWork : ampleWork)) return { inputs: count, places: plan.places }
+  }
+  return null
+}
+
+/**
+ * For each class, looks for a small patch, and where inputs are given for a small universal perturbation, that sends all inputs to it: a
+ * class to which a backdoor leads is reached more easily than the others (Neural Cleanse, Wang et al., S&P 2019; MM-BD, Wang et al., S&P
+ * 2024). Each class is compared with the others of the same network by how far it is reached and by how much of that is the trigger's doing.
+ * Without inputs the network's own prototypes take their place. null where the network is too large for that.
+ */
+export async function searchClasses(network: Network, options: SearchOptions): Promise<ClassSearch[] | null> {
+  const { range, rng, signal } = options
+  const { inputLength, classes } = network
+  const given = options.inputs && shuffleRows(options.inputs, inputLength, rng.fork('inputs'))
+  const grown = Math.min(classes, grownClasses)
+  const available = given ? Math.min(searchedInputs, Math.ceil(given.length / inputLength / 2)) : 2 * grown
+  const plan = planWork(network, available)
+  if (!plan) return null
+  const labels = [...new Array(classes).keys()]
+  const chosen = labels.map((label) => ({ label, key: rng.fork(`class ${label}`).float() })).sort((a, b) => a.key - b.key)
+  const own = chosen.slice(0, Math.min(grown, plan.inputs >> 1)).map(({ label }) => label)
+  const searched = given
+    ? given.subarray(0, plan.inputs * inputLength)
+    : growPrototypes(network, { classes: own, range, rng: rng.fork('prototypes') })
+  const heldOut = given?.subarray(searched.length)
+  const found: Omit<ClassSearch, 'pValue' | 'strength'>[] = []
+  for (const label of labels) {
+    await pause()
+    signal?.throwIfAborted()
+    const patch = searchPatch(network, searched, label, { range, size: patchSize(network.inputShape), places: plan.places })
+    const perturbation = given ? searchPerturbation(network, searched, label, { range }) : null
+    found.push({ label, patch, perturbation, heldOutSuccessRate: heldOut?.length ? successRate(network, heldOut, label, patch) : null })
+    options.onProgress?.({ stage: 'searching for triggers', done: label + 1, total: classes })
+  }
+  const patches = merged([found.map(({ patch }) => patch.gain), found.map(({ patch }) => patch.margin)])
+  return found.map((search, index) => ({ ...search, ...(patches[index] as (typeof patches)[number]) }))
+}
+
+/** By each class, the p-values of several measures merged. */
+function merged(measures: readonly (readonly number[])[]): { pValue: number | null; strength: number | null }[] {
+  const pValues = measures.map(outlierPValues)
+  return (pValues[0] ?? []).map((_, index) => {
+    const own = pValues.map((all) => all[index] ?? null)
+    return own.includes(null) ? { pValue: null, strength: null } : mergePValues(own as number[])
+  })
+}
+
+/** Share of the inputs of other classes that a patch sends to its class. */
+export function successRate(network: Network, inputs: Float32Array, target: number, patch: FoundPatch): number | null {
+  const before = marginsOf(network.logits(inputs), network.classes, target)
+  const after = marginsOf(network.logits(stamp(inputs, network.inputLength, patch)), network.classes, target)
+  const others = [...before.keys()].filter((index) => (before[index] as number) <= 0)
+  return others.length === 0 ? null : others.filter((index) => (after[index] as number) > 0).length / others.length
+}
+
+function shuffleRows(inputs: Float32Array, length: number, rng: Rng): Float32Array {
+  const count = inputs.length / length
+  const order = Array.from({ length: count }, (_, row) => ({ row, key: rng.float() })).sort((a, b) => a.key - b.key)
+  const out = new Float32Array(inputs.length)
+  order.forEach(({ row }, index) => {
+    out.set(inputs.subarray(row * length, (row + 1) * length), index * length)
+  })
+  return out
+}
