@@ -3,6 +3,7 @@ import { OptionError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
 import { toJsonText } from '../report/json.js'
 import type { ClassReport, ClassVerdict, Report } from '../report/schema.js'
+import type { ExamineModel } from '../serialization/examine-model.js'
 import { findingKinds } from '../serialization/finding-kinds.js'
 import type { ModelExamination } from '../serialization/scan-report.js'
 import { version } from '../version.js'
@@ -10,6 +11,7 @@ import { type ExitCode, verdictExitCode } from './exit-codes.js'
 import { type Io, wantsColor } from './io.js'
 import { checkDistinct, checkOutputFile, type OutputFile, writeOutputFiles } from './output-files.js'
 import { createProgressLine } from './progress.js'
+import { lookAtData } from './scan-data.js'
 import { text } from './values.js'
 
 interface Flags {
@@ -26,10 +28,14 @@ export function addScanCommand(program: Command, io: Io, finish: (code: ExitCode
     .command('scan')
     .summary('look for code, tricks and hidden reach in model files')
     .description(
-      'Scans a model file, or every file of a model repository, for what it would do when it is loaded: pickles that run code, archives that write outside their folder or say two things, Keras Lambda layers, chat templates that reach into Python, files that name other files. Nothing is loaded, unpickled or run; what cannot be read is not called clean.\n\nPATH is a file or a folder.',
+      'Scans a model file, or every file of a model repository, for what it would do when it is loaded: pickles that run code, archives that write outside their folder or say two things, Keras Lambda layers, chat templates that reach into Python, files that name other files. Nothing is loaded or unpickled; what cannot be read is not called clean. Models whose weights can be read (ONNX, safetensors) are examined for a backdoor too, with the pictures of --data or without any.\n\nPATH is a file or a folder.',
     )
     .argument('<PATH>', 'model file, or folder')
-    .option('--data <PATH>', 'also audit this data (as assay audit does), and take its verdict in', text)
+    .option(
+      '--data <PATH>',
+      'data: activations with labels are audited (as assay audit does) and their verdict is taken in; pictures, which should be clean, are what models are tried on',
+      text,
+    )
     .option('--json <FILE>', 'write the report as JSON; - writes it to stdout, and nothing else there', text)
     .option('--html <FILE>', 'write the report as one HTML page for people', text)
     .option('--sarif <FILE>', 'write the findings as SARIF 2.1.0, for dashboards of code scanning', text)
@@ -41,7 +47,8 @@ Exit codes: 0 nothing found, 1 found (poisoned or suspicious), 2 could not be de
 70 internal fault, 130 interrupted.
 
 Example:
-  $ assay scan ./my-model --html scan.html --sarif scan.sarif`,
+  $ assay scan ./my-model --html scan.html --sarif scan.sarif
+  $ assay scan model.onnx --data clean-images.npz`,
     )
     .action(async (path: string, flags: Flags) => finish(await runScan(path, flags, io)))
 }
@@ -51,8 +58,13 @@ async function runScan(path: string, flags: Flags, io: Io): Promise<ExitCode> {
   const { scanPath, renderScanHtml, renderScanTerminal, toSarif } = await import('../serialization/node-index.js')
   const progress = createProgressLine(io.stderr, { quiet: flags.quiet ?? false })
   try {
-    const data = flags.data === undefined ? [] : [await auditData(flags.data, io, progress.report)]
-    const report = await scanPath(path, { signal: io.signal, onProgress: progress.report, alsoExamined: data })
+    const data = flags.data === undefined ? null : { path: flags.data, ...(await lookAtData(flags.data)) }
+    const report = await scanPath(path, {
+      signal: io.signal,
+      onProgress: progress.report,
+      examineModel: examinerOn(data?.hasInputs ? data.path : null),
+      alsoExamined: data?.isAudit ? [await auditData(data.path, io, progress.report)] : [],
+    })
     const json = flags.json === undefined ? null : toJsonText(report)
     const outputs: OutputFile[] = []
     if (flags.json !== undefined && json !== null && flags.json !== '-') outputs.push({ path: flags.json, bytes: json })
@@ -67,6 +79,19 @@ async function runScan(path: string, flags: Flags, io: Io): Promise<ExitCode> {
     return verdictExitCode(report.verdict, 'suspicious')
   } finally {
     await progress.clear()
+  }
+}
+
+/** Clean inputs that a model is tried on, at most: more tell hardly more. */
+const mostInputs = 200
+
+/** Examines models by themselves or, where there is data, on its pictures. */
+function examinerOn(data: string | null): ExamineModel {
+  return async (file, { signal }) => {
+    const { cleanInputs, examineModel } = await import('../model/node-index.js')
+    const isGraph = /\.onnx$/i.test(file.name)
+    const clean = data !== null && file.path !== null && isGraph ? await cleanInputs(file.path, data, mostInputs) : null
+    return examineModel(file, { signal, inputs: clean?.inputs, range: clean?.range })
   }
 }
 

@@ -1,22 +1,18 @@
 import { createHash } from 'node:crypto'
-import { readdir, readFile, stat } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { basename } from 'node:path'
 import type { Progress } from '../core/backend.js'
 import { InputError, OptionError } from '../core/errors.js'
 import { pause } from '../core/pause.js'
 import { showText } from '../core/untrusted-text.js'
 import { type ByteSource, readBytes } from '../io/byte-source.js'
-import { listNames } from '../io/list-names.js'
-import { type FileSource, fileError, openFile } from '../io/node-file-source.js'
-import { readNpy } from '../io/npy.js'
+import { type FileSource, openFile } from '../io/node-file-source.js'
 import { npyHeader, writeNpy } from '../io/npy-writer.js'
-import { openNpz } from '../io/npz.js'
-import { openRowImages } from '../io/row-images.js'
 import { inputOf, type ModelRunner, ownRunner } from './model-runner.js'
 import { logitsOf, penultimateOf } from './network/network.js'
+import { chunksOf, type ExtractedFile, type ModelInputs, openInputs, preprocessingBeside } from './node-inputs.js'
 import { type OnnxModel, readOnnx } from './onnx.js'
 import { onnxRuntimeRunner } from './onnx-runtime.js'
-import { defaultPreprocessing, type Preprocessing, parsePreprocessing, pictureInput } from './preprocess.js'
+import type { Preprocessing } from './preprocess.js'
 
 export interface ExtractOptions {
   /** The value of the graph to take as activations. Default: what goes into the last linear layer. */
@@ -43,16 +39,6 @@ export interface ExtractionRecord {
   readonly runtime: ModelRunner['name']
   readonly preprocess: Preprocessing | null
 }
-
-/** A file of the audit folder: its bytes, or how they come one after another. */
-export interface ExtractedFile {
-  readonly name: string
-  readonly bytes: Uint8Array | AsyncIterable<Uint8Array>
-}
-
-/** What is carried into the audit folder, beside labels, as it is. */
-const carriedNames = ['class_names.json', 'vocab.json', 'trusted_activations.npy', 'trusted_labels.npy']
-const carriedPictures = ['images.npz', 'texts.jsonl.gz', 'texts.jsonl', 'token_ids.npy']
 
 /**
  * Runs the ONNX model at `modelPath` on the inputs at `dataPath` and gives the files of an audit folder: `activations.npy`, `logits.npy` and
@@ -123,17 +109,9 @@ export async function extract(
   }
 }
 
-interface Inputs {
-  readonly rows: number
-  readonly pictures: boolean
-  readonly files: readonly ByteSource[]
-  readonly beside: readonly ExtractedFile[]
-  read(start: number, end: number): Promise<Float32Array>
-}
-
 interface Extraction {
   readonly runner: ModelRunner
-  readonly inputs: Inputs
+  readonly inputs: ModelInputs
   readonly batch: number
   readonly options: ExtractOptions
 }
@@ -206,115 +184,8 @@ async function chooseRunner(
   }
 }
 
-async function preprocessingBeside(modelPath: string): Promise<Preprocessing> {
-  const path = join(dirname(modelPath), 'preprocessor_config.json')
-  let text: string
-  try {
-    text = await readFile(path, 'utf8')
-  } catch {
-    return defaultPreprocessing
-  }
-  try {
-    return parsePreprocessing(JSON.parse(text), showText(path, 300))
-  } catch (cause) {
-    if (cause instanceof OptionError) throw cause
-    throw new InputError('bad-preprocessing', `${showText(path, 300)}: is not JSON; mend it, or pass --preprocess`, {}, cause)
-  }
-}
-
-/** Names of inputs in a folder, in the order they are looked for. */
-const inputNames = ['images.npz', 'images.npy', 'token_ids.npy', 'images_subset.npz']
-
-async function openInputs(
-  path: string,
-  input: { readonly shape: readonly number[]; readonly dtype: string },
-  preprocess: Preprocessing,
-  open: (path: string) => Promise<FileSource>,
-): Promise<Inputs> {
-  const where = showText(path, 300)
-  const folder = await isFolder(path)
-  const listed = folder ? (await readdir(path)).sort() : []
-  const wantsIds = input.dtype.startsWith('int')
-  const name = inputNames.find((candidate) => listed.includes(candidate) && (candidate === 'token_ids.npy') === wantsIds)
-  if (folder && !name) {
-    const expected = wantsIds ? 'token_ids.npy' : 'images.npz, images.npy or images_subset.npz'
-    throw new InputError(
-      'missing-array',
-      `${where}: holds ${listNames(listed)}, expected ${expected} for a model whose inputs are ${input.dtype}`,
-    )
-  }
-  const file = await open(folder ? join(path, name as string) : path)
-  const files: ByteSource[] = [file]
-  const beside: ExtractedFile[] = []
-  const length = input.shape.reduce((product, size) => product * size, 1)
-  let rows: number
-  let index: ArrayLike<number> | null = null
-  let read: Inputs['read']
-  if (wantsIds) {
-    const { data, shape } = await readNpy(file, where)
-    rows = shape[0] ?? 0
-    if (data.length !== rows * length || Array.isArray(data)) {
-      throw new InputError('bad-shape', `${where}: has token ids of shape [${shape}], expected rows of ${length}`)
-    }
-    read = async (start, end) => Float32Array.from({ length: (end - start) * length }, (_, at) => Number(data[start * length + at]))
-  } else {
-    const images = await openRowImages(file, undefined)
-    rows = images.count
-    if (name === 'images_subset.npz') index = await subsetIndex(file, where)
-    read = async (start, end) => {
-      const x = new Float32Array((end - start) * length)
-      for (let row = start; row < end; row++) {
-        x.set(pictureInput(await images.read(row), input.shape, preprocess, `${where}: picture ${row}`), (row - start) * length)
-      }
-      return x
-    }
-  }
-  if (rows === 0) throw new InputError('empty', `${where}: has no rows, expected inputs`)
-  if (folder) {
-    for (const other of [...carriedNames, ...(index ? [] : carriedPictures)]) {
-      if (listed.includes(other)) beside.push({ name: other, bytes: chunksOf(await open(join(path, other))) })
-    }
-    if (listed.includes('labels.npy')) {
-      const labels = await open(join(path, 'labels.npy'))
-      files.push(labels)
-      beside.push({ name: 'labels.npy', bytes: index ? await takeLabels(labels, index) : chunksOf(labels) })
-    }
-  }
-  if (index) beside.push({ name: 'rows.npy', bytes: writeNpy(Int32Array.from(index), [index.length]) })
-  return { rows, pictures: !wantsIds, files, beside, read }
-}
-
-/** The rows that the pictures of a subset belong to. */
-async function subsetIndex(file: ByteSource, where: string): Promise<ArrayLike<number>> {
-  const archive = await openNpz(file)
-  const member = archive.get('index')
-  if (!member) throw new InputError('missing-array', `${where}: holds ${listNames([...archive.keys()])}, expected index too`)
-  return Array.from((await readNpy(member, where)).data, Number)
-}
-
-async function takeLabels(source: ByteSource, index: ArrayLike<number>): Promise<Uint8Array> {
-  const { data } = await readNpy(source, showText(source.name, 300))
-  return writeNpy(
-    Int32Array.from(index, (row) => Number(data[row])),
-    [index.length],
-  )
-}
-
-async function* chunksOf(source: ByteSource): AsyncGenerator<Uint8Array> {
-  const step = 4 * 2 ** 20
-  for (let start = 0; start < source.byteLength; start += step) yield source.slice(start, Math.min(start + step, source.byteLength))
-}
-
 async function sha256Of(source: ByteSource): Promise<string> {
   const hash = createHash('sha256')
   for await (const chunk of chunksOf(source)) hash.update(chunk)
   return hash.digest('hex')
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isDirectory()
-  } catch (error) {
-    throw fileError(error, path)
-  }
 }

@@ -1,2 +1,3 @@
 export * from './index.js'
-export { type ExtractedFile, type ExtractionRecord, type ExtractOptions, extract } from './node-extract.js'
+export { type ExtractionRecord, type ExtractOptions, extract } from './node-extract.js'
+export { type CleanInputs, cleanInputs, type ExtractedFile } from './node-inputs.js'

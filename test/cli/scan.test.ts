@@ -1,8 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Rng } from '../../src/core/rng.js'
+import { writeNpz } from '../../src/io/npz-writer.js'
 import { scanReportSchema } from '../../src/serialization/scan-report.js'
+import { writeOnnx } from '../support/onnx-writer.js'
 import { latin1 } from '../support/pickle-assembler.js'
 import { runFake } from './fake-io.js'
 
@@ -54,8 +57,11 @@ test('--json - writes JSON alone, --quiet nothing', async () => {
 
 test('--data audits the data too, and takes its verdict, target and classes in', async () => {
   const path = put('a.pkl', latin1('N.'))
+  const data = join(folder, 'data')
+  mkdirSync(data)
+  writeFileSync(join(data, 'activations.npy'), '')
   const run = (verdict: 'poisoned' | 'suspicious' | 'inconclusive' | 'clean') =>
-    runFake(['scan', path, '--data', 'DATA', '--json', '-'], { verdict })
+    runFake(['scan', path, '--data', data, '--json', '-'], { verdict })
   for (const [verdict, code] of [
     ['poisoned', 1],
     ['suspicious', 1],
@@ -64,11 +70,51 @@ test('--data audits the data too, and takes its verdict, target and classes in',
   ] as const) {
     const { code: got, stdout, opened } = await run(verdict)
     expect(got).toBe(code)
-    expect(opened[0]?.[0]).toBe('DATA')
+    expect(opened[0]?.[0]).toBe(data)
     const report = scanReportSchema.parse(JSON.parse(stdout))
     expect(report.verdict).toBe(verdict)
     expect(report.target).toBeTypeOf('number')
     expect(report.classes.length).toBeGreaterThan(0)
     expect(report.findings.some(({ id }) => id.startsWith('data-'))).toBe(true)
   }
+})
+
+/** A linear classifier of 12×12 pictures whose class 5 has large weights for a 2×2 patch. */
+function backdooredModel(): Uint8Array {
+  const rng = new Rng(1)
+  const data = Float32Array.from({ length: 8 * 144 }, () => rng.normal() / 12)
+  for (const pixel of [100, 101, 112, 113]) data[5 * 144 + pixel] = 4
+  return writeOnnx({
+    inputShape: [1, 12, 12],
+    nodes: [
+      { op: 'Flatten', inputs: ['input'], output: 'f' },
+      { op: 'Gemm', inputs: ['f', 'w'], output: 'logits', attributes: { transB: 1 } },
+    ],
+    weights: { w: { shape: [8, 144], data } },
+  })
+}
+
+test('a model is examined by itself, and on the pictures of --data', async () => {
+  const model = put('m.onnx', backdooredModel())
+  const rng = new Rng(2)
+  const images = Uint8Array.from({ length: 40 * 144 }, () => rng.below(40))
+  const pictures = put('clean.npz', writeNpz([{ key: 'images', data: images, shape: [40, 12, 12] }]))
+  for (const flags of [[], ['--data', pictures]]) {
+    const { code, stdout } = await runFake(['scan', model, ...flags, '--json', '-'])
+    expect(code).toBe(1)
+    const report = scanReportSchema.parse(JSON.parse(stdout))
+    expect(report).toMatchObject({ verdict: 'suspicious', target: 5, findings: [{ id: 'model-backdoor', path: 'm.onnx' }] })
+    expect(report.classes).toHaveLength(8)
+    expect(report.score).toBeGreaterThan(0.99)
+    expect(/inputs that it was not made on/.test(report.findings[0]?.says ?? '')).toBe(flags.length > 0)
+  }
+})
+
+test('data that is of no use is named, with what it holds', async () => {
+  const model = put('m.onnx', backdooredModel())
+  const other = put('other.npz', writeNpz([{ key: 'weights', data: new Float32Array(4), shape: [4] }]))
+  const { code, stderr } = await runFake(['scan', model, '--data', other])
+  expect(code).toBe(65)
+  expect(stderr).toMatch(/--data: .*other\.npz: holds weights, expected activations and labels to audit, or pictures/)
+  expect((await runFake(['scan', model, '--data', join(folder, 'nothing')])).code).toBe(65)
 })

@@ -1,0 +1,49 @@
+import { readdir, stat } from 'node:fs/promises'
+import { InputError } from '../core/errors.js'
+import { showText } from '../core/untrusted-text.js'
+import { openBundle } from '../io/bundle.js'
+import { sniffFormat } from '../io/format.js'
+import { listNames } from '../io/list-names.js'
+import { fileError, openFile } from '../io/node-file-source.js'
+
+/** What data that is given to a scan can be used for. */
+export interface ScanData {
+  /** Activations with their labels, to be audited. */
+  readonly isAudit: boolean
+  /** Inputs, to run models on. */
+  readonly hasInputs: boolean
+}
+
+const inputFiles = ['images.npz', 'images.npy', 'images_subset.npz']
+
+/** Looks at what a folder, or a file, holds. Throws `InputError`: `missing-array` where it is of no use, and where it cannot be read. */
+export async function lookAtData(path: string): Promise<ScanData> {
+  const where = showText(path, 300)
+  const held = await heldBy(path)
+  const isAudit = held.includes('activations') || held.includes('activations.npy')
+  const hasInputs = held.includes('images') || inputFiles.some((name) => held.includes(name))
+  if (isAudit || hasInputs) return { isAudit, hasInputs }
+  throw new InputError(
+    'missing-array',
+    `--data: ${where}: holds ${listNames(held)}, expected activations and labels to audit, or pictures (images.npz) to run models on`,
+  )
+}
+
+/** The names in a folder, or the keys of a bundle; an array without a name counts as pictures. */
+async function heldBy(path: string): Promise<string[]> {
+  try {
+    if ((await stat(path)).isDirectory()) return (await readdir(path)).sort()
+  } catch (error) {
+    throw fileError(error, path)
+  }
+  const source = await openFile(path)
+  try {
+    const format = await sniffFormat(source)
+    if (format === 'npy') return ['images']
+    const bundle = await openBundle(source, format)
+    if (!bundle) return ['activations'] // an audit says what it misses
+    return [...bundle.members.keys(), ...(bundle.images ? ['images'] : [])].map((key) => key.replace(/\.npy$/, ''))
+  } finally {
+    await source.close()
+  }
+}
