@@ -97,7 +97,7 @@ function backdooredModel(): Uint8Array {
 test('a model is examined by itself, and on the pictures of --data', async () => {
   const model = put('m.onnx', backdooredModel())
   const rng = new Rng(2)
-  const images = Uint8Array.from({ length: 40 * 144 }, () => rng.below(40))
+  const images = Uint8Array.from({ length: 40 * 144 }, (_, index) => ([100, 101, 112, 113].includes(index % 144) ? 0 : rng.below(40)))
   const pictures = put('clean.npz', writeNpz([{ key: 'images', data: images, shape: [40, 12, 12] }]))
   for (const flags of [[], ['--data', pictures]]) {
     const { code, stdout } = await runFake(['scan', model, ...flags, '--json', '-'])
