@@ -17,6 +17,7 @@ const entryPoints = {
   gate: 'src/gate/index.ts',
   scan: 'src/serialization/index.ts',
   'scan-node': 'src/serialization/node-index.ts',
+  proxy: 'src/proxy/index.ts',
 }
 
 export default defineConfig(({ outDir = 'dist' }) => ({

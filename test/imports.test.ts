@@ -57,7 +57,7 @@ const table: Record<string, { ours: readonly string[]; packages: readonly string
   provenance: { ours: parts, packages: anything },
   custody: { ours: [...parts, 'provenance'], packages: anything },
   gate: { ours: [...parts, 'custody'], packages: anything },
-  proxy: { ours: [...parts, 'gate'], packages: anything },
+  proxy: { ours: [...parts, 'gate', 'version.ts'], packages: anything },
   model: { ours: parts, packages: anything },
   serialization: { ours: [...parts, 'views/element.ts', 'views/verdict.ts'], packages: anything },
   redteam: { ours: parts, packages: anything },
@@ -88,6 +88,7 @@ const barrels = [
   'gate/index.ts',
   'serialization/index.ts',
   'serialization/node-index.ts',
+  'proxy/index.ts',
 ]
 const nodeOnly = /^(?:node\.ts$|(?:cli|bench|proxy|scaleout)\/|(?:.*\/)?node-[^/]*\.ts$)/
 
@@ -212,14 +213,15 @@ test('the core loads nothing of what it takes to verify a signature', () => {
   }
 })
 
-// Reading is a part of an audit that its timings show, and happens before audit.ts has the data. A certificate is valid, and a claim fresh, at a time.
-test('randomness comes from Rng, and a clock is read only for the timings of audit, bench and cli, for certificates and for claims', () => {
+// Reading is a part of an audit that its timings show, and happens before audit.ts has the data. A certificate is valid, and a claim fresh, at a
+// time, and the proxy's log says when.
+test('randomness comes from Rng, and a clock is read only for the timings of audit, bench and cli, for certificates, for claims and in the proxy', () => {
   const wrong = [...files].flatMap(([path, { calls }]) =>
     calls
       .filter(
         (call) =>
           call === 'random' ||
-          !/^(?:audit\.ts$|io\/(?:node-)?open-audit\.ts$|bench\/|cli\/|provenance\/verify-files\.ts$|custody\/node-attest\.ts$|gate\/node-gate\.ts$)/.test(
+          !/^(?:audit\.ts$|io\/(?:node-)?open-audit\.ts$|bench\/|cli\/|proxy\/|provenance\/verify-files\.ts$|custody\/node-attest\.ts$|gate\/node-gate\.ts$)/.test(
             path,
           ),
       )

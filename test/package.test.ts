@@ -29,10 +29,10 @@ import { scanReportJsonSchema } from '../src/serialization/scan-report.js'
 const root = join(import.meta.dirname, '..')
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const node22 = join(root, 'test/support/node-22/node_modules/.bin/node')
-const maxPackedBytes = 1_060_000
+const maxPackedBytes = 1_110_000
 /** Of what a page loads, with gzip at level 9. */
 const maxPageBytes = 60_000
-const maxUnpackedBytes = 3_900_000
+const maxUnpackedBytes = 4_100_000
 /** Of the audit page, which is one file that holds everything: as it is, and with gzip at level 9. */
 const maxAuditPageBytes = 800_000
 const maxAuditPageGzipped = 320_000
@@ -84,6 +84,7 @@ describe.each([
     expect(namesOf('assay/gate', node)).toEqual(expect.arrayContaining(['attest', 'gate', 'readPolicy']))
     expect(namesOf('assay/scan', node)).toEqual(expect.arrayContaining(['scanFile', 'scanPath']))
     expect(namesOf('assay/model', node)).toEqual(expect.arrayContaining(['examineModel', 'extract', 'readOnnx']))
+    expect(namesOf('assay/proxy', node)).toEqual(expect.arrayContaining(['startProxy']))
     expect(namesOf('assay/html', node)).toContain('toHtml')
   })
 
@@ -166,6 +167,12 @@ test('the public names of assay/provenance are these', () => {
   ])
 })
 
+test('the public names of assay/proxy are these', () => {
+  expect(namesOf('assay/proxy', process.execPath)).toEqual([
+    ...['AssayError', 'DecisionLog', 'InputError', 'OptionError', 'answers', 'decideAsOperator', 'startProxy'],
+  ])
+})
+
 test('the public names of assay/gate are these', () => {
   expect(namesOf('assay/gate', process.execPath)).toEqual([
     ...['AssayError', 'InputError', 'OptionError', 'attest', 'gate', 'mergeClaims'],
@@ -241,7 +248,7 @@ test('importing the package in Node loads no detector, no reader, no WebAssembly
 test('a strict TypeScript project can use the declarations without a setting for us', () => {
   writeFileSync(
     join(project, 'use.ts'),
-    "import * as assay from 'assay'\nimport * as node from 'assay/node'\nimport * as provenance from 'assay/provenance'\nimport * as gate from 'assay/gate'\nimport * as html from 'assay/html'\nimport * as redteam from 'assay/redteam'\nimport * as scan from 'assay/scan'\nconsole.log(assay, node, gate, html, provenance, redteam, scan)\n",
+    "import * as assay from 'assay'\nimport * as node from 'assay/node'\nimport * as provenance from 'assay/provenance'\nimport * as gate from 'assay/gate'\nimport * as proxy from 'assay/proxy'\nimport * as html from 'assay/html'\nimport * as redteam from 'assay/redteam'\nimport * as scan from 'assay/scan'\nconsole.log(assay, node, gate, html, provenance, proxy, redteam, scan)\n",
   )
   const options: ts.CompilerOptions = {
     strict: true,

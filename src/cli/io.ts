@@ -16,6 +16,8 @@ export interface Io {
   readonly stderr: Output
   readonly env: Readonly<Record<string, string | undefined>>
   readonly signal: AbortSignal
+  /** From now on a first signal to the process aborts `signal` and no more: the command ends by itself. A second one leaves at once. */
+  readonly finishOnSignal: () => void
   /** The library, loaded when a command needs it: `--help` should not wait for it. */
   readonly library: {
     auditWithScores: typeof auditWithScores

@@ -12,11 +12,13 @@ const INTERRUPTED = 130
 process.exitCode = FAULT
 
 const controller = new AbortController()
+let finishes = false
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
+    const again = controller.signal.aborted
     controller.abort()
-    leave(INTERRUPTED)
+    if (!finishes || again) leave(INTERRUPTED)
   })
 }
 process.on('uncaughtException', (error) => {
@@ -60,6 +62,9 @@ const io: Io = {
   stderr: output(process.stderr),
   env: process.env,
   signal: controller.signal,
+  finishOnSignal: () => {
+    finishes = true
+  },
   library: {
     auditWithScores: async (...args) => (await import('../node.js')).auditWithScores(...args),
     openAudit: async (...args) => (await import('../node.js')).openAudit(...args),

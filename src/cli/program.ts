@@ -13,6 +13,7 @@ import type { Io } from './io.js'
 import { nearest } from './nearest.js'
 import { addPageCommand } from './page.js'
 import { addPoisonCommand } from './poison.js'
+import { addProxyCommand } from './proxy.js'
 import { addSanitizeCommand } from './sanitize.js'
 import { addScanCommand } from './scan.js'
 import { addSignCommand } from './sign.js'
@@ -83,6 +84,7 @@ function createProgram(io: Io, help: string[], finish: (code: ExitCode) => void)
   addVerifyCommand(program, io, finish)
   addAttestCommand(program, io, finish)
   addGateCommand(program, io, finish)
+  addProxyCommand(program, io, finish)
   return program
 }
 
@@ -96,8 +98,10 @@ function checkHelpTopic(program: Command, [first, topic]: readonly string[]): vo
 
 /** Commander's message in our form; an unknown flag or command is answered with the nearest that there is. */
 function usageMessage(error: CommanderError, program: Command, argv: readonly string[]): string {
-  const command = program.commands.find((candidate) => candidate.name() === argv[0])
-  const path = command ? `assay ${command.name()}` : 'assay'
+  const outer = program.commands.find((candidate) => candidate.name() === argv[0])
+  const inner = outer?.commands.find((candidate) => candidate.name() === argv[1])
+  const command = inner ?? outer
+  const path = ['assay', ...(outer ? [outer.name()] : []), ...(inner ? [inner.name()] : [])].join(' ')
   const message = error.message.replace(/^error: /, '')
   const unknown = /^unknown (option|command) '(.*)'/s.exec(message)
   const see = `see ${path} --help`

@@ -45,6 +45,7 @@ export async function runFake(argv: readonly string[], run: FakeRun = {}) {
     }),
     env: run.env ?? {},
     signal: controller.signal,
+    finishOnSignal: () => {},
     library: {
       openAudit: (async (...args: unknown[]) => {
         opened.push(args)
