@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { access, type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { access, type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { InputError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
@@ -168,8 +168,7 @@ export class Store {
   /** Takes a revision away: first from those that are served, in one step, then from the disk. */
   async remove(key: string): Promise<void> {
     const entry = this.#entries.get(key)
-    this.#entries.delete(key)
-    if (entry) await this.#discard(entry.folder)
+    if (entry) await this.#drop(entry)
   }
 
   /** Throws away what was fetched of a revision. */
@@ -186,12 +185,15 @@ export class Store {
     const entry = this.#entries.get(revision.key)
     if (!entry) throw new Refused('store-failed', `store: ${revision.key} was evicted, try again`)
     entry.readers++
+    const fail = (problem: string, cause?: unknown) =>
+      new Refused('store-failed', `store: ${showText(file.path, 200)} of ${revision.key} ${problem}`, {}, cause)
     try {
       const handle = await open(join(entry.folder, 'files', file.path), constants.O_RDONLY | constants.O_NOFOLLOW)
       const found = await handle.stat()
       if (!found.isFile() || found.size !== file.size || found.mtimeMs !== file.mtimeMs) {
         await handle.close()
-        throw new Error('was changed since it was verified')
+        await this.#drop(entry)
+        throw fail('was changed since it was verified')
       }
       this.#touch(entry)
       return {
@@ -201,10 +203,12 @@ export class Store {
           await handle.close()
         },
       }
-    } catch (cause) {
+    } catch (error) {
       entry.readers--
-      await this.remove(entry.key)
-      throw new Refused('store-failed', `store: ${showText(file.path, 200)} of ${revision.key} ${(cause as Error).message}`, {}, cause)
+      if (error instanceof Refused) throw error
+      // gone, or a link in its place; anything else, such as too many open files, says nothing about it
+      if (['ENOENT', 'ELOOP', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) await this.#drop(entry)
+      throw fail((error as Error).message, error)
     }
   }
 
@@ -218,6 +222,13 @@ export class Store {
 
   async close(): Promise<void> {
     await this.#unlock()
+  }
+
+  /** The revision may have been taken away, and fetched anew, since somebody got hold of this entry. */
+  async #drop(entry: Entry): Promise<void> {
+    if (this.#entries.get(entry.key) !== entry) return
+    this.#entries.delete(entry.key)
+    await this.#discard(entry.folder)
   }
 
   #touch(entry: Entry): void {
@@ -287,7 +298,7 @@ async function syncFolder(path: string): Promise<void> {
 async function checkUpstream(root: string, upstream: string): Promise<void> {
   const path = join(root, 'store.json')
   const text = await readFile(path, 'utf8').catch(() => null)
-  if (text === null) return writeFile(path, `${JSON.stringify({ schemaVersion: 1, upstream })}\n`, { mode: 0o600 })
+  if (text === null) return writeDurably(path, `${JSON.stringify({ schemaVersion: 1, upstream })}\n`)
   if (text === `${JSON.stringify({ schemaVersion: 1, upstream })}\n`) return
   throw new InputError(
     'other-upstream',
