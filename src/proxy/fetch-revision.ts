@@ -21,8 +21,10 @@ export interface FetchOptions {
 }
 
 const filesAtOnce = 4
-/** Tries in a row that bring no new byte, or wrong ones. */
+/** Tries in a row that bring no progress, or wrong bytes. */
 const maxTries = 4
+/** Progress is a hundredth of the file, and not less than this: each new try reads again what there is. */
+const leastProgress = 2 ** 16
 const chunkBytes = 2 ** 20
 
 /**
@@ -88,8 +90,10 @@ async function fetchFile(
       )
     } catch (error) {
       const mayPass = error instanceof Refused && ['altered', 'upstream-failed', 'upstream-stalled'].includes(error.code)
-      if (partial.length > farthest) tries = 1
-      farthest = Math.max(farthest, partial.length)
+      if (partial.length >= farthest + Math.max(leastProgress, file.size / 100)) {
+        farthest = partial.length
+        tries = 1
+      }
       if (!mayPass || tries >= maxTries) throw error
     } finally {
       await partial.handle.close()

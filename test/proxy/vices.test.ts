@@ -77,6 +77,7 @@ describe('an upstream that never mends', () => {
   it.each<[string, Vice, number, string]>([
     ['dies at once', { kind: 'die', after: 0 }, 502, 'upstream-failed'],
     ['stalls', { kind: 'stall', after: 0 }, 504, 'upstream-stalled'],
+    ['dies again and again, a little further on', { kind: 'die', after: 1000 }, 502, 'upstream-failed'],
     ['sends wrong bytes', { kind: 'wrong-bytes' }, 403, 'altered'],
     ['sends more than there is', { kind: 'extra-bytes' }, 502, 'upstream-failed'],
     ['has not what it lists', { kind: 'status', status: 404, code: 'RepoNotFound' }, 502, 'upstream-failed'],
