@@ -74,8 +74,17 @@ function pointerSize(size: number): number {
   return `version https://git-lfs.github.com/spec/v1\noid sha256:${'0'.repeat(64)}\nsize ${size}\n`.length
 }
 
+/** By the files that they are of: they take a hash each, and are asked for again and again. */
+const knownIds = new WeakMap<readonly CheckedFile[], ReadonlyMap<string, string>>()
+
 /** Every folder with its id. */
-function folderIds(files: readonly CheckedFile[]): Map<string, string> {
+function folderIds(files: readonly CheckedFile[]): ReadonlyMap<string, string> {
+  const ids = knownIds.get(files) ?? makeFolderIds(files)
+  knownIds.set(files, ids)
+  return ids
+}
+
+function makeFolderIds(files: readonly CheckedFile[]): ReadonlyMap<string, string> {
   type Folder = { readonly files: { name: string; oid: string }[]; readonly folders: Set<string> }
   const folders = new Map<string, Folder>()
   const at = (path: string): Folder => {

@@ -87,7 +87,7 @@ export class HubServer {
     request.on('error', () => {})
     const target = request.url ?? ''
     const client = `${request.socket.remoteAddress ?? '?'}:${request.socket.remotePort ?? '?'}` // the socket may be gone when the answer is
-    if (request.method === 'GET' && (await this.#answerOperator(target, response))) return
+    if (/^(?:GET|HEAD)$/.test(request.method ?? '') && (await this.#answerOperator(target, response))) return
     // a connection that is kept for a next request would hold up the end
     response.on('close', () => this.#closing && this.#server.closeIdleConnections())
     let route: HubRoute | null = null
