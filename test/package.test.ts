@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process'
+import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import {
   cpSync,
@@ -86,6 +87,17 @@ describe.each([
     expect(namesOf('assay/model', node)).toEqual(expect.arrayContaining(['examineModel', 'extract', 'readOnnx']))
     expect(namesOf('assay/proxy', node)).toEqual(expect.arrayContaining(['startProxy']))
     expect(namesOf('assay/html', node)).toContain('toHtml')
+  })
+
+  test.skipIf(!existsSync(node))('assay proxy names the optional package that it wants where it is not there', () => {
+    const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const signers = { me: { publicKey: publicKey.export({ type: 'spki', format: 'pem' }) } }
+    const tests = [{ test: 'lint', signers: ['me'], maxAge: '1d' }]
+    writeFileSync(join(bareProject, 'policy.yaml'), JSON.stringify({ schemaVersion: 1, signers, subject: { signers: ['me'] }, tests }))
+    const argv = [command(bareProject), 'proxy', '--policy', 'policy.yaml', '--store', 'store', '--listen', '127.0.0.1:0']
+    const { status, stderr } = spawnSync(node, argv, { cwd: bareProject, encoding: 'utf8' })
+    expect(stderr).toContain('npm install undici')
+    expect(status).toBe(64)
   })
 
   test.skipIf(!existsSync(node))('assay doctor runs, with and without the optional GPU package', () => {
