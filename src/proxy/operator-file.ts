@@ -60,7 +60,7 @@ async function describe(store: string, { verdict, about, reason, at = new Date()
     if (pin.movedTo === undefined)
       throw new InputError(
         'not-moved',
-        `${where}: stands for ${pin.commit}, and the upstream gave no other commit for it; nothing is to be released`,
+        `${where}: stands for ${pin.commit}, and the upstream gave no other commit for it: nothing is to be released; to end a quarantine, give the commit`,
       )
     return { verdict, repository, revision, commit: pin.movedTo, contentDigest: null, reason, time }
   }

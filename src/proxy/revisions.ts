@@ -129,10 +129,10 @@ export class Revisions {
         await store.dropIncoming(key)
         throw await this.#refuse(key, manifest)
       } catch (error) {
-        store.release(key)
         const code = (error as NodeJS.ErrnoException).code ?? ''
         const diskFull = code === 'ENOSPC' || code === 'EDQUOT'
-        if (diskFull && (await store.evictOne())) continue
+        if (diskFull && (await store.makeRoom())) continue
+        store.release(key)
         if (diskFull || code === 'altered' || code === 'bad-listing') await store.dropIncoming(key)
         if (diskFull)
           throw new Refused('store-full', `store: the disk is full, and nothing in the store can be evicted; free it`, {}, error)

@@ -120,9 +120,9 @@ export class Store {
   async reserve(key: string, bytes: number): Promise<void> {
     if (bytes > this.#limit) throw full(key, `has ${bytes} bytes, and the store may have ${this.#limit}`)
     this.#reserved.set(key, bytes)
-    await this.#dropForgotten()
+    if (this.#limit < Number.POSITIVE_INFINITY) await this.#dropForgotten()
     while (this.bytes + sum(this.#reserved.values()) > this.#limit) {
-      if (await this.evictOne()) continue
+      if (await this.#evictOne()) continue
       this.#reserved.delete(key)
       throw full(key, `needs ${bytes} bytes, and all else in the store is in use`)
     }
@@ -133,8 +133,13 @@ export class Store {
     this.#reserved.delete(key)
   }
 
+  /** Makes some room on a disk that is full. Whether there was anything to be taken away. */
+  async makeRoom(): Promise<boolean> {
+    return (await this.#dropForgotten()) || this.#evictOne()
+  }
+
   /** Evicts the revision that was used least recently, among those that nobody reads. Whether there was one. */
-  async evictOne(): Promise<boolean> {
+  async #evictOne(): Promise<boolean> {
     let least: Entry | null = null
     for (const entry of this.#entries.values()) if (entry.readers === 0 && (!least || entry.usedAt < least.usedAt)) least = entry
     if (!least) return false
@@ -239,11 +244,11 @@ export class Store {
     utimes(join(entry.folder, 'manifest.json'), seconds, seconds).catch(() => {}) // only the order of eviction hangs on it
   }
 
-  /** What was begun for a revision that nobody fetches now takes room, too: it goes before anything verified does. */
-  async #dropForgotten(): Promise<void> {
-    if (this.#limit === Number.POSITIVE_INFINITY) return
-    for (const key of await readdir(join(this.path, 'incoming')))
-      if (!this.#reserved.has(key)) await this.#discard(this.incomingFolder(key))
+  /** What was begun for a revision that nobody fetches now takes room, too: it goes before anything verified does. Whether there was any. */
+  async #dropForgotten(): Promise<boolean> {
+    const forgotten = (await readdir(join(this.path, 'incoming'))).filter((key) => !this.#reserved.has(key))
+    for (const key of forgotten) await this.#discard(this.incomingFolder(key))
+    return forgotten.length > 0
   }
 
   async #discard(folder: string): Promise<void> {

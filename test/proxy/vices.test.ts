@@ -1,4 +1,4 @@
-import { open, readdir } from 'node:fs/promises'
+import { mkdir, open, readdir } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo, LookupFunction } from 'node:net'
 import { join } from 'node:path'
@@ -242,6 +242,21 @@ describe('a disk without room', () => {
     expect(await readdir(join(at.store, 'incoming'))).toEqual([])
     full = false
     await expectGood()
+  })
+
+  it('drops what nobody goes on with, and then evicts, before it gives up', async () => {
+    at.hub.push('models/org/old', signedFiles({ 'model.bin': Buffer.alloc(1000, 'o') }))
+    await ask('/org/old/resolve/main/model.bin')
+    await mkdir(join(at.store, 'incoming/models--org--begun--x'))
+    const openForWriting = (async (...args: Parameters<typeof open>) => {
+      const full = (await readdir(join(at.store, 'revisions'))).length > 0
+      if (full) throw Object.assign(new Error('ENOSPC: no space left on device, open'), { code: 'ENOSPC', syscall: 'open' })
+      return open(...args)
+    }) as typeof open
+    at = await at.restart({ openForWriting })
+    await expectGood()
+    expect(await readdir(join(at.store, 'incoming'))).toEqual([])
+    expect((await readdir(join(at.store, 'revisions'))).map((key) => key.split('--')[2])).toEqual(['model'])
   })
 
   it('evicts the revision that was used least recently, and never more than it must', async () => {
