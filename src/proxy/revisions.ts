@@ -84,7 +84,7 @@ export class Revisions {
   async #get(key: string, repository: Repository, info: RevisionInfo, authorization: string | undefined): Promise<StoredRevision> {
     const { store } = this.#options
     const stored = store.get(key)
-    if (stored && this.#isFresh(stored.manifest)) return stored
+    if (stored && this.#isFresh(stored.manifest) && (await this.#mayStay(stored.manifest))) return stored
     if (stored) {
       const { repository, commit, open, lastModified, files } = stored.manifest
       const manifest = await this.#decide(join(stored.folder, 'files'), { repository, commit, open, lastModified, files })
@@ -163,6 +163,11 @@ export class Revisions {
     const counted: Manifest = released ? { ...manifest, decision: { ...decision, decision: 'allow' } } : manifest
     onDecision(counted, released)
     return counted
+  }
+
+  /** What an operator has released stays for as long as that operator has a say. */
+  async #mayStay(manifest: Manifest): Promise<boolean> {
+    return manifest.decision.reasons[0]?.code === 'allowed' || (await this.#isReleased(manifest))
   }
 
   async #isReleased({ repository, commit, contentDigest }: Manifest): Promise<boolean> {
