@@ -44,6 +44,8 @@ export interface Started {
   readonly lines: DecisionLine[]
   /** Stops the proxy, and starts another one on the same store. */
   restart(parts?: Partial<ProxyParts>): Promise<Started>
+  /** Stops the proxy and removes its store; the hub goes on. */
+  end(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -72,6 +74,10 @@ export async function start(parts: Partial<ProxyParts> = {}, hub?: HubDouble, st
     restart: async (other = {}) => {
       await proxy.close()
       return start({ ...parts, ...other }, upstream, folder)
+    },
+    end: async () => {
+      await proxy.close()
+      await rm(folder, { recursive: true, force: true })
     },
     stop: async () => {
       await proxy.close()

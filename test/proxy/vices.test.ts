@@ -175,7 +175,7 @@ describe('where the upstream sends to', () => {
       expect([answer.status, answer.headers.get('x-assay-code')]).toEqual([502, 'redirect-refused'])
       expect(new Set(asked)).toEqual(new Set(['rebinding.test']))
       expect(hits).toBe(0)
-      await other.proxy.close()
+      await other.end()
     })
   })
 
@@ -185,7 +185,7 @@ describe('where the upstream sends to', () => {
     const answer = await fetch(`${other.proxy.url}/org/model/resolve/main/model.bin`)
     expect([answer.status, answer.headers.get('x-assay-code')]).toEqual([502, 'redirect-refused'])
     expect(await answer.text()).toContain('--redirect-to')
-    await other.proxy.close()
+    await other.end()
   })
 
   it.each([
