@@ -78,12 +78,13 @@ const mostPerKey = 2 ** 21
 
 /** Indices of float32 values, largest first, ties by index: numbers that hold both sort many times as fast as a comparison does. */
 function fallingOrder(values: Float32Array): Uint32Array {
-  const bits = new Uint32Array(Float32Array.from(values, (value) => value + 0).buffer) // −0 is as large as 0
-  const keys = Float64Array.from(bits, (word, i) => {
-    const falling = word >= 2 ** 31 ? word : 2 ** 31 - 1 - word
-    return falling * mostPerKey + i
-  })
-  return Uint32Array.from(keys.sort(), (key) => key % mostPerKey)
+  const bits = new Uint32Array(values.map((value) => value + 0).buffer) // −0 is as large as 0
+  const keys = new Float64Array(bits.length)
+  for (let i = 0; i < keys.length; i++) {
+    const word = bits[i] as number
+    keys[i] = (word >= 2 ** 31 ? word : 2 ** 31 - 1 - word) * mostPerKey + i
+  }
+  return new Uint32Array(keys.sort().map((key) => key % mostPerKey))
 }
 
 /** The set's rows at positions of class order. */
