@@ -68,7 +68,7 @@ try {
   if (await problem.isVisible()) throw new Error(await problem.innerText())
   const { longest, stretch } = await page.evaluate(() => globalThis.tasks)
   console.log(`${cpus()[0]?.model.trim()}, ${cpus().length} threads; ${(bytes / 1e9).toFixed(2)} GB of activations`)
-  console.log(await page.locator('h1').innerText())
+  console.log(await page.locator('#verdict').innerText())
   console.log(await page.locator('.actions .note').last().innerText())
   console.log(`audit and report: ${seconds.toFixed(0)} s`)
   console.log(`longest task of the page: ${longest.toFixed(0)} ms, while fixed work took up to ${stretch.toFixed(1)} times its best`)
