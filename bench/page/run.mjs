@@ -10,6 +10,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { chromium as playwright } from 'playwright-core'
 import { chromium } from '../../test/support/chromium.ts'
+import { watchTasks } from '../../test/support/watch-tasks.ts'
 import { bundle } from '../bundle.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
@@ -110,22 +111,4 @@ function memoryOf() {
 
 function mebibytes(count) {
   return (count / 2 ** 20).toFixed(0)
-}
-
-/** Runs in the page: keeps the longest task, and how many times longer than at best fixed work takes, which tells how loaded the machine is. */
-function watchTasks() {
-  const tasks = { longest: 0, stretch: 1 }
-  Object.assign(globalThis, { tasks })
-  new PerformanceObserver((list) => {
-    for (const { duration } of list.getEntries()) tasks.longest = Math.max(tasks.longest, duration)
-  }).observe({ type: 'longtask', buffered: false })
-  let best = Number.POSITIVE_INFINITY
-  setInterval(() => {
-    const began = performance.now()
-    let sum = 0
-    for (let i = 0; i < 2e6; i++) sum += Math.sqrt(i)
-    const took = performance.now() - began + 0 * sum
-    best = Math.min(best, took)
-    tasks.stretch = Math.max(tasks.stretch, took / best)
-  }, 200)
 }

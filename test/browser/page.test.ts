@@ -25,6 +25,7 @@ import {
 } from '../support/audit-page.js'
 import { chromium } from '../support/chromium.js'
 import { sharedData } from '../support/shared-data.js'
+import { watchTasks } from '../support/watch-tasks.js'
 
 // No browser that starts shows as a skipped suite, and as a failure with REQUIRE_BROWSER=1.
 const axePath = join(import.meta.dirname, '../../node_modules/axe-core/axe.min.js')
@@ -377,22 +378,4 @@ function pixelsOf(image: SVGElement | HTMLElement): { width: number; values: num
       (_, i) => (data[4 * i] as number) + (data[4 * i + 1] as number) + (data[4 * i + 2] as number),
     ),
   }
-}
-
-/** Runs in the page: keeps the longest task, and how many times longer than at best fixed work takes. */
-function watchTasks(): void {
-  const tasks = { longest: 0, stretch: 1 }
-  Object.assign(globalThis, { tasks })
-  new PerformanceObserver((list) => {
-    for (const { duration } of list.getEntries()) tasks.longest = Math.max(tasks.longest, duration)
-  }).observe({ type: 'longtask', buffered: false })
-  let best = Number.POSITIVE_INFINITY
-  setInterval(() => {
-    const began = performance.now()
-    let sum = 0
-    for (let i = 0; i < 2e6; i++) sum += Math.sqrt(i)
-    const took = performance.now() - began + 0 * sum
-    best = Math.min(best, took)
-    tasks.stretch = Math.max(tasks.stretch, took / best)
-  }, 200)
 }
