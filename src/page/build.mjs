@@ -1,10 +1,9 @@
 // Writes the audit page as one file, which any web server can serve: its program, the worker's program and its style are in it.
 // usage: node src/page/build.mjs FOLDER
-import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
+import { bundleText, policyHash } from '../views/bundle-text.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const { version } = JSON.parse(readFileSync(join(here, '../../package.json'), 'utf8'))
@@ -18,8 +17,8 @@ export async function buildPage() {
   // address. WebAssembly is compiled by the worker and its threads, which begin as blobs.
   const policy = [
     "default-src 'none'",
-    `script-src '${hash(program)}' 'wasm-unsafe-eval'`,
-    `style-src '${hash(style)}'`,
+    `script-src '${policyHash(program)}' 'wasm-unsafe-eval'`,
+    `style-src '${policyHash(style)}'`,
     'img-src data:',
     'worker-src blob:',
     "base-uri 'none'",
@@ -35,26 +34,7 @@ export async function writePage(folder) {
   writeFileSync(join(folder, 'index.html'), await buildPage())
 }
 
-async function bundle(entry) {
-  const { outputFiles } = await build({
-    absWorkingDir: here,
-    entryPoints: [entry],
-    bundle: true,
-    write: false,
-    outdir: 'out',
-    minify: true,
-    format: 'iife',
-    target: 'es2022',
-    platform: 'browser',
-    legalComments: 'none',
-    charset: 'utf8',
-  })
-  const text = outputFiles[0].text.trim()
-  // Each would end the element that holds the text, or change how it is read.
-  if ((entry.endsWith('.css') ? /<\/style/i : /<\/script|<!--/i).test(text)) throw new Error(`${entry}: holds what ends its element`)
-  return text
-}
-
-const hash = (text) => `sha256-${createHash('sha256').update(text).digest('base64')}`
+/** Each would end the element that holds the text, or change how it is read. */
+const bundle = (entry) => bundleText(here, entry, entry.endsWith('.css') ? /<\/style/i : /<\/script|<!--/i)
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) await writePage(process.argv[2] ?? 'dist/page')

@@ -1,11 +1,10 @@
 // Writes page.gen.ts beside this file: the program and the style of an HTML report (src/views/report-program.ts, report.css), and their
 // SHA-256, by which the page's content security policy knows them.
 // usage: node src/report/page.mjs
-import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
+import { bundleText, policyHash } from '../views/bundle-text.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
 
@@ -13,7 +12,7 @@ const here = dirname(fileURLToPath(import.meta.url))
 export async function generate() {
   const program = await bundle('report-program.ts')
   const style = await bundle('report.css')
-  const constants = { program, programHash: hash(program), style, styleHash: hash(style) }
+  const constants = { program, programHash: policyHash(program), style, styleHash: policyHash(style) }
   return (
     '// Generated from src/views/ by src/report/page.mjs (npm run embed). Do not edit.\n' +
     Object.entries(constants)
@@ -22,27 +21,8 @@ export async function generate() {
   )
 }
 
-async function bundle(entry) {
-  const { outputFiles } = await build({
-    absWorkingDir: join(here, '..', 'views'),
-    entryPoints: [entry],
-    bundle: true,
-    write: false,
-    outdir: 'out',
-    minify: true,
-    format: 'iife',
-    target: 'es2022',
-    platform: 'browser',
-    legalComments: 'none',
-    charset: 'utf8',
-  })
-  const text = outputFiles[0].text.trim()
-  // Either would end the element that holds the text, or begin a comment in it.
-  if (/<\/(?:script|style)|<!--/i.test(text)) throw new Error(`${entry}: holds what ends a script or style element`)
-  return text
-}
-
-const hash = (text) => `sha256-${createHash('sha256').update(text).digest('base64')}`
+/** Either would end the element that holds the text, or begin a comment in it. */
+const bundle = (entry) => bundleText(join(here, '..', 'views'), entry, /<\/(?:script|style)|<!--/i)
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   const target = join(here, 'page.gen.ts')
