@@ -1,10 +1,10 @@
-import { readdir, stat } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { InputError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
 import { openBundle } from '../io/bundle.js'
 import { sniffFormat } from '../io/format.js'
 import { listNames } from '../io/list-names.js'
-import { fileError, openFile } from '../io/node-file-source.js'
+import { isFolder, openFile, orFileError } from '../io/node-file-source.js'
 
 /** What data that is given to a scan can be used for. */
 export interface ScanData {
@@ -31,11 +31,7 @@ export async function lookAtData(path: string): Promise<ScanData> {
 
 /** The names in a folder, or the keys of a bundle; an array without a name counts as pictures. */
 async function heldBy(path: string): Promise<string[]> {
-  try {
-    if ((await stat(path)).isDirectory()) return (await readdir(path)).sort()
-  } catch (error) {
-    throw fileError(error, path)
-  }
+  if (await isFolder(path)) return (await orFileError(path, (at) => readdir(at))).sort()
   const source = await openFile(path)
   try {
     const format = await sniffFormat(source)

@@ -1,10 +1,10 @@
-import { lstat, stat } from 'node:fs/promises'
+import { lstat } from 'node:fs/promises'
 import { basename, join, relative, resolve, sep } from 'node:path'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { toHex } from '../core/bytes-as-text.js'
 import { InputError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
-import { fileError } from '../io/node-file-source.js'
+import { isFolder } from '../io/node-file-source.js'
 import { parseBundle } from '../provenance/bundle.js'
 import { compareModel, type NodeVerifyOptions, readSignature, verifyBy } from '../provenance/node-verify.js'
 import { readStatement } from '../provenance/read-statement.js'
@@ -35,14 +35,12 @@ export interface BesideOptions {
  * (`weights.onnx.sig`, `weights.onnx.claims.jsonl`), or where the options say. Throws `InputError` where `path` cannot be read.
  */
 export async function findBeside(path: string, { signaturePath, claimsPath, names = {} }: BesideOptions = {}): Promise<Beside> {
-  const found = await stat(path).catch((error) => {
-    throw fileError(error, path)
-  })
+  const folder = await isFolder(path)
   const { signature = 'model.sig', claims = 'claims.jsonl' } = names
-  const at = (name: string, ending: string) => (found.isDirectory() ? join(path, name) : `${path}${ending}`)
+  const at = (name: string, ending: string) => (folder ? join(path, name) : `${path}${ending}`)
   const beside = { signaturePath: signaturePath ?? at(signature, '.sig'), claimsPath: claimsPath ?? at(claims, '.claims.jsonl') }
   const name = relative(resolve(path), resolve(beside.claimsPath))
-  const inside = found.isDirectory() && name !== '' && name !== '..' && !name.startsWith(`..${sep}`)
+  const inside = folder && name !== '' && name !== '..' && !name.startsWith(`..${sep}`)
   return { ...beside, claimsName: inside ? name.split(sep).join('/') : null }
 }
 

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, open, stat } from 'node:fs/promises'
 import { InputError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
 import { type ByteSource, checkRange } from './byte-source.js'
@@ -81,4 +81,18 @@ export function fileError(error: unknown, path: string): InputError {
   }
   if (code === 'EISDIR') return new InputError('is-folder', `${where}: is a folder, expected a file`, details, error)
   return new InputError('unreadable', `${where}: could not be read (${showText(code || error)})`, details, error)
+}
+
+/** What `ask` finds out from the file system about `path`; what that throws becomes an `InputError`, as by `fileError`. */
+export async function orFileError<T>(path: string, ask: (path: string) => Promise<T>): Promise<T> {
+  try {
+    return await ask(path)
+  } catch (error) {
+    throw fileError(error, path)
+  }
+}
+
+/** Throws as `orFileError` does. */
+export async function isFolder(path: string): Promise<boolean> {
+  return (await orFileError(path, (at) => stat(at))).isDirectory()
 }

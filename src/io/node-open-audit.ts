@@ -1,4 +1,4 @@
-import { readdir, realpath, stat } from 'node:fs/promises'
+import { readdir, realpath } from 'node:fs/promises'
 import { basename, isAbsolute, join, relative, sep } from 'node:path'
 import type { Origin } from '../core/activation-set.js'
 import { InputError } from '../core/errors.js'
@@ -9,7 +9,7 @@ import { type AuditArrayName, auditArrayNames, imageFileNames, textFileNames } f
 import type { ByteSource } from './byte-source.js'
 import { listNames } from './list-names.js'
 import { loadAudit } from './load.js'
-import { fileError } from './node-file-source.js'
+import { fileError, isFolder } from './node-file-source.js'
 import { reopenedSource } from './node-reopened-source.js'
 import { rootOf } from './node-root-digest.js'
 import { type VerifiedSource, verifiedSource } from './node-verified-source.js'
@@ -69,7 +69,7 @@ export interface OpenedAudit extends AuditInput {
 export async function openAudit(path: string, files: AuditFiles = {}): Promise<OpenedAudit> {
   const clock = stopwatch()
   const opened: OpenedFile[] = []
-  const input = await clock.time(async () => ((await isDirectory(path)) ? readFolder(path, files, opened) : readFile(path, files, opened)))
+  const input = await clock.time(async () => ((await isFolder(path)) ? readFolder(path, files, opened) : readFile(path, files, opened)))
   return {
     ...input,
     activations: timedRows(input.activations, clock),
@@ -119,14 +119,6 @@ function timedRows(rows: RowBlocks, clock: Stopwatch): RowBlocks {
         await pass.return()
       }
     },
-  }
-}
-
-async function isDirectory(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isDirectory()
-  } catch (error) {
-    throw fileError(error, path)
   }
 }
 

@@ -1,4 +1,5 @@
-import { bytesField, concat } from './protobuf.js'
+import { concatBytes } from '../io/concat-bytes.js'
+import { bytesField } from './protobuf.js'
 
 /**
  * The bytes to append to an ONNX model so that its graph gives the value `name` as an output too: a second, partial `graph` (ModelProto field
@@ -10,5 +11,5 @@ export function exposingSuffix(name: string): Uint8Array {
 
 /** A model that gives the value `name` as an output too. */
 export function exposeTensor(model: Uint8Array, name: string): Uint8Array {
-  return concat([model, exposingSuffix(name)])
+  return concatBytes([model, exposingSuffix(name)])
 }

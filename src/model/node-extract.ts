@@ -5,11 +5,12 @@ import { InputError, OptionError } from '../core/errors.js'
 import { pause } from '../core/pause.js'
 import { showText } from '../core/untrusted-text.js'
 import { type ByteSource, readBytes } from '../io/byte-source.js'
+import { wholeSource } from '../io/chunks.js'
 import { type FileSource, openFile } from '../io/node-file-source.js'
 import { npyHeader, writeNpy } from '../io/npy-writer.js'
 import { inputOf, type ModelRunner, ownRunner } from './model-runner.js'
 import { logitsOf, penultimateOf } from './network/network.js'
-import { chunksOf, type ExtractedFile, type ModelInputs, openInputs, preprocessingBeside } from './node-inputs.js'
+import { type ExtractedFile, type ModelInputs, openInputs, preprocessingBeside } from './node-inputs.js'
 import { type OnnxModel, readOnnx } from './onnx.js'
 import { onnxRuntimeRunner } from './onnx-runtime.js'
 import type { Preprocessing } from './preprocess.js'
@@ -186,6 +187,6 @@ async function chooseRunner(
 
 async function sha256Of(source: ByteSource): Promise<string> {
   const hash = createHash('sha256')
-  for await (const chunk of chunksOf(source)) hash.update(chunk)
+  for await (const chunk of wholeSource(source, showText(source.name, 300)).read()) hash.update(chunk)
   return hash.digest('hex')
 }

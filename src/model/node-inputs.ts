@@ -1,10 +1,11 @@
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { InputError, OptionError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
 import type { ByteSource } from '../io/byte-source.js'
+import { wholeSource } from '../io/chunks.js'
 import { listNames } from '../io/list-names.js'
-import { type FileSource, fileError, openFile } from '../io/node-file-source.js'
+import { type FileSource, isFolder, openFile } from '../io/node-file-source.js'
 import { readNpy } from '../io/npy.js'
 import { writeNpy } from '../io/npy-writer.js'
 import { openNpz } from '../io/npz.js'
@@ -104,12 +105,12 @@ export async function openInputs(
   if (rows === 0) throw new InputError('empty', `${where}: has no rows, expected inputs`)
   if (folder) {
     for (const other of [...carriedNames, ...(index ? [] : carriedPictures)]) {
-      if (listed.includes(other)) beside.push({ name: other, bytes: chunksOf(await open(join(path, other))) })
+      if (listed.includes(other)) beside.push({ name: other, bytes: wholeSource(await open(join(path, other)), where).read() })
     }
     if (listed.includes('labels.npy')) {
       const labels = await open(join(path, 'labels.npy'))
       files.push(labels)
-      beside.push({ name: 'labels.npy', bytes: index ? await takeLabels(labels, index) : chunksOf(labels) })
+      beside.push({ name: 'labels.npy', bytes: index ? await takeLabels(labels, index) : wholeSource(labels, where).read() })
     }
   }
   if (index) beside.push({ name: 'rows.npy', bytes: writeNpy(Int32Array.from(index), [index.length]) })
@@ -130,19 +131,6 @@ async function takeLabels(source: ByteSource, index: ArrayLike<number>): Promise
     Int32Array.from(index, (row) => Number(data[row])),
     [index.length],
   )
-}
-
-export async function* chunksOf(source: ByteSource): AsyncGenerator<Uint8Array> {
-  const step = 4 * 2 ** 20
-  for (let start = 0; start < source.byteLength; start += step) yield source.slice(start, Math.min(start + step, source.byteLength))
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isDirectory()
-  } catch (error) {
-    throw fileError(error, path)
-  }
 }
 
 export interface CleanInputs {

@@ -1,5 +1,6 @@
 import { InputError } from '../core/errors.js'
 import { type ByteSource, readBytes } from '../io/byte-source.js'
+import { concatBytes } from '../io/concat-bytes.js'
 
 /** A field of a message: its number and its value, a whole number (varint), the bytes of a fixed-size number, or a range of bytes. */
 export type Field =
@@ -90,22 +91,12 @@ export function packedVarints(bytes: Uint8Array, where: string): bigint[] {
 
 /** A field of bytes: its number, its length, its bytes. For writing. */
 export function bytesField(number: number, bytes: Uint8Array): Uint8Array {
-  return concat([varintBytes((number << 3) | 2), varintBytes(bytes.length), bytes])
+  return concatBytes([varintBytes((number << 3) | 2), varintBytes(bytes.length), bytes])
 }
 
 /** A field with a whole number that is not negative. For writing. */
 export function varintField(number: number, value: number): Uint8Array {
-  return concat([varintBytes(number << 3), varintBytes(value)])
-}
-
-export function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    all.set(part, at)
-    at += part.length
-  }
-  return all
+  return concatBytes([varintBytes(number << 3), varintBytes(value)])
 }
 
 function varintBytes(value: number): Uint8Array {

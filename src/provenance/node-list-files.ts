@@ -2,7 +2,7 @@ import type { Stats } from 'node:fs'
 import { lstat, readdir, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import { showText } from '../core/untrusted-text.js'
-import { fileError } from '../io/node-file-source.js'
+import { orFileError } from '../io/node-file-source.js'
 import type { FileListing, ListedFile } from './compare-files.js'
 import { byCodePoints, liesUnder } from './file-name.js'
 import { isStrayInGit } from './git-folder.js'
@@ -115,12 +115,4 @@ async function nameBelow(root: string, path: string): Promise<string | null> {
   if (folder === null) return null
   const name = relative(root, join(folder, basename(resolve(path))))
   return name === '' || name === '..' || name.startsWith(`..${sep}`) ? null : name.split(sep).join('/')
-}
-
-async function orFileError<T>(path: string, read: () => Promise<T>): Promise<T> {
-  try {
-    return await read()
-  } catch (error) {
-    throw fileError(error, path)
-  }
 }

@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InputError } from '../core/errors.js'
 import { toLabels } from '../core/labels.js'
@@ -7,7 +7,7 @@ import { showText } from '../core/untrusted-text.js'
 import { type ByteSource, readBytes } from '../io/byte-source.js'
 import { arrayToLabels } from '../io/labels.js'
 import { listNames } from '../io/list-names.js'
-import { type FileSource, fileError, openFile } from '../io/node-file-source.js'
+import { type FileSource, isFolder, openFile, orFileError } from '../io/node-file-source.js'
 import { openNpyImages, readNpy, readNpyShape } from '../io/npy.js'
 import { openNpz } from '../io/npz.js'
 import type { ImageSet } from './image-set.js'
@@ -51,7 +51,7 @@ export async function readImageFolder(path: string): Promise<ImageFolder> {
     return file
   }
   try {
-    if (!(await isDirectory(path))) return await readArrays(path, await openNpz(await open(path)), [])
+    if (!(await isFolder(path))) return await readArrays(path, await openNpz(await open(path)), [])
     const listed = (await list(path)).filter((name) => !name.startsWith('.'))
     const sources = new Map<string, ByteSource>()
     const leftOut: LeftOut[] = []
@@ -147,18 +147,6 @@ async function readClassNames(source: ByteSource): Promise<Uint8Array> {
   return new TextEncoder().encode(`${JSON.stringify(data)}\n`)
 }
 
-async function isDirectory(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isDirectory()
-  } catch (error) {
-    throw fileError(error, path)
-  }
-}
-
 async function list(path: string): Promise<string[]> {
-  try {
-    return (await readdir(path)).sort()
-  } catch (error) {
-    throw fileError(error, path)
-  }
+  return (await orFileError(path, (at) => readdir(at))).sort()
 }

@@ -1,10 +1,10 @@
-import { readdir, realpath, stat } from 'node:fs/promises'
+import { readdir, realpath } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { InputError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
 import { auditArrayNames, imageFileNames, textFileNames } from '../io/audit-names.js'
 import { sniffFormat } from '../io/format.js'
-import { fileError } from '../io/node-file-source.js'
+import { isFolder, orFileError } from '../io/node-file-source.js'
 import { type AuditFiles, namedArrays, nameOf } from '../io/node-open-audit.js'
 import { reopenedSource } from '../io/node-reopened-source.js'
 import { type LeftOut, leftOutReasons } from './clean-bundle.js'
@@ -38,7 +38,7 @@ const own = ['keep.npy', 'drop.npy', 'audit-report.json', 'sanitize-record.json'
  * system says.
  */
 export async function listInputFiles(path: string, files: AuditFiles): Promise<InputFiles> {
-  const root = (await isDirectory(path)) ? await fromSystem(path, (at) => realpath(at)) : null
+  const root = (await isFolder(path)) ? await orFileError(path, (at) => realpath(at)) : null
   const elsewhere: Omit<NamedFile, 'name' | 'real'>[] = [...namedArrays(files)].map(([role, at]) => ({ role, path: at, audited: true }))
   for (const role of ['images', 'texts'] as const) {
     const at = files[role]
@@ -50,7 +50,7 @@ export async function listInputFiles(path: string, files: AuditFiles): Promise<I
   const inPath = inFolder?.files ?? [{ role: await roleOfFile(path), path, name: basename(path), audited: true }]
   const isNamed = (name: string) => named.some((file) => file.name === name || file.name.startsWith(`${name}/`))
   const leftOut = (inFolder?.leftOut ?? []).filter(({ name }) => !isNamed(name))
-  const all = [...inPath, ...named].map(async (file) => ({ ...file, real: await fromSystem(file.path, (at) => realpath(at)) }))
+  const all = [...inPath, ...named].map(async (file) => ({ ...file, real: await orFileError(file.path, (at) => realpath(at)) }))
   return { files: merge(await Promise.all(all)), leftOut, replaced }
 }
 
@@ -58,7 +58,7 @@ export async function listInputFiles(path: string, files: AuditFiles): Promise<I
 async function listFolder(root: string, replaced: ReadonlySet<string>) {
   const files: Omit<NamedFile, 'real'>[] = []
   const leftOut: LeftOut[] = []
-  const listed = (await fromSystem(root, (at) => readdir(at))).sort()
+  const listed = (await orFileError(root, (at) => readdir(at))).sort()
   for (const name of listed) {
     const role = roleInFolder(name)
     const first = [imageFileNames, textFileNames]
@@ -109,17 +109,4 @@ function merge(files: readonly NamedFile[]): InputFile[] {
     }
   }
   return [...byName.values()].map(({ roles, path, name, audited }) => ({ roles, path, name, audited }))
-}
-
-async function isDirectory(path: string): Promise<boolean> {
-  return (await fromSystem(path, (at) => stat(at))).isDirectory()
-}
-
-/** What the file system says of a path, or an `InputError` that names it. */
-async function fromSystem<T>(path: string, ask: (path: string) => Promise<T>): Promise<T> {
-  try {
-    return await ask(path)
-  } catch (error) {
-    throw fileError(error, path)
-  }
 }

@@ -3,7 +3,7 @@ import { lstat, readdir, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve, sep } from 'node:path'
 import { InputError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
-import { fileError, openFile } from '../io/node-file-source.js'
+import { fileError, openFile, orFileError } from '../io/node-file-source.js'
 import { buildScanReport } from './build-report.js'
 import type { Beside } from './file-scan.js'
 import { Findings } from './findings.js'
@@ -116,12 +116,4 @@ async function addLink(entry: FoundFile, files: FoundFile[], findings: Findings)
 function addFile(entry: FoundFile, stats: Stats, files: FoundFile[], findings: Findings): void {
   if (stats.isFile()) files.push(entry)
   else findings.add('unreadable', entry.name, null, 'it is a device, a pipe or a socket')
-}
-
-async function orFileError<T>(path: string, read: () => Promise<T>): Promise<T> {
-  try {
-    return await read()
-  } catch (error) {
-    throw fileError(error, path)
-  }
 }

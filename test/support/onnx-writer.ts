@@ -1,4 +1,5 @@
-import { bytesField, concat, varintField } from '../../src/model/protobuf.js'
+import { concatBytes as concat } from '../../src/io/concat-bytes.js'
+import { bytesField, varintField } from '../../src/model/protobuf.js'
 
 // Writes small ONNX models, field by field as onnx.proto numbers them.
 
