@@ -4,14 +4,12 @@ import { showText } from '../core/untrusted-text.js'
 import { toJsonText } from '../report/json.js'
 import type { ClassReport, ClassVerdict, Report } from '../report/schema.js'
 import type { ExamineModel } from '../serialization/examine-model.js'
-import { findingKinds } from '../serialization/finding-kinds.js'
-import type { ModelExamination } from '../serialization/scan-report.js'
+import type { ModelExamination, ScanFinding } from '../serialization/scan-report.js'
 import { version } from '../version.js'
 import { type ExitCode, verdictExitCode } from './exit-codes.js'
 import { type Io, wantsColor } from './io.js'
 import { checkDistinct, checkOutputFile, type OutputFile, writeOutputFiles } from './output-files.js'
 import { createProgressLine } from './progress.js'
-import { lookAtData } from './scan-data.js'
 import { text } from './values.js'
 
 interface Flags {
@@ -58,7 +56,7 @@ async function runScan(path: string, flags: Flags, io: Io): Promise<ExitCode> {
   const { scanPath, renderScanHtml, renderScanTerminal, toSarif } = await import('../serialization/node-index.js')
   const progress = createProgressLine(io.stderr, { quiet: flags.quiet ?? false })
   try {
-    const data = flags.data === undefined ? null : { path: flags.data, ...(await lookAtData(flags.data)) }
+    const data = flags.data === undefined ? null : { path: flags.data, ...(await (await import('./scan-data.js')).lookAtData(flags.data)) }
     const report = await scanPath(path, {
       signal: io.signal,
       onProgress: progress.report,
@@ -99,15 +97,19 @@ function examinerOn(data: string | null): ExamineModel {
 async function auditData(path: string, io: Io, onProgress: ReturnType<typeof createProgressLine>['report']): Promise<ModelExamination> {
   const { auditWithScores, openAudit } = io.library
   const { report } = await auditWithScores(await openAudit(path), { signal: io.signal, onProgress })
-  return examinationOf(report, path)
+  const { findingKinds } = await import('../serialization/finding-kinds.js')
+  return examinationOf(report, path, findingKinds[idOf[report.verdict]])
 }
 
 const scoreOf: Readonly<Record<Report['verdict'], number>> = { poisoned: 1, suspicious: 0.7, inconclusive: 0.3, clean: 0 }
 const idOf = { poisoned: 'data-poisoned', suspicious: 'data-suspicious', inconclusive: 'data-inconclusive', clean: 'data-audited' } as const
 const byGravity: readonly ClassVerdict[] = ['poisoned', 'suspicious', 'inconclusive', 'multimodal', 'clean']
 
-function examinationOf({ verdict, classes }: Report, path: string): ModelExamination {
-  const { severity, fix } = findingKinds[idOf[verdict]]
+function examinationOf(
+  { verdict, classes }: Report,
+  path: string,
+  { severity, fix }: Pick<ScanFinding, 'severity' | 'fix'>,
+): ModelExamination {
   const accused = classes.filter((entry) => entry.verdict === 'poisoned' || entry.verdict === 'suspicious')
   const names = accused.slice(0, 5).map(({ name, verdict: own }) => `${showText(name)} (${own})`)
   const says = accused.length === 0 ? `the audit of the data is ${verdict}` : `the audit of the data accuses ${names.join(', ')}`
