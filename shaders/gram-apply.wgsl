@@ -5,11 +5,11 @@
 // X is read twice. One kernel that keeps Y of 64 rows in workgroup memory and reads those rows again from cache was slower (1.23 ms
 // against 1.02 for 160,000 × 2048 on an NVIDIA H200): its halves want different numbers of threads and registers.
 //
-// `multiply`, 128 threads: 64 rows × 16 directions, as in project.wgsl. `multiplyTransposed`, 64 threads: each holds 4 columns × 8
+// `multiply`, 128 threads: 64 rows × 16 directions, as in project.wgsl, X and V straight to registers. `multiplyTransposed`, 64 threads: each holds 4 columns × 8
 // directions of Z in registers throughout its tile; the rows of Y come through workgroup memory, 64 at a time (4 KiB), those of X straight
 // from memory, eight under way at a time. Loads beyond the rows or columns are moved inside, not branched over.
-// Y and the tile sums hold directions in groups: component j of group q is direction 4j + q.
-// Workgroup memory: at most 64×36 + 16×36 floats = 11.3 KiB. Rounding: about √L · 2⁻²⁴ relative to Σ|ab|, as for any float32 sum.
+// Y and the tile sums hold directions in groups: component j of group q is direction 4q + j.
+// Workgroup memory: at most 64×36 floats = 9 KiB. Rounding: about √L · 2⁻²⁴ relative to Σ|ab|, as for any float32 sum.
 
 struct Params {
   cols: u32,       // columns of x, a multiple of 4
@@ -28,41 +28,51 @@ struct Params {
 @group(0) @binding(7) var<storage, read_write> tileSums: array<vec4f>;  // [tiles · cols, 4 groups]
 @group(0) @binding(8) var<storage, read_write> applied: array<f32>;     // [classes · 16, cols]
 
-var<workgroup> rowsIn: array<vec4f, 576>;  // 64 rows × (8 + 1) vec4
-var<workgroup> vIn: array<vec4f, 144>;     // 16 directions × (8 + 1) vec4
-var<workgroup> yIn: array<vec4f, 256>;     // 64 rows × 4 groups
+var<workgroup> parts: array<vec4f, 576>;  // 64 rows × (8 + 1): of four directions, what each thread of a row has
+var<workgroup> yIn: array<vec4f, 256>;    // 64 rows × 4 groups
 
-/** What a thread brings in: a vec4 of four rows and of one direction. */
-struct Loaded {
-  x0: vec4f,
-  x1: vec4f,
-  x2: vec4f,
-  x3: vec4f,
-  v: vec4f,
-}
-
-struct Source {
-  rowAt: vec4u,      // where the four rows begin
-  meanAt: u32,
-  directionAt: u32,
-}
-
-fn load(source: Source, quad: u32) -> Loaded {
-  let quads = params.cols / 4u;
-  let at = min(quad, quads - 1u);
-  let mean = means[source.meanAt + at];
-  let v = directions[source.directionAt + at];
-  return Loaded(
-    x[source.rowAt.x + at] - mean,
-    x[source.rowAt.y + at] - mean,
-    x[source.rowAt.z + at] - mean,
-    x[source.rowAt.w + at] - mean,
-    select(vec4f(0.0), v, quad < quads),
-  );
+/** A vec4 of each of a thread's four rows, less the mean. */
+struct Rows {
+  a: vec4f,
+  b: vec4f,
+  c: vec4f,
+  d: vec4f,
 }
 
 fn plusDot(sum: f32, a: vec4f, b: vec4f) -> f32 {
   return sum + a.x * b.x + a.y * b.y + a.z * b.z + a.w * b.w;
+}
+
+/** Adds the products with the four directions from `at` on: a column of `sums` is a row. */
+fn plusProducts(sums: mat4x4f, rows: Rows, at: u32, step: u32) -> mat4x4f {
+  let v0 = directions[at];
+  let v1 = directions[at + step];
+  let v2 = directions[at + 2u * step];
+  let v3 = directions[at + 3u * step];
+  let a = sums[0];
+  let b = sums[1];
+  let c = sums[2];
+  let d = sums[3];
+  return mat4x4f(
+    vec4f(plusDot(a.x, rows.a, v0), plusDot(a.y, rows.a, v1), plusDot(a.z, rows.a, v2), plusDot(a.w, rows.a, v3)),
+    vec4f(plusDot(b.x, rows.b, v0), plusDot(b.y, rows.b, v1), plusDot(b.z, rows.b, v2), plusDot(b.w, rows.b, v3)),
+    vec4f(plusDot(c.x, rows.c, v0), plusDot(c.y, rows.c, v1), plusDot(c.z, rows.c, v2), plusDot(c.w, rows.c, v3)),
+    vec4f(plusDot(d.x, rows.d, v0), plusDot(d.y, rows.d, v1), plusDot(d.z, rows.d, v2), plusDot(d.w, rows.d, v3)),
+  );
+}
+
+/** The sums of a row over its eight threads; for the threads below 64, a row each. */
+fn whole(sums: mat4x4f, row: u32, lane: u32, own: u32) -> vec4f {
+  workgroupBarrier();
+  parts[row * 9u + lane] = sums[0];
+  parts[(row + 16u) * 9u + lane] = sums[1];
+  parts[(row + 32u) * 9u + lane] = sums[2];
+  parts[(row + 48u) * 9u + lane] = sums[3];
+  workgroupBarrier();
+  let at = min(own, 63u) * 9u;
+  let low = (parts[at] + parts[at + 1u]) + (parts[at + 2u] + parts[at + 3u]);
+  let high = (parts[at + 4u] + parts[at + 5u]) + (parts[at + 6u] + parts[at + 7u]);
+  return low + high;
 }
 
 // One workgroup: half a tile.
@@ -81,40 +91,50 @@ fn multiply(
   let tile = tiles[index];
   let quads = params.cols / 4u;
   let lane = local.x % 8u;
-  let loadRow = local.x / 8u;
-  let source = Source(
-    (tile.y + min(start + loadRow + vec4u(0u, 16u, 32u, 48u), vec4u(tile.z - 1u))) * quads,
-    tile.x * quads,
-    (tile.x * 16u + loadRow) * quads,
-  );
-  let row = local.x / 4u;
-  let q = local.x % 4u;
-  var low = vec4f(0.0);   // row r; component j is direction 4j + q
-  var high = vec4f(0.0);  // row r + 32
-  var next = load(source, lane);
+  let row = local.x / 8u;
+  let rowAt = (tile.y + min(start + row + vec4u(0u, 16u, 32u, 48u), vec4u(tile.z - 1u))) * quads;
+  let meanAt = tile.x * quads;
+  let directionAt = tile.x * 16u * quads;
+  var sums0 = mat4x4f();  // directions 0 … 3
+  var sums1 = mat4x4f();  // 4 … 7
+  var sums2 = mat4x4f();  // 8 … 11
+  var sums3 = mat4x4f();  // 12 … 15
+  let ownQuad = min(lane, quads - 1u);
+  var held = array<vec4f, 4>(x[rowAt.x + ownQuad], x[rowAt.y + ownQuad], x[rowAt.z + ownQuad], x[rowAt.w + ownQuad]);
   for (var quad0 = 0u; quad0 < quads; quad0 += 8u) {
-    workgroupBarrier();
-    rowsIn[loadRow * 9u + lane] = next.x0;
-    rowsIn[(loadRow + 16u) * 9u + lane] = next.x1;
-    rowsIn[(loadRow + 32u) * 9u + lane] = next.x2;
-    rowsIn[(loadRow + 48u) * 9u + lane] = next.x3;
-    vIn[loadRow * 9u + lane] = next.v;
-    workgroupBarrier();
-    next = load(source, quad0 + 8u + lane);
-    for (var k = 0u; k < 8u; k++) {
-      let a = rowsIn[row * 9u + k];
-      let b = rowsIn[(row + 32u) * 9u + k];
-      let v0 = vIn[q * 9u + k];
-      let v1 = vIn[(q + 4u) * 9u + k];
-      let v2 = vIn[(q + 8u) * 9u + k];
-      let v3 = vIn[(q + 12u) * 9u + k];
-      low = vec4f(plusDot(low.x, a, v0), plusDot(low.y, a, v1), plusDot(low.z, a, v2), plusDot(low.w, a, v3));
-      high = vec4f(plusDot(high.x, b, v0), plusDot(high.y, b, v1), plusDot(high.z, b, v2), plusDot(high.w, b, v3));
-    }
+    let quad = quad0 + lane;
+    let at = min(quad, quads - 1u);
+    let mean = means[meanAt + at];
+    let inside = vec4<bool>(quad < quads);
+    let rows = Rows(
+      select(vec4f(0.0), held[0] - mean, inside),
+      select(vec4f(0.0), held[1] - mean, inside),
+      select(vec4f(0.0), held[2] - mean, inside),
+      select(vec4f(0.0), held[3] - mean, inside),
+    );
+    let next = min(quad + 8u, quads - 1u); // on its way while these are multiplied
+    held[0] = x[rowAt.x + next];
+    held[1] = x[rowAt.y + next];
+    held[2] = x[rowAt.z + next];
+    held[3] = x[rowAt.w + next];
+    let first = directionAt + at;
+    sums0 = plusProducts(sums0, rows, first, quads);
+    sums1 = plusProducts(sums1, rows, first + 4u * quads, quads);
+    sums2 = plusProducts(sums2, rows, first + 8u * quads, quads);
+    sums3 = plusProducts(sums3, rows, first + 12u * quads, quads);
   }
-  // Rows beyond the tile are written too, into its own 128: nobody reads them.
-  products[(index * 128u + start + row) * 4u + q] = low;
-  products[(index * 128u + start + row + 32u) * 4u + q] = high;
+  let y0 = whole(sums0, row, lane, local.x);
+  let y1 = whole(sums1, row, lane, local.x);
+  let y2 = whole(sums2, row, lane, local.x);
+  let y3 = whole(sums3, row, lane, local.x);
+  if (local.x < 64u) {
+    // Rows beyond the tile are written too, into its own 128: nobody reads them.
+    let to = (index * 128u + start + local.x) * 4u;
+    products[to] = y0;
+    products[to + 1u] = y1;
+    products[to + 2u] = y2;
+    products[to + 3u] = y3;
+  }
 }
 
 fn outer(columns: vec4f, y: vec4f) -> mat4x4f {
@@ -210,6 +230,6 @@ fn finish(
     total += tileSums[(index * params.cols + col) * 4u + q];
   }
   for (var j = 0u; j < 4u; j++) {
-    applied[(class_ * 16u + 4u * j + q) * params.cols + col] = total[j];
+    applied[(class_ * 16u + 4u * q + j) * params.cols + col] = total[j];
   }
 }

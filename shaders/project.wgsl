@@ -2,12 +2,13 @@
 // spectral-signature score. Sixteen directions a pass; one pass over X for each group of sixteen.
 // CPU twin: src/kernels/project.ts
 //
-// One workgroup of 128 threads: 64 rows × 16 directions, 32 columns at a time through workgroup memory, the next 32 being loaded while
-// these are multiplied. A thread has two rows (r, r + 32) and four directions (q, q + 4, q + 8, q + 12); where a pass has fewer
-// directions, what they would cost is skipped. Loads beyond the rows or columns are moved inside, not branched over, so that all of a
-// thread's loads are under way together; a direction is zero beyond the columns.
-// Workgroup memory: 64×36 + 16×36 + 64×4 floats = 12.3 KiB, a row padded by a vec4 against bank conflicts.
-// Rounding: sums of `cols` products in order, error at most cols · 2⁻²⁴ · Σ|x·v|, about √cols · 2⁻²⁴ in practice.
+// One workgroup of 128 threads: 64 rows × 16 directions. Eight threads share four rows (r, r + 16, r + 32, r + 48), each has every eighth vec4
+// of their columns, so that a load of the eight is 128 bytes in a row; their sums are added at the end. X and the directions, which stay
+// in cache, come straight to registers: through workgroup memory they move slower than memory gives X. Twelve directions are multiplied
+// also where a pass has fewer: branches around them cost more. Loads beyond the rows or columns are moved inside, not branched over, so that all of a
+// thread's loads are under way together; what lies beyond the columns counts as zero.
+// Workgroup memory: 64×36 floats = 9 KiB, a row padded by a vec4 against bank conflicts.
+// Rounding: eight sums of `cols` / 8 products in order, error at most (cols / 8 + 8) · 2⁻²⁴ · Σ|x·v|.
 
 struct Params {
   cols: u32,        // columns of x, a multiple of 4
@@ -24,42 +25,50 @@ struct Params {
 @group(0) @binding(4) var<storage, read> tiles: array<vec4u>;       // [tiles]: class in batch, first row, rows, class
 @group(0) @binding(5) var<storage, read_write> projected: array<f32>;
 
-var<workgroup> rowsIn: array<vec4f, 576>;  // 64 rows × (8 + 1) vec4
-var<workgroup> vIn: array<vec4f, 144>;     // 16 directions × (8 + 1) vec4
-var<workgroup> squares: array<vec4f, 64>;  // of each row: one sum for each q
+var<workgroup> parts: array<vec4f, 576>;  // 64 rows × (8 + 1): of four directions, what each thread of a row has
 
-/** What a thread brings in: a vec4 of four rows and of one direction. */
-struct Loaded {
-  x0: vec4f,
-  x1: vec4f,
-  x2: vec4f,
-  x3: vec4f,
-  v: vec4f,
-}
-
-struct Source {
-  rowAt: vec4u,      // where the four rows begin
-  meanAt: u32,
-  directionAt: u32,
-  hasDirection: bool,
-}
-
-fn load(source: Source, quad: u32) -> Loaded {
-  let quads = params.cols / 4u;
-  let at = min(quad, quads - 1u);
-  let mean = means[source.meanAt + at];
-  let v = directions[source.directionAt + at];
-  return Loaded(
-    x[source.rowAt.x + at] - mean,
-    x[source.rowAt.y + at] - mean,
-    x[source.rowAt.z + at] - mean,
-    x[source.rowAt.w + at] - mean,
-    select(vec4f(0.0), v, source.hasDirection && quad < quads),
-  );
+/** A vec4 of each of a thread's four rows, less the mean. */
+struct Rows {
+  a: vec4f,
+  b: vec4f,
+  c: vec4f,
+  d: vec4f,
 }
 
 fn plusDot(sum: f32, a: vec4f, b: vec4f) -> f32 {
   return sum + a.x * b.x + a.y * b.y + a.z * b.z + a.w * b.w;
+}
+
+/** Adds the products with the four directions from `at` on: a column of `sums` is a row. */
+fn plusProducts(sums: mat4x4f, rows: Rows, at: u32, step: u32) -> mat4x4f {
+  let v0 = directions[at];
+  let v1 = directions[at + step];
+  let v2 = directions[at + 2u * step];
+  let v3 = directions[at + 3u * step];
+  let a = sums[0];
+  let b = sums[1];
+  let c = sums[2];
+  let d = sums[3];
+  return mat4x4f(
+    vec4f(plusDot(a.x, rows.a, v0), plusDot(a.y, rows.a, v1), plusDot(a.z, rows.a, v2), plusDot(a.w, rows.a, v3)),
+    vec4f(plusDot(b.x, rows.b, v0), plusDot(b.y, rows.b, v1), plusDot(b.z, rows.b, v2), plusDot(b.w, rows.b, v3)),
+    vec4f(plusDot(c.x, rows.c, v0), plusDot(c.y, rows.c, v1), plusDot(c.z, rows.c, v2), plusDot(c.w, rows.c, v3)),
+    vec4f(plusDot(d.x, rows.d, v0), plusDot(d.y, rows.d, v1), plusDot(d.z, rows.d, v2), plusDot(d.w, rows.d, v3)),
+  );
+}
+
+/** The sums of a row over its eight threads; for the threads below 64, a row each. */
+fn whole(sums: mat4x4f, row: u32, lane: u32, own: u32) -> vec4f {
+  workgroupBarrier();
+  parts[row * 9u + lane] = sums[0];
+  parts[(row + 16u) * 9u + lane] = sums[1];
+  parts[(row + 32u) * 9u + lane] = sums[2];
+  parts[(row + 48u) * 9u + lane] = sums[3];
+  workgroupBarrier();
+  let at = min(own, 63u) * 9u;
+  let low = (parts[at] + parts[at + 1u]) + (parts[at + 2u] + parts[at + 3u]);
+  let high = (parts[at + 4u] + parts[at + 5u]) + (parts[at + 6u] + parts[at + 7u]);
+  return low + high;
 }
 
 @compute @workgroup_size(128)
@@ -76,71 +85,66 @@ fn project(
   let quads = params.cols / 4u;
   let width = min(16u, params.directions - params.first);
   let lane = local.x % 8u;
-  let loadRow = local.x / 8u;
-  let source = Source(
-    (tile.y + min(loadRow + vec4u(0u, 16u, 32u, 48u), vec4u(tile.z - 1u))) * quads,
-    tile.x * quads,
-    (tile.x * params.directions + params.first + min(loadRow, width - 1u)) * quads,
-    loadRow < width,
-  );
-  let row = local.x / 4u;
-  let q = local.x % 4u;
-  var low = vec4f(0.0);   // row r; component j is direction 4j + q
-  var high = vec4f(0.0);  // row r + 32
-  var next = load(source, lane);
+  let row = local.x / 8u;
+  let rowAt = (tile.y + min(row + vec4u(0u, 16u, 32u, 48u), vec4u(tile.z - 1u))) * quads;
+  let meanAt = tile.x * quads;
+  // Directions beyond the last are read from the next class's, or the buffer's end, and not written.
+  let directionAt = (tile.x * params.directions + params.first) * quads;
+  var sums0 = mat4x4f();  // directions 0 … 3 of the pass
+  var sums1 = mat4x4f();  // 4 … 7
+  var sums2 = mat4x4f();  // 8 … 11
+  var sums3 = mat4x4f();  // 12 … 15
+  let start = min(lane, quads - 1u);
+  var held = array<vec4f, 4>(x[rowAt.x + start], x[rowAt.y + start], x[rowAt.z + start], x[rowAt.w + start]);
   for (var quad0 = 0u; quad0 < quads; quad0 += 8u) {
-    workgroupBarrier();
-    rowsIn[loadRow * 9u + lane] = next.x0;
-    rowsIn[(loadRow + 16u) * 9u + lane] = next.x1;
-    rowsIn[(loadRow + 32u) * 9u + lane] = next.x2;
-    rowsIn[(loadRow + 48u) * 9u + lane] = next.x3;
-    vIn[loadRow * 9u + lane] = next.v;
-    workgroupBarrier();
-    next = load(source, quad0 + 8u + lane);
-    for (var k = 0u; k < 8u; k++) {
-      let a = rowsIn[row * 9u + k];
-      let b = rowsIn[(row + 32u) * 9u + k];
-      let v0 = vIn[q * 9u + k];
-      low.x = plusDot(low.x, a, v0);
-      high.x = plusDot(high.x, b, v0);
-      if (width > 4u) {
-        let v1 = vIn[(q + 4u) * 9u + k];
-        low.y = plusDot(low.y, a, v1);
-        high.y = plusDot(high.y, b, v1);
-      }
-      if (width > 8u) {
-        let v2 = vIn[(q + 8u) * 9u + k];
-        low.z = plusDot(low.z, a, v2);
-        high.z = plusDot(high.z, b, v2);
-      }
-      if (width > 12u) {
-        let v3 = vIn[(q + 12u) * 9u + k];
-        low.w = plusDot(low.w, a, v3);
-        high.w = plusDot(high.w, b, v3);
+    let quad = quad0 + lane;
+    let at = min(quad, quads - 1u);
+    let mean = means[meanAt + at];
+    let inside = vec4<bool>(quad < quads);
+    let rows = Rows(
+      select(vec4f(0.0), held[0] - mean, inside),
+      select(vec4f(0.0), held[1] - mean, inside),
+      select(vec4f(0.0), held[2] - mean, inside),
+      select(vec4f(0.0), held[3] - mean, inside),
+    );
+    let next = min(quad + 8u, quads - 1u); // on its way while these are multiplied
+    held[0] = x[rowAt.x + next];
+    held[1] = x[rowAt.y + next];
+    held[2] = x[rowAt.z + next];
+    held[3] = x[rowAt.w + next];
+    let direction = directionAt + at;
+    sums0 = plusProducts(sums0, rows, direction, quads);
+    sums1 = plusProducts(sums1, rows, direction + 4u * quads, quads);
+    sums2 = plusProducts(sums2, rows, direction + 8u * quads, quads);
+    if (width > 12u) {
+      sums3 = plusProducts(sums3, rows, direction + 12u * quads, quads);
+    }
+  }
+  var score = 0.0;
+  for (var first = 0u; first < width; first += 4u) {
+    var sums = sums0;
+    if (first == 4u) {
+      sums = sums1;
+    } else if (first == 8u) {
+      sums = sums2;
+    } else if (first == 12u) {
+      sums = sums3;
+    }
+    let products = whole(sums, row, lane, local.x);
+    let count = min(4u, width - first);
+    let known = select(vec4f(0.0), products, vec4u(0u, 1u, 2u, 3u) < vec4u(count));
+    score += dot(known, known);
+    if (params.scores == 0u && local.x < tile.z) {
+      let to = (tile.y + local.x) * params.directions + params.first + first;
+      for (var j = 0u; j < count; j++) {
+        projected[to + j] = products[j];
       }
     }
   }
-  if (params.scores == 1u) {
-    squares[row][q] = dot(low, low);
-    squares[row + 32u][q] = dot(high, high);
-    workgroupBarrier();
-    if (local.x < tile.z) {
-      let own = squares[min(local.x, 63u)];
-      var score = own.x + own.y + own.z + own.w;
-      if (params.first > 0u) {
-        score += projected[tile.y + local.x];
-      }
-      projected[tile.y + local.x] = score;
+  if (params.scores == 1u && local.x < tile.z) {
+    if (params.first > 0u) {
+      score += projected[tile.y + local.x];
     }
-  } else {
-    for (var j = 0u; j < 4u; j++) {
-      let direction = 4u * j + q;
-      if (direction < width && row < tile.z) {
-        projected[(tile.y + row) * params.directions + params.first + direction] = low[j];
-      }
-      if (direction < width && row + 32u < tile.z) {
-        projected[(tile.y + row + 32u) * params.directions + params.first + direction] = high[j];
-      }
-    }
+    projected[tile.y + local.x] = score;
   }
 }
