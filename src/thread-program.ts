@@ -3,10 +3,18 @@ import { divideClassTask } from './detectors/divide-class.js'
 import { mostTellingTask } from './detectors/most-telling.js'
 import { type FromThread, serveThread, type ToThread } from './forms/thread.js'
 import { gramBandsTask } from './linalg/gram-bands.js'
+import { exchangeTask } from './linalg/hartigan.js'
 import { denseDirectionsTask } from './linalg/leave-one-out-eigen.js'
 import { twoGroupsTask } from './linalg/two-groups.js'
 
-const tasks: readonly Task<never, unknown>[] = [denseDirectionsTask, divideClassTask, gramBandsTask, mostTellingTask, twoGroupsTask]
+const tasks: readonly Task<never, unknown>[] = [
+  denseDirectionsTask,
+  divideClassTask,
+  exchangeTask,
+  gramBandsTask,
+  mostTellingTask,
+  twoGroupsTask,
+]
 
 /** The program of a worker thread, which src/wasm/build.mjs bundles into a string. */
 export function serve(receive: (handle: (message: ToThread) => void) => void, tell: (message: FromThread) => void): void {

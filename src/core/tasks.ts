@@ -10,7 +10,11 @@ interface Inputs<I> {
 }
 
 /** Does a task for `count` inputs on all lanes of the context; the outputs are in the inputs' order, whatever the number of lanes. */
-export async function runTasks<I, O>(context: Context, task: Task<I, O>, { count, input, progress }: Inputs<I>): Promise<O[]> {
+export async function runTasks<I, O>(
+  context: Pick<Context, 'lanes'>,
+  task: Task<I, O>,
+  { count, input, progress }: Inputs<I>,
+): Promise<O[]> {
   const outputs = new Array<O>(count)
   let next = 0
   let done = 0

@@ -85,18 +85,13 @@ export const activationClustering: Detector<ActivationClusteringOptions> = {
       const relativeSize = split.smaller.length / rows
       const silhouette = silhouettes[c] as MeanSilhouette
       const { mean } = silhouette
-      const isSmaller = new Set(split.smaller)
-      const smallerRows = () =>
-        rowsAt(
-          set,
-          positionsByScore(set, c, scores).filter((i) => isSmaller.has(i)),
-        )
       const bySilhouette = mean > silhouetteThreshold && relativeSize < sizeThreshold
       const flags =
         analysis === 'smaller' ||
         (analysis === 'relative-size' && relativeSize < sizeThreshold) ||
         (analysis === 'silhouette' && bySilhouette) ||
         (elsewhere?.[c] ?? false)
+      const accused = flags || bySilhouette ? rowsAt(set, fallingScores(set, c, scores, split.smaller)) : new Uint32Array(0)
       const small = `${split.smaller.length} of ${rows} rows`
       const relative = `relative size ${relativeSize.toFixed(3)}, accused below ${sizeThreshold}`
       return {
@@ -105,10 +100,10 @@ export const activationClustering: Detector<ActivationClusteringOptions> = {
         threshold: silhouetteThreshold,
         pValue: null,
         says: `2-means splits off ${small} (${relative}) at silhouette ${inWords(silhouette, rows)} (accused above ${silhouetteThreshold})${notes[c] ?? ''}`,
-        flagged: flags ? smallerRows() : new Uint32Array(0),
+        flagged: flags ? accused : new Uint32Array(0),
         accusation: bySilhouette
           ? {
-              rows: smallerRows(),
+              rows: accused,
               reason: `in the smaller of two clusters that lie apart (${small}, silhouette ${inWords(silhouette, rows)})`,
             }
           : null,
@@ -120,6 +115,12 @@ export const activationClustering: Detector<ActivationClusteringOptions> = {
     if (result.status !== 'ran' || drawn === 0) return result
     return { ...result, sampled: `silhouettes of ${drawn} ${drawn === 1 ? 'class' : 'classes'} estimated from rows drawn by the seed` }
   },
+}
+
+/** Those positions of class c that are in `wanted`, highest score first. */
+function fallingScores(set: DeviceSet, c: number, scores: Float32Array, wanted: Uint32Array): Uint32Array {
+  const isWanted = new Set(wanted)
+  return positionsByScore(set, c, scores).filter((i) => isWanted.has(i))
 }
 
 function inWords({ mean, halfWidth, rows }: MeanSilhouette, of: number): string {
@@ -168,7 +169,7 @@ async function splitClasses(
     })
     const points = { rows, coordinates: own, spread: spread.subarray(first * k, end * k) }
     const onShare = (share: number) => set.context.progress(0.3 + 0.4 * ((first + share * (end - first)) / classes.length))
-    const clustering = await kmeans(points, { clusters: 2, restarts, searches, signal, onShare })
+    const clustering = await kmeans(points, { clusters: 2, restarts, searches, signal, lanes: () => set.context.lanes(), onShare })
     for (let c = first; c < end; c++) {
       splits.push(splitOf(set, c, clustering, c - first, ownStarts))
       await pause()

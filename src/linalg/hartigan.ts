@@ -1,4 +1,5 @@
 import { type DoubleEngine, doubleEngine } from '../core/double-engine.js'
+import type { Task } from '../core/lane.js'
 
 /** Rows of one class with `dims` coordinates each, and the cluster of every row. */
 export interface Partition {
@@ -72,6 +73,16 @@ export function* exchange({ points, dims, clusters }: Partition, centres: ArrayL
   let inertia = 0
   for (let i = 0; i < rows; i++) inertia += squaredDistance(points, i * dims, at, (assigned[i] as number) * dims, dims)
   return { centres: at, inertia }
+}
+
+/** The same from several starts, as a task. */
+export const exchangeTask: Task<{ readonly partition: Partition; readonly starts: readonly ArrayLike<number>[] }, ExchangeOptimum[]> = {
+  name: 'exchange',
+  *run({ partition, starts }) {
+    const found: ExchangeOptimum[] = []
+    for (const start of starts) found.push(yield* exchange(partition, start))
+    return found
+  },
 }
 
 interface Block {

@@ -1,16 +1,19 @@
+import type { Context } from '../core/backend.js'
 import type { ClassedRows } from '../core/classed-rows.js'
 import { dispose } from '../core/dispose.js'
-import { pause } from '../core/pause.js'
+import { callingLane } from '../core/lane.js'
 import type { Rng } from '../core/rng.js'
-import { inTurns } from '../core/turns.js'
+import { runTasks } from '../core/tasks.js'
 import { type KmeansParams, kmeansDistancesKernel, kmeansLloydKernel, kmeansStepKernel } from '../kernels/kmeans.js'
-import { exchange } from './hartigan.js'
+import { exchangeTask } from './hartigan.js'
 
 const rowsPerTile = 64
 /** Lloyd steps between two looks at the centres. */
 const stepsPerRead = 8
 /** Rows of one class times steps that one run of a kernel on the CPU takes at most: a piece of it is to take some ten milliseconds. */
 const rowStepsPerRun = 2 ** 18
+/** Coordinates of all classes, fewer than which are exchanged before another thread has woken up. */
+const worthThreads = 2 ** 17
 /** Far starts take longer than starts near a solution; what is left to do after these steps, the exchange does. */
 const maxSteps = (round: number) => (round === 0 ? 32 : 16)
 /** Rounds of restarts near the best solutions so far, how many of those are kept, and how far off (in standard deviations) to start. */
@@ -42,6 +45,8 @@ export interface KmeansOptions {
   /** The best of all searches is kept; of equally good ones the first. */
   readonly searches: readonly KmeansSearch[]
   readonly signal?: AbortSignal | undefined
+  /** Threads for work on the host; the calling one alone unless told. */
+  readonly lanes?: Context['lanes']
   /** Told the share of the work that is done. */
   readonly onShare?: (share: number) => void
 }
@@ -90,21 +95,23 @@ async function searchOnce(points: ClassPoints, search: KmeansSearch, options: Km
   const { clusters, restarts, signal } = options
   const classes = starts.length - 1
   const dims = x.cols
+  const lanes = options.lanes && points.coordinates.length >= worthThreads ? options.lanes : async () => [callingLane(signal)]
   const startOptions = { ...search, spread: points.spread, clusters, restarts, dims }
   const best: Solution[][] = search.rngs.map(() => [])
   let centres = firstCentres(startOptions)
   for (let round = 0; round <= refinementRounds; round++) {
     const found = await lloyd(points.rows, centres, { classes, restarts, clusters, maxSteps: maxSteps(round) })
-    for (let c = 0; c < classes; c++) {
-      const own = points.coordinates.subarray((starts[c] as number) * dims, (starts[c + 1] as number) * dims)
-      const improved: Solution[] = []
-      for (const { centres } of distinct(solutionsOf(found, c, { clusters, restarts, dims }))) {
-        improved.push(await inTurns(exchange({ points: own, dims, clusters }, centres), signal))
-      }
-      best[c] = distinct([...(best[c] as Solution[]), ...improved])
-      await pause()
-      signal?.throwIfAborted()
-    }
+    const improved = await runTasks({ lanes }, exchangeTask, {
+      count: classes,
+      input: async (c) => ({
+        partition: { points: points.coordinates.slice((starts[c] as number) * dims, (starts[c + 1] as number) * dims), dims, clusters },
+        starts: distinct(solutionsOf(found, c, { clusters, restarts, dims })).map(({ centres }) => centres),
+      }),
+      progress: () => signal?.throwIfAborted(),
+    })
+    improved.forEach((own, c) => {
+      best[c] = distinct([...(best[c] as Solution[]), ...own])
+    })
     if (round < refinementRounds) centres = startsAround(best, startOptions)
   }
   return best.map((solutions) => solutions[0] as Solution)
