@@ -6,6 +6,7 @@ export default defineConfig({
     setupFiles: ['test/support/quick-gpu.ts'],
     include: ['test/**/*.test.ts'],
     exclude: ['**/node_modules/**', 'dist/**'],
+    maxWorkers: '100%', // most files keep one core busy
     pool: 'forks', // the native WebGPU package wants a process of its own
     testTimeout: 60_000, // a software adapter compiles a shader in about a second
     hookTimeout: 120_000,
