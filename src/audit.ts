@@ -45,7 +45,7 @@ export function auditWith(
     const parsed = parseAuditOptions(options)
     const plan = selectDetectors(registry, { wanted: parsed.detectors, given: parsed.detectorOptions })
     parsed.signal?.throwIfAborted()
-    const given = toActivationSet(input)
+    const given = toActivationSet(input, { unchecked: true })
     // Files were hashed as they were read.
     const { set, digest } = given.origin ? { set: given, digest: unreachable } : hashedSet(given, { newSha256, signal: parsed.signal })
     const progress = progressOver(plan, parsed.onProgress)

@@ -2,7 +2,7 @@ import { describe, expect, it, test } from 'vitest'
 import { auditWith } from '../src/audit.js'
 import type { AuditOptions } from '../src/audit-options.js'
 import { type ContextFactory, contextFactory } from '../src/context.js'
-import type { Backend, Context, Kernel, Progress } from '../src/core/backend.js'
+import type { Backend, Context, DeviceMatrix, Kernel, Progress } from '../src/core/backend.js'
 import { dispose } from '../src/core/dispose.js'
 import { BackendError, InputError, OptionError } from '../src/core/errors.js'
 import { Rng } from '../src/core/rng.js'
@@ -319,9 +319,10 @@ function failing(how: { at?: number; kernel?: string; error?: () => Error }) {
         return backend.liveBytes
       },
       upload: (matrix) => backend.upload(matrix),
-      run: <P>(kernel: Kernel<P>, inputs: Parameters<Backend['run']>[1], params: P) => {
+      empty: (shape) => backend.empty(shape),
+      run: <P>(kernel: Kernel<P>, inputs: Parameters<Backend['run']>[1], params: P, into?: DeviceMatrix) => {
         if (kernel.id === how.kernel) throw error()
-        return backend.run(kernel, inputs, params)
+        return backend.run(kernel, inputs, params, into)
       },
       read: async (matrix) => {
         const data = await backend.read(matrix)

@@ -32,8 +32,8 @@ export async function splitTime<T>(work: () => Promise<T>): Promise<{ result: T;
     split.uploadedBytes += matrix.data.byteLength
     return timed('uploadMs', () => upload.call(this, matrix))
   }
-  backend.run = function (kernel, inputs, params) {
-    return timed('submitMs', () => run.call(this, kernel as never, inputs, params)) as DeviceMatrix
+  backend.run = function (kernel, inputs, params, into) {
+    return timed('submitMs', () => run.call(this, kernel as never, inputs, params, into)) as DeviceMatrix
   }
   backend.read = async function (matrix) {
     const fence = fences.get(this) ?? upload.call(this, { data: new Float32Array(1), rows: 1, cols: 1, type: 'f32' })

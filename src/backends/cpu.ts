@@ -1,4 +1,4 @@
-import type { Backend, DeviceMatrix, ElementType, HostMatrix, Kernel } from '../core/backend.js'
+import type { Backend, DeviceMatrix, ElementType, HostMatrix, Kernel, Shape } from '../core/backend.js'
 import { dispose } from '../core/dispose.js'
 import { BackendError } from '../core/errors.js'
 import { pause } from '../core/pause.js'
@@ -9,6 +9,8 @@ export interface CpuRun<P> {
   readonly inputs: readonly HostMatrix[]
   readonly params: P
   readonly length: number
+  /** Where the output goes, in place of an array of its own. */
+  readonly into?: Float32Array | undefined
   readonly stop: () => void
 }
 
@@ -32,8 +34,8 @@ export abstract class CpuBackend implements Backend {
   /** Computes the kernel's output, `[length]`. */
   protected abstract compute<P>(run: CpuRun<P>): Promise<Float32Array>
 
-  /** An array that `upload` takes as it is. */
-  allocate(length: number): Float32Array {
+  /** An array that holds anything. */
+  protected allocate(length: number): Float32Array {
     return new Float32Array(length)
   }
 
@@ -42,12 +44,7 @@ export abstract class CpuBackend implements Backend {
     return matrix
   }
 
-  /** Whether the array came from `allocate`, and is the backend's again once the matrix is disposed. */
-  protected isOurs(_matrix: HostMatrix): boolean {
-    return false
-  }
-
-  /** Told of arrays that `compute` or `held` made and nobody uses any more. */
+  /** Told of arrays that `allocate`, `compute` or `held` made and nobody uses any more. */
   protected recycle(_data: HostMatrix['data']): void {}
 
   get liveBytes(): number {
@@ -59,18 +56,26 @@ export abstract class CpuBackend implements Backend {
     if (matrix.data.length !== matrix.rows * matrix.cols)
       throw new RangeError(`upload: ${matrix.data.length} values for ${matrix.rows} × ${matrix.cols}`)
     const held = this.held(matrix)
-    return this.#matrix(matrix, Promise.resolve(held), held !== matrix || this.isOurs(matrix))
+    return this.#matrix(matrix, Promise.resolve(held), held !== matrix)
   }
 
-  run<P>(kernel: Kernel<P>, inputs: readonly DeviceMatrix[], params: P): DeviceMatrix {
+  empty(shape: Shape): DeviceMatrix {
+    this.#check()
+    return this.#matrix(shape, Promise.resolve({ ...shape, data: this.allocate(shape.rows * shape.cols) }), true)
+  }
+
+  run<P>(kernel: Kernel<P>, inputs: readonly DeviceMatrix[], params: P, into?: DeviceMatrix): DeviceMatrix {
     this.#check()
     const sources = inputs.map((input) => this.#own(input))
+    const target = into && this.#own(into)
     const contents = sources.map((source) => source.content)
+    const before = target?.content
     const { output } = kernel.plan(sources, params)
     const stop = () => this.#stopIfAsked()
     const work = this.#queue.then(async () => {
       const matrices = await Promise.all(contents)
-      const data = await this.compute({ kernel, inputs: matrices, params, length: output.rows * output.cols, stop })
+      const given = (await before)?.data as Float32Array | undefined
+      const data = await this.compute({ kernel, inputs: matrices, params, length: output.rows * output.cols, into: given, stop })
       stop()
       return { ...output, data }
     })
@@ -78,7 +83,9 @@ export abstract class CpuBackend implements Backend {
       () => undefined,
       () => undefined,
     )
-    return this.#matrix(output, work, true)
+    if (!target) return this.#matrix(output, work, true)
+    target.replace(work)
+    return target
   }
 
   async read(matrix: DeviceMatrix): Promise<Float32Array> {
@@ -126,8 +133,8 @@ export abstract class CpuBackend implements Backend {
 
 /** Computes a kernel by its twin, wherever it yields the event loop gets a turn and an abort is seen. */
 export async function computeByTwin<P>(
-  { kernel, inputs, params, length, stop }: CpuRun<P>,
-  output: Float32Array = new Float32Array(length),
+  { kernel, inputs, params, length, into, stop }: CpuRun<P>,
+  output: Float32Array = into ?? new Float32Array(length),
 ): Promise<Float32Array> {
   const twin = kernel.cpu(inputs, params, output)
   while (!twin.next().done) {
@@ -159,6 +166,12 @@ class CpuMatrix implements DeviceMatrix {
   get content(): Promise<HostMatrix> {
     if (!this.#content) throw new BackendError('disposed', `cpu: a ${this.rows} × ${this.cols} matrix was used after it was disposed`)
     return this.#content
+  }
+
+  /** What is read from now on is what `content` gives: the same array, when it has been written to. */
+  replace(content: Promise<HostMatrix>): void {
+    content.catch(() => undefined)
+    this.#content = content
   }
 
   /** Lets go of the values, so that a handle that is still held somewhere does not keep their memory. */

@@ -50,11 +50,6 @@ export class Threads {
     }
   }
 
-  /** Has the first worker touch the pages of memory that is about to be filled. */
-  touch(fresh: SharedArrayBuffer): void {
-    this.#threads[0]?.post({ fresh: new Int32Array(fresh) })
-  }
-
   /**
    * Runs all phases of a form on `threads` threads, the calling one among them where it may block. `stop` throws when the run is to end.
    * Throws `BackendError` `thread-failed` where a thread fails or ends.

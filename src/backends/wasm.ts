@@ -38,7 +38,6 @@ export class WasmBackend extends CpuBackend {
   /** Kept from run to run: to find fresh memory takes the system longer than most runs take to fill it. */
   #scratch = new Float32Array(0) as Float32Array
   readonly #spare: SharedArrayBuffer[] = []
-  readonly #allocated = new WeakSet<object>()
 
   constructor({ adapter, engine, threads }: Compiled, options: { threads: number; signal: AbortSignal | undefined }) {
     super(options.signal)
@@ -59,19 +58,10 @@ export class WasmBackend extends CpuBackend {
     return new WasmBackend(await compiledOnce(host, options.relaxed), options)
   }
 
-  override allocate(length: number): Float32Array {
-    const array = this.#zeros(length)
-    const isFresh = !this.#allocated.has(array.buffer)
-    this.#allocated.add(array.buffer)
-    if (isFresh && this.#threads && array.buffer instanceof SharedArrayBuffer && array.byteLength >= worthStarting) {
-      this.#threads.start(this.threads)
-      this.#threads.touch(array.buffer)
-    }
-    return array
-  }
-
-  protected override isOurs({ data }: HostMatrix): boolean {
-    return this.#allocated.has(data.buffer)
+  protected override allocate(length: number): Float32Array {
+    if (length * 4 >= worthStarting) this.#threads?.start(this.threads)
+    const used = this.#used(length * 4)
+    return used ? new Float32Array(used) : this.#array(length)
   }
 
   protected override recycle({ buffer }: HostMatrix['data']): void {
@@ -118,14 +108,14 @@ export class WasmBackend extends CpuBackend {
   }
 
   protected async compute<P>(run: CpuRun<P>): Promise<Float32Array> {
-    const { kernel, inputs, params, length, stop } = run
-    if (kernel.wasm === undefined) return await computeByTwin(run, this.#array(length))
+    const { kernel, inputs, params, length, into, stop } = run
+    if (kernel.wasm === undefined) return await computeByTwin(run, into ?? this.#array(length))
     const form = formOf(kernel.wasm)
     const { phases, scratch, operations } = form.cut(inputs, params)
     const count = phases.reduce((sum, pieces) => sum + pieces, 0)
     const piecesPerTurn = Math.max(1, Math.floor((operationsPerTurn * count) / Math.max(operations, 1)))
     const isShared = this.#threads !== null && operations >= worthThreads && Math.max(...phases) > 1
-    const work = { inputs, params, output: this.#zeros(length), scratch: this.#takeScratch(scratch) }
+    const work = { inputs, params, output: into ?? this.#zeros(length), scratch: this.#takeScratch(scratch) }
     if (isShared && this.#threads) {
       const options = { threads: this.threads, engine: this.#engine, piecesPerTurn, stop }
       await this.#threads.run({ name: kernel.wasm, form, phases, work }, options)

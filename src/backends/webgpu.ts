@@ -1,4 +1,4 @@
-import type { Backend, Binding, DeviceMatrix, HostMatrix, Kernel, Pass, Tolerance } from '../core/backend.js'
+import type { Backend, Binding, DeviceMatrix, HostMatrix, Kernel, Pass, Shape, Tolerance } from '../core/backend.js'
 import { dispose } from '../core/dispose.js'
 import { BackendError } from '../core/errors.js'
 import { said } from './said.js'
@@ -81,11 +81,20 @@ export class WebGpuBackend implements Backend {
     })
   }
 
-  run<P>(kernel: Kernel<P>, inputs: readonly DeviceMatrix[], params: P): DeviceMatrix {
+  empty(shape: Shape): DeviceMatrix {
+    this.#check()
+    this.#checkSize(shape.rows * shape.cols * 4, 'a matrix')
+    return this.#scoped(
+      'making a matrix',
+      (made) => new GpuMatrix(shape, made(this.#ledger.storage(shape)), { ledger: this.#ledger, madeBy: 'empty' }),
+    )
+  }
+
+  run<P>(kernel: Kernel<P>, inputs: readonly DeviceMatrix[], params: P, into?: DeviceMatrix): DeviceMatrix {
     this.#check()
     const sources = inputs.map((input) => this.#own(input))
     if (!this.#tested.has(kernel)) this.#selfTest(kernel)
-    return this.#dispatch(kernel, sources, params)
+    return this.#dispatch(kernel, sources, params, into && this.#own(into))
   }
 
   /**
@@ -115,18 +124,19 @@ export class WebGpuBackend implements Backend {
     }
   }
 
-  #dispatch<P>(kernel: Kernel<P>, sources: readonly GpuMatrix[], params: P): GpuMatrix {
+  #dispatch<P>(kernel: Kernel<P>, sources: readonly GpuMatrix[], params: P, into?: GpuMatrix): GpuMatrix {
     if (shaders[kernel.shader ?? ''] === undefined) throw new RangeError(`${kernel.id} has no shader`)
     const plan = kernel.plan(sources, params)
     for (const shape of [plan.output, ...plan.scratch]) this.#checkSize(shape.rows * shape.cols * 4, kernel.id)
     return this.#scoped(kernel.id, (made) => {
-      const output = made(this.#ledger.storage(plan.output))
+      const output = into ? null : made(this.#ledger.storage(plan.output))
+      const outputBuffer = (into ?? (output as CountedBuffer)).buffer
       const scratch = plan.scratch.map((shape) => made(this.#ledger.storage(shape)))
       const uniforms = made(this.#ledger.create(plan.passes.length * uniformAlignment, bufferUsage.uniform, true))
       writeUniforms(uniforms, plan.passes)
       const resolve = (binding: Binding) =>
         binding === 'output'
-          ? output.buffer
+          ? outputBuffer
           : 'input' in binding
             ? (sources[binding.input] as GpuMatrix).buffer
             : (scratch[binding.scratch] as CountedBuffer).buffer
@@ -151,7 +161,7 @@ export class WebGpuBackend implements Backend {
       this.#device.queue.submit([encoder.finish()])
       // Destroying a buffer leaves work alone that was submitted before.
       for (const buffer of [...scratch, uniforms]) buffer.destroy()
-      return new GpuMatrix(plan.output, output, { ledger: this.#ledger, madeBy: kernel.id })
+      return into ?? new GpuMatrix(plan.output, output as CountedBuffer, { ledger: this.#ledger, madeBy: kernel.id })
     })
   }
 

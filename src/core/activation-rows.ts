@@ -23,22 +23,33 @@ export interface RowBlock {
   readonly data: Float32Array
 }
 
-/** Checked activations `[rows, cols]`, wherever they lie. */
+/** Activations `[rows, cols]`, wherever they lie, of the shape that was said. */
 export interface ActivationRows {
   readonly rows: number
   readonly cols: number
   /** All of them, where they lie in memory as they are. */
   readonly inMemory: Matrix | null
-  /** One pass over all rows in order: blocks of `rowsPerBlock` rows, the last one of what is left. Throws `InputError` where they are bad. */
-  blocks(rowsPerBlock: number): AsyncGenerator<RowBlock, void, undefined>
+  /**
+   * One pass over all rows in order: blocks of `rowsPerBlock` rows, the last one of what is left. Throws `InputError` where they are bad. Whoever
+   * looks at the values himself asks for them `unchecked`, and for a checked pass where he finds one that is not finite.
+   */
+  blocks(rowsPerBlock: number, options?: { readonly unchecked?: boolean }): AsyncGenerator<RowBlock, void, undefined>
 }
 
 /**
- * Reads a caller's activations. Those in memory are checked at once, as by `toMatrix`; those that come in blocks at every pass. Throws
+ * Reads a caller's activations. Those in memory are checked at once, as by `toMatrix`, or, where they are a dense float32 array and `unchecked`
+ * is asked for, at the first pass that is not; those that come in blocks at every pass. Throws
  * `InputError`; a pass throws it too: `not-finite` with row and column, `bad-shape` and `row-count` for blocks that are not what was said.
  */
-export function toActivationRows(input: MatrixInput | RowBlocksInput, where: string): ActivationRows {
-  if (input === null || typeof input !== 'object' || 'data' in input || !('blocks' in input)) return rowsInMemory(toMatrix(input, where))
+export function toActivationRows(
+  input: MatrixInput | RowBlocksInput,
+  where: string,
+  { unchecked = false }: { readonly unchecked?: boolean } = {},
+): ActivationRows {
+  if (input === null || typeof input !== 'object' || 'data' in input || !('blocks' in input)) {
+    const matrix = toMatrix(input, where, { unchecked })
+    return unchecked ? { ...rowsInMemory(matrix), blocks: blocksOf(matrix, () => checkFinite(matrix, where)) } : rowsInMemory(matrix)
+  }
   const { rows, cols } = input
   if (typeof input.blocks !== 'function' || !isCount(rows) || !isCount(cols)) {
     throw new InputError(
@@ -46,29 +57,36 @@ export function toActivationRows(input: MatrixInput | RowBlocksInput, where: str
       `${where}: got rows ${rows}, cols ${cols} and blocks of type ${typeof input.blocks}, expected two whole numbers and a function`,
     )
   }
-  return { rows, cols, inMemory: null, blocks: (rowsPerBlock) => checkedBlocks(input, rowsPerBlock, where) }
+  return { rows, cols, inMemory: null, blocks: (rowsPerBlock, options) => cutBlocks(input, rowsPerBlock, { where, ...options }) }
 }
 
 const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0
 
-/** A matrix as rows; blocks are views of it. */
+/** A matrix whose values are finite, as rows; blocks are views of it. */
 export function rowsInMemory(matrix: Matrix): ActivationRows {
-  const { data, rows, cols } = matrix
-  return {
-    rows,
-    cols,
-    inMemory: matrix,
-    async *blocks(rowsPerBlock) {
-      for (let start = 0; start < rows; start += rowsPerBlock) {
-        const end = Math.min(start + rowsPerBlock, rows)
-        yield { start, rows: end - start, data: data.subarray(start * cols, end * cols) }
-      }
-    },
+  const { rows, cols } = matrix
+  return { rows, cols, inMemory: matrix, blocks: blocksOf(matrix, () => undefined) }
+}
+
+/** Views of a matrix. `check` is called before the first pass that is to be checked. */
+function blocksOf({ data, rows, cols }: Matrix, check: () => void): ActivationRows['blocks'] {
+  let checked = false
+  return async function* (rowsPerBlock, { unchecked = false } = {}) {
+    if (!unchecked && !checked) check()
+    checked ||= !unchecked
+    for (let start = 0; start < rows; start += rowsPerBlock) {
+      const end = Math.min(start + rowsPerBlock, rows)
+      yield { start, rows: end - start, data: data.subarray(start * cols, end * cols) }
+    }
   }
 }
 
 /** Cuts and joins what `input` gives into blocks of one size. */
-async function* checkedBlocks(input: RowBlocksInput, rowsPerBlock: number, where: string): AsyncGenerator<RowBlock, void, undefined> {
+async function* cutBlocks(
+  input: RowBlocksInput,
+  rowsPerBlock: number,
+  { where, unchecked = false }: { readonly where: string; readonly unchecked?: boolean },
+): AsyncGenerator<RowBlock, void, undefined> {
   const { rows, cols } = input
   const wrongCount = (got: string) =>
     new InputError('row-count', `${where}: gave ${got} than the ${rows} rows it declared; read it again`, { rows })
@@ -88,7 +106,10 @@ async function* checkedBlocks(input: RowBlocksInput, rowsPerBlock: number, where
       throw new InputError('bad-shape', `${where}: gave a block of ${values.length} values, expected whole rows of ${cols}`)
     }
     const firstRow = start + filled / cols
-    checkFinite({ data: values, rows: values.length / cols, cols }, where, { firstRow, original: (row, col) => original(row * cols + col) })
+    if (!unchecked) {
+      const matrix = { data: values, rows: values.length / cols, cols }
+      checkFinite(matrix, where, { firstRow, original: (row, col) => original(row * cols + col) })
+    }
     for (let at = 0; at < values.length; ) {
       const wanted = Math.min(rowsPerBlock, rows - start) * cols
       if (wanted === 0) throw wrongCount('more')

@@ -80,9 +80,10 @@ export interface ActivationSet {
 
 /**
  * Checks what a caller passed and puts its rows in class order. Nothing that was passed in is changed; a dense float32 matrix is not
- * copied. Throws one `InputError` that names every array that is wrong, not only the first.
+ * copied. Throws one `InputError` that names every array that is wrong, not only the first. `unchecked` leaves the values of the activations
+ * to their first pass (`DeviceSet.upload`, whose threads look at them as they copy them), unless something else is wrong.
  */
-export function toActivationSet(input: ActivationSetInput): ActivationSet {
+export function toActivationSet(input: ActivationSetInput, { unchecked = false }: { readonly unchecked?: boolean } = {}): ActivationSet {
   if (input === null || typeof input !== 'object' || !('activations' in input) || !('labels' in input)) {
     throw new InputError(
       'missing-array',
@@ -91,7 +92,7 @@ export function toActivationSet(input: ActivationSetInput): ActivationSet {
   }
   const problems = gatherProblems()
   const { predictions: givenPredictions, logits: givenLogits, trusted, images, texts } = input
-  const activations = problems.attempt(() => toActivationRows(input.activations, 'activations'))
+  const activations = problems.attempt(() => toActivationRows(input.activations, 'activations', { unchecked }))
   const labels = problems.attempt(() => toLabels(input.labels, 'labels'))
   const predictions = givenPredictions === undefined ? undefined : problems.attempt(() => toLabels(givenPredictions, 'predictions'))
   const logits = givenLogits === undefined ? undefined : problems.attempt(() => toMatrix(givenLogits, 'logits'))
@@ -132,7 +133,12 @@ export function toActivationSet(input: ActivationSetInput): ActivationSet {
       ),
     )
   }
-  problems.throwIfAny()
+  try {
+    problems.throwIfAny()
+  } catch (error) {
+    if (!unchecked) throw error
+    return toActivationSet(input) // names what is wrong with the values, too
+  }
 
   const { classes, classOf, order, starts, indexOf } = sortByClass(labels as Label[], input.classNames)
   const toIndices = (values: Label[]) => Int32Array.from(values, (label) => indexOf.get(label) ?? -1)

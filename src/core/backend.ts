@@ -83,10 +83,13 @@ export interface Backend extends Disposable {
   /** Bytes held by matrices that have not been disposed, and by work in flight. */
   readonly liveBytes: number
   upload(matrix: HostMatrix): DeviceMatrix
-  /** An array of zeros that `upload` takes without copying it, where the backend has such: it is the backend's from then on. */
-  allocate?(length: number): Float32Array
-  /** Enqueues the kernel and returns its output at once; failures show at `read`. */
-  run<P>(kernel: Kernel<P>, inputs: readonly DeviceMatrix[], params: P): DeviceMatrix
+  /** A matrix that `run` is to write to; what it holds until then is left open. Throws `RangeError` where the host has no memory for it. */
+  empty(shape: Shape): DeviceMatrix
+  /**
+   * Enqueues the kernel and returns its output at once; failures show at `read`. With `into`, a matrix of the output's shape, the kernel
+   * writes there, and what it does not write stays.
+   */
+  run<P>(kernel: Kernel<P>, inputs: readonly DeviceMatrix[], params: P, into?: DeviceMatrix): DeviceMatrix
   /** Waits for the work that `matrix` depends on and copies it to the host. */
   read(matrix: DeviceMatrix): Promise<Float32Array>
 }

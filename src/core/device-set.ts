@@ -1,12 +1,13 @@
 import type { RowBlock } from './activation-rows.js'
 import type { ActivationSet } from './activation-set.js'
-import type { Backend, Context } from './backend.js'
-import { type SortedRows, sortedSet, sortedStretch } from './class-order.js'
+import type { Backend, Context, DeviceMatrix } from './backend.js'
+import { type BlockLayout, blocksInClassOrder, placer, stretchInClassOrder } from './class-order.js'
 import { ClassedRows, type ClassRange } from './classed-rows.js'
 import { dispose } from './dispose.js'
-import { BackendError } from './errors.js'
-import { pause } from './pause.js'
-import { readRows, rowsPerRead } from './read-rows.js'
+import { BackendError, InputError } from './errors.js'
+import { nonFiniteKernel } from './non-finite.js'
+import { placeRowsKernel } from './place-rows.js'
+import { readRows } from './read-rows.js'
 
 /** Some rows of a set on the backend, class by class. */
 export interface DeviceBlock {
@@ -27,14 +28,15 @@ const bytesHeldPerByte = 4
 const batchBytes = ({ maxBindingBytes }: Backend) => Math.max(64 * 2 ** 20, maxBindingBytes / 4)
 
 /**
- * An activation set as kernels take it: rows class by class, shifted by the data set's column means, columns padded with zeros to a
+ * An activation set as kernels take it: rows class by class, shifted by the column means of its first rows, columns padded with zeros to a
  * multiple of four, in one block or several. It is shared by every detector of an audit, and what detectors derive from it is kept with it.
  *
  * Where the rows fit into the memory that the context allows they are read and uploaded once, in class order throughout, cut where
  * they are more than one buffer takes. Where they do not fit, every pass reads them again: a block is a stretch of rows as they come, put
  * in class order within itself, and gone when the next one is asked for. Per-class results of blocks are added up on the host.
  *
- * The shift costs one subtraction a value and keeps float32 sums honest where the mean is much larger than the spread.
+ * The shift costs one subtraction a value and keeps float32 sums honest where the mean is much larger than the spread. Rows are looked at, shifted and put in
+ * their places by the backend: on all threads, or by the GPU.
  */
 export class DeviceSet implements Disposable {
   readonly context: Context
@@ -70,37 +72,30 @@ export class DeviceSet implements Disposable {
     const paddedCols = Math.ceil(cols / 4) * 4
     const fits = rows * paddedCols * 4 <= memory
     const blockBytes = fits ? backend.maxBindingBytes : Math.min(backend.maxBindingBytes, memory / bytesHeldPerByte)
-    const rowsPerBlock = Math.min(rows, wholeReads(Math.max(1, Math.floor(blockBytes / (paddedCols * 4))), cols))
-    const allocate = backend.allocate?.bind(backend)
-    const sorted = fits ? sortedSet(set, { rowsPerBlock, paddedCols, allocate }) : null
-    // What lies in memory is looked at twice, and shifted as it is copied; what has to be read is read once and shifted where it lies.
-    const twice = sorted !== null && set.activations.inMemory !== null
+    const rowsPerBlock = Math.min(rows, wholeReads(backend, Math.max(1, Math.floor(blockBytes / (paddedCols * 4))), cols))
+    const blocks = fits ? emptyBlocks(context, set, { rowsPerBlock, paddedCols }) : null
     const survey = surveyor(set)
-    const reading = { rowsPerBlock: Math.min(rowsPerBlock, rowsPerRead(cols)), signal: context.signal }
-    for await (const read of readRows(set.activations, reading)) {
-      survey.add(read)
-      if (!twice) sorted?.add(read)
-      context.progress((read.start + read.rows) / rows / (twice ? 2 : 1))
-    }
     const shift = new Float32Array(paddedCols)
-    shift.set(survey.means())
-    if (twice) {
-      for await (const read of readRows(set.activations, reading)) {
-        sorted.add(read, shift)
-        context.progress(0.5 + (read.start + read.rows) / rows / 2)
-      }
-    }
-    const made = { context, set, shift, rowsPerBlock, varies: survey.varies }
-    if (!sorted) return new DeviceSet(made, null)
-    const blocks: DeviceBlock[] = []
+    const filling = blocks && fill(set, blocks)
+    let uploadedShift: DeviceMatrix | null = null
     try {
-      for (const block of sorted.blocks)
-        blocks.push(twice ? uploaded(context, block, paddedCols) : await uploadBlock(context, block, shift))
+      const rowsPerRead = fits ? rowsPerUpload(backend, cols) : Math.min(rowsPerBlock, rowsPerUpload(backend, cols))
+      for await (const read of uploadedReads(context, set, rowsPerRead)) {
+        survey.add(read)
+        if (!uploadedShift) shift.set(survey.means())
+        if (filling) {
+          uploadedShift ??= uploadShift(backend, shift)
+          filling(read, uploadedShift)
+        }
+        context.progress((read.start + read.rows) / rows)
+      }
     } catch (error) {
-      for (const { rows } of blocks) rows[dispose]()
+      for (const { rows } of blocks ?? []) rows[dispose]()
       throw error
+    } finally {
+      uploadedShift?.[dispose]()
     }
-    return new DeviceSet(made, blocks)
+    return new DeviceSet({ context, set, shift, rowsPerBlock, varies: survey.varies }, blocks)
   }
 
   get rows(): number {
@@ -187,46 +182,130 @@ export class DeviceSet implements Disposable {
 
   async *#readBlocks(): AsyncGenerator<DeviceBlock, void, undefined> {
     const { context, set, paddedCols, rowsPerBlock, shift } = this
-    const next = set.starts.slice(0, -1)
-    let filling: ReturnType<typeof sortedStretch> | null = null
+    const { backend } = context
+    const positions = set.starts.slice(0, -1)
+    using subtracted = uploadShift(backend, shift)
+    let block: DeviceBlock | null = null
     let end = 0
-    const { cols } = set.activations
-    const allocate = context.backend.allocate?.bind(context.backend)
-    for await (const read of readRows(set.activations, {
-      rowsPerBlock: Math.min(rowsPerBlock, rowsPerRead(cols)),
-      signal: context.signal,
-    })) {
-      if (!filling) {
-        end = Math.min(read.start + rowsPerBlock, this.rows)
-        filling = sortedStretch(set, { start: read.start, end, paddedCols, allocate }, next)
+    let filling: ReturnType<typeof fill> | null = null
+    try {
+      const rowsPerRead = Math.min(rowsPerBlock, rowsPerUpload(backend, set.activations.cols))
+      for await (const read of uploadedReads(context, set, rowsPerRead)) {
+        if (!filling) {
+          end = Math.min(read.start + rowsPerBlock, this.rows)
+          block = emptyBlock(context, stretchInClassOrder(set, { start: read.start, end }, positions), paddedCols)
+          filling = fill(set, [block])
+        }
+        filling(read, subtracted)
+        if (read.start + read.rows < end) continue
+        yield block as DeviceBlock
+        block?.rows[dispose]()
+        filling = null
       }
-      filling.add(read, shift)
-      if (read.start + read.rows < end) continue
-      const block: DeviceBlock = uploaded(context, filling, paddedCols)
-      filling = null
-      using _rows = block.rows
-      yield block
+    } finally {
+      block?.rows[dispose]()
     }
   }
 }
 
+/** Values of the first rows, whose column means are the shift: the same rows however they come and whatever the backend. */
+const valuesForShift = 2 ** 20
+
+/** Rows that are uploaded at a time: some milliseconds of work, enough for threads to share; more where every upload costs a GPU a round trip. */
+function rowsPerUpload({ name }: Backend, cols: number): number {
+  return Math.max(1, Math.floor((name === 'webgpu' ? 2 ** 22 : 2 ** 20) / cols))
+}
+
 /** At most `rows`, and a multiple of what is read at a time where it is more than that. */
-function wholeReads(rows: number, cols: number): number {
-  const perRead = rowsPerRead(cols)
+function wholeReads(backend: Backend, rows: number, cols: number): number {
+  const perRead = rowsPerUpload(backend, cols)
   return rows < perRead ? rows : rows - (rows % perRead)
 }
 
-/** Column means, and which classes have rows that differ, from one look at every row. */
+const uploadShift = (backend: Backend, shift: Float32Array) => backend.upload({ data: shift, rows: 1, cols: shift.length, type: 'f32' })
+
+interface UploadedRead extends RowBlock {
+  /** `[rows, cols]` the same on the backend, until the next is asked for. */
+  readonly given: DeviceMatrix
+}
+
+/**
+ * One pass over a set's rows as they come. Their values are looked at on the backend, after what the caller makes it do with them: throws `InputError`
+ * where one is not finite.
+ */
+async function* uploadedReads(
+  { backend, signal }: Context,
+  { activations }: ActivationSet,
+  rowsPerBlock: number,
+): AsyncGenerator<UploadedRead, void, undefined> {
+  const { cols } = activations
+  for await (const read of readRows(activations, { rowsPerBlock, signal, unchecked: true })) {
+    using given = backend.upload({ data: read.data, rows: read.rows, cols, type: 'f32' })
+    yield { ...read, given }
+    using flags = backend.run(nonFiniteKernel, [given], undefined)
+    // The backend is done with the rows then, too.
+    const found = await backend.read(flags)
+    if (found.some((flag) => flag !== 0)) for await (const _ of readRows(activations, { rowsPerBlock, signal }));
+  }
+}
+
+function emptyBlocks(
+  context: Context,
+  set: ActivationSet,
+  { rowsPerBlock, paddedCols }: { readonly rowsPerBlock: number; readonly paddedCols: number },
+): DeviceBlock[] {
+  const blocks: DeviceBlock[] = []
+  try {
+    for (const layout of blocksInClassOrder(set, rowsPerBlock)) blocks.push(emptyBlock(context, layout, paddedCols))
+  } catch (error) {
+    for (const { rows } of blocks) rows[dispose]()
+    throw error
+  }
+  return blocks
+}
+
+function emptyBlock({ backend }: Context, { rows, starts, positions }: BlockLayout, cols: number): DeviceBlock {
+  try {
+    return { rows: new ClassedRows(backend, backend.empty({ rows, cols, type: 'f32' }), starts), positions }
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause
+    const bytes = rows * cols * 4
+    const message = `activations: ${bytes} bytes of them do not fit into memory here; set memory (--memory) to what there is, and they are read block by block`
+    throw new InputError('too-large', message, { bytes }, cause)
+  }
+}
+
+/** Puts rows, less the shift, where they belong in the blocks. */
+function fill(set: ActivationSet, blocks: readonly DeviceBlock[]): (read: UploadedRead, shift: DeviceMatrix) => void {
+  const placesOf = placer(
+    set.classOf,
+    blocks.map(({ rows }) => rows.starts),
+  )
+  return ({ start, rows: count, given }, shift) => {
+    for (const [block, data] of placesOf(start, count)) {
+      const { x, backend } = (blocks[block] as DeviceBlock).rows
+      using places = backend.upload({ data, rows: count, cols: 1, type: 'u32' })
+      backend.run(placeRowsKernel, [given, places, shift], { rows: x.rows }, x)
+    }
+  }
+}
+
+/** Column means of the first rows, and which classes have rows that differ. */
 function surveyor({ activations, classes, classOf }: ActivationSet) {
   const { rows, cols } = activations
+  const wanted = Math.min(rows, Math.max(1, Math.floor(valuesForShift / cols)))
   const sums = new Float64Array(cols)
+  let summed = 0
   const varies = new Uint8Array(classes.length)
   const firstRows: (Float32Array | undefined)[] = []
   return {
     varies,
-    means: () => sums.map((sum) => sum / rows),
+    /** Of as many of the first rows as there were so far. */
+    means: () => sums.map((sum) => sum / summed),
     add({ start, rows: count, data }: RowBlock) {
-      addRows(data, sums)
+      for (let at = 0; summed < wanted && at < data.length; summed++) {
+        for (let j = 0; j < cols; j++, at++) sums[j] = (sums[j] as number) + (data[at] as number)
+      }
       for (let i = 0, at = 0; i < count; i++, at += cols) {
         const c = classOf[start + i] as number
         if (varies[c]) continue
@@ -239,41 +318,4 @@ function surveyor({ activations, classes, classOf }: ActivationSet) {
       }
     },
   }
-}
-
-/** Adds the rows of `data` to `sums`, four at a time: one load and store of a sum for four values. */
-function addRows(data: Float32Array, sums: Float64Array): void {
-  const cols = sums.length
-  let row = 0
-  for (; row + 4 * cols <= data.length; row += 4 * cols) {
-    for (let j = 0, a = row, b = a + cols, c = b + cols, d = c + cols; j < cols; j++, a++, b++, c++, d++) {
-      sums[j] = (sums[j] as number) + ((data[a] as number) + (data[b] as number)) + ((data[c] as number) + (data[d] as number))
-    }
-  }
-  for (; row < data.length; row += cols) {
-    for (let j = 0; j < cols; j++) sums[j] = (sums[j] as number) + (data[row + j] as number)
-  }
-}
-
-/** Subtracts the shift and uploads. */
-async function uploadBlock(context: Context, block: SortedRows, shift: Float32Array): Promise<DeviceBlock> {
-  const { signal } = context
-  const { data } = block
-  const cols = shift.length
-  const rows = data.length / cols
-  const perTurn = rowsPerRead(cols)
-  for (let start = 0; start < rows; start += perTurn) {
-    const end = Math.min(start + perTurn, rows)
-    for (let row = start, at = start * cols; row < end; row++) {
-      for (let j = 0; j < cols; j++, at++) data[at] = (data[at] as number) - (shift[j] as number)
-    }
-    await pause()
-    signal?.throwIfAborted()
-  }
-  return uploaded(context, block, cols)
-}
-
-function uploaded({ backend }: Context, { data, starts, positions }: SortedRows, cols: number): DeviceBlock {
-  const x = backend.upload({ data, rows: data.length / cols, cols, type: 'f32' })
-  return { rows: new ClassedRows(backend, x, starts), positions }
 }

@@ -39,9 +39,9 @@ export function hashedSet(set: ActivationSet, options: HashOptions = {}): { read
     rows,
     cols,
     inMemory,
-    async *blocks(rowsPerBlock) {
+    async *blocks(rowsPerBlock, options) {
       const hash = whole ? null : (await sha256InJs()).update(head)
-      for await (const block of activations.blocks(rowsPerBlock)) {
+      for await (const block of activations.blocks(rowsPerBlock, options)) {
         hash?.update(floatBytes(block.data))
         yield block
       }

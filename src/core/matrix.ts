@@ -33,15 +33,17 @@ export type MatrixInput = DenseInput | StridedInput
  * Reads a caller's matrix into row-major float32 and checks it: shapes add up, every value is finite and fits float32.
  *
  * `input`: `{data, rows, cols}` or a two-dimensional `ndarray`; float16 (`Float16Array`, or bit patterns in a `Uint16Array`), float32,
- * float64 and integer arrays. A float32 array that is already dense is viewed, not copied. `where` names the matrix in messages.
+ * float64 and integer arrays. A float32 array that is already dense is viewed, not copied. `where` names the matrix in messages. `unchecked` leaves the values of
+ * an array that is viewed to whoever asked for that.
  * Throws `InputError` `bad-shape`, `bad-type` or `not-finite`, the latter with row and column of the first offender.
  */
-export function toMatrix(input: MatrixInput, where: string): Matrix {
+export function toMatrix(input: MatrixInput, where: string, { unchecked = false }: { readonly unchecked?: boolean } = {}): Matrix {
   const strided = asStrided(input, where)
   const { data, rows, cols } = strided
   const dense = strided.rowStride === cols && strided.colStride === 1
   if (data instanceof Float32Array && dense) {
-    return checkFinite({ data: data.subarray(strided.offset, strided.offset + rows * cols), rows, cols }, where)
+    const matrix = { data: data.subarray(strided.offset, strided.offset + rows * cols), rows, cols }
+    return unchecked ? matrix : checkFinite(matrix, where)
   }
   const out = allocate(rows, cols, where)
   if (out.length === 0) return { data: out, rows, cols }

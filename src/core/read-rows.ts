@@ -4,6 +4,8 @@ import { pause } from './pause.js'
 export interface ReadOptions {
   readonly rowsPerBlock: number
   readonly signal?: AbortSignal | undefined
+  /** Leaves the values to the caller. */
+  readonly unchecked?: boolean
 }
 
 /** Values that are some milliseconds of work, whatever is done with them. */
@@ -16,8 +18,11 @@ export const rowsPerRead = (cols: number) => Math.max(1, Math.floor(valuesPerRea
  * One pass over `rows`. After each block other work gets a turn; an abort rejects with the signal's reason at once, also while the
  * source keeps its reader waiting (which is then left to end by itself).
  */
-export async function* readRows(rows: ActivationRows, { rowsPerBlock, signal }: ReadOptions): AsyncGenerator<RowBlock, void, undefined> {
-  const pass = rows.blocks(rowsPerBlock)
+export async function* readRows(
+  rows: ActivationRows,
+  { rowsPerBlock, signal, unchecked = false }: ReadOptions,
+): AsyncGenerator<RowBlock, void, undefined> {
+  const pass = rows.blocks(rowsPerBlock, { unchecked })
   let waiting = false
   try {
     for (;;) {

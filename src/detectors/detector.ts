@@ -33,7 +33,7 @@ export function parseOptions<Options>({ id, options }: Detector<Options>, given:
 export function alone<Options>(detector: Detector<Options>) {
   return async (context: Context, input: ActivationSetInput, options: Partial<Options> = {}): Promise<DetectorResult> => {
     const parsed = parseOptions(detector, options)
-    using set = await DeviceSet.upload(context, toActivationSet(input))
+    using set = await DeviceSet.upload(context, toActivationSet(input, { unchecked: true }))
     return await detector.detect(context, set, parsed)
   }
 }

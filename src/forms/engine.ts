@@ -2,6 +2,7 @@
 export interface WasmExports {
   readonly memory: WebAssembly.Memory
   centre(x: number, rows: number, cols: number, mean: number): void
+  nonFinite(x: number, count: number): number
   addColumns(x: number, rows: number, cols: number, sums: number): void
   products(a: number, rows: number, b: number, others: number, cols: number, out: number, stride: number): void
   toSingles(totals: number, count: number, out: number): void

@@ -5,6 +5,8 @@ import { gramForm } from './gram.js'
 import { gramApplyForm } from './gram-apply.js'
 import { kmeansLloydForm } from './kmeans-lloyd.js'
 import { nearestRowsForm } from './nearest-rows.js'
+import { nonFiniteForm } from './non-finite.js'
+import { placeRowsForm } from './place-rows.js'
 import { projectForm } from './project.js'
 import { silhouetteForm } from './silhouette.js'
 import { silhouetteSampleForm } from './silhouette-sample.js'
@@ -17,6 +19,8 @@ const forms: Readonly<Record<string, Form<never>>> = {
   'gram-apply': gramApplyForm,
   'kmeans-lloyd': kmeansLloydForm,
   'nearest-rows': nearestRowsForm,
+  'non-finite': nonFiniteForm,
+  'place-rows': placeRowsForm,
   project: projectForm,
   silhouette: silhouetteForm,
   'silhouette-sample': silhouetteSampleForm,

@@ -5,8 +5,8 @@ import { Engine } from './engine.js'
 import { Pieces } from './pieces.js'
 import { formOf } from './registry.js'
 
-/** What the calling thread sends: the compiled module once, then runs, tasks, and memory that it is about to fill. */
-export type ToThread = { readonly module: WebAssembly.Module } | { readonly fresh: Int32Array } | Run | TaskRun
+/** What the calling thread sends: the compiled module once, then runs and tasks. */
+export type ToThread = { readonly module: WebAssembly.Module } | Run | TaskRun
 
 /** One run of a kernel. The arrays lie in memory that all threads see. */
 export interface Run {
@@ -46,16 +46,9 @@ export function serveThread(
     if ('module' in message) {
       engine = new Engine(new WebAssembly.Instance(message.module))
       useDoubleEngine(new DoubleEngine(new WebAssembly.Instance(message.module)))
-    } else if ('fresh' in message) touch(message.fresh)
-    else if ('task' in message) doTask(taskOf, message, tell)
+    } else if ('task' in message) doTask(taskOf, message, tell)
     else takePart(engine as Engine, message, tell)
   })
-}
-
-/** The first touch of a page makes the system find it, which takes longer than to fill it: done here while the caller reads its input. */
-function touch(fresh: Int32Array): void {
-  const page = 1024
-  for (let at = 0; at < fresh.length; at += page) Atomics.or(fresh, at, 0)
 }
 
 function doTask(taskOf: Tasks, { id, task, input, stop }: TaskRun, tell: (message: FromThread) => void): void {

@@ -1,4 +1,3 @@
-import { sortedSet } from '../core/class-order.js'
 import type { ClassRange } from '../core/classed-rows.js'
 import type { DeviceSet } from '../core/device-set.js'
 import { readRows, rowsPerRead } from '../core/read-rows.js'
@@ -10,13 +9,13 @@ import { placesAlong } from './projections.js'
 const mostOperations = 1.6e10
 
 /**
- * A set's rows on the host in class order, less the set's shift, for second moments and projections in float64. They are the same whatever
+ * A set's rows on the host, less the set's shift, for second moments and projections in float64. They are the same whatever
  * the backend and however the rows came, which a search that chooses between nearly equal candidates needs: seven digits of a
  * covariance can decide between two.
  */
 export class HostMoments {
   readonly #set: DeviceSet
-  /** `[n, cols]`, class order. */
+  /** `[n, cols]`, as they come. */
   readonly #rows: Float32Array
   readonly #means = new Map<number, Float64Array>()
 
@@ -25,15 +24,17 @@ export class HostMoments {
     this.#rows = rows
   }
 
-  /** One pass, at the first call; null where the rows are not held in memory, or n·d² is more than 1.6e10. */
+  /** At most one pass, at the first call; null where the rows are not held in memory, or n·d² is more than 1.6e10. */
   static of(set: DeviceSet): Promise<HostMoments | null> {
     return set.keep('host moments', async () => {
       const { rows, cols } = set.set.activations
       if (set.isReadAgain || rows * cols * cols > mostOperations) return null
-      const sorted = sortedSet(set.set, { rowsPerBlock: rows, paddedCols: cols })
-      const { signal } = set.context
-      for await (const read of readRows(set.set.activations, { rowsPerBlock: rowsPerRead(cols), signal })) sorted.add(read)
-      return new HostMoments(set, (sorted.blocks[0] as { data: Float32Array }).data)
+      const { inMemory } = set.set.activations
+      if (inMemory) return new HostMoments(set, inMemory.data)
+      const data = new Float32Array(rows * cols)
+      const reading = { rowsPerBlock: rowsPerRead(cols), signal: set.context.signal }
+      for await (const read of readRows(set.set.activations, reading)) data.set(read.data, read.start * cols)
+      return new HostMoments(set, data)
     })
   }
 
@@ -74,14 +75,14 @@ export class HostMoments {
   }
 
   #rowsOf(c: number, positions?: Uint32Array): { data: Float64Array; cols: number } {
-    const { starts, activations } = this.#set.set
+    const { starts, order, activations } = this.#set.set
     const { cols } = activations
     const { shift } = this.#set
     const [first, end] = [starts[c] as number, starts[c + 1] as number]
     const rows = positions?.length ?? end - first
     const data = new Float64Array(rows * cols)
     for (let i = 0, at = 0; i < rows; i++) {
-      const from = (positions?.[i] ?? first + i) * cols
+      const from = (order[positions?.[i] ?? first + i] as number) * cols
       for (let j = 0; j < cols; j++, at++) data[at] = (this.#rows[from + j] as number) - (shift[j] as number)
     }
     return { data, cols }

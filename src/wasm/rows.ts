@@ -27,6 +27,17 @@ export function addColumns(x: usize, rows: i32, cols: i32, sums: usize): void {
   }
 }
 
+/** 1 where one of `count` values is not finite: all bits of its exponent are set. */
+export function nonFinite(x: usize, count: i32): i32 {
+  const exponent = i32x4.splat(0x7f800000);
+  let found = i32x4.splat(0);
+  const end = x + ((<usize>count & ~3) << 2);
+  for (; x < end; x += 16) found = v128.or(found, i32x4.eq(v128.and(v128.load(x), exponent), exponent));
+  let any = v128.any_true(found);
+  for (let left = count & 3; left > 0; left--, x += 4) any = any || (load<u32>(x) & 0x7f800000) == 0x7f800000;
+  return any ? 1 : 0;
+}
+
 /**
  * Inner products of the rows of a: `[rows, cols]` and b: `[others, cols]`, to out[row · stride + other], float32. rows is a multiple of
  * four, others of two, cols of four. Eight accumulators: sixteen registers hold them and what they need.

@@ -90,7 +90,7 @@ describe.skipIf(noWebGpu !== null && process.env.REQUIRE_GPU !== '1')('a device 
       expect(error).toBeInstanceOf(BackendError)
       expect(error).toMatchObject({ code: 'device-lost' })
       expect((error as BackendError).message).toMatch(
-        /^webgpu \(.+\): the device was lost \(destroyed\) after (class-means|gram|project|project-scores|kmeans-step|kmeans-distances|silhouette) was submitted: .+; run it again, or pass --backend cpu$/,
+        /^webgpu \(.+\): the device was lost \(destroyed\) after (place-rows|non-finite|class-means|gram|project|project-scores|kmeans-step|kmeans-distances|silhouette) was submitted: .+; run it again, or pass --backend cpu$/,
       )
     }
     const { error } = await auditDisturbed({ opened: (device) => device.destroy() }, byName)
