@@ -12,7 +12,7 @@ import { type Planted, planted } from '../support/planted.js'
 const mapRead = 0x1
 const driver = 'pass --backend cpu, or update the driver'
 const memory = 'pass --backend cpu, or audit fewer rows'
-const kernel = '(class-means|gram|gram-apply|project|project-scores|kmeans-step|kmeans-distances|silhouette)'
+const kernel = '(place-rows|non-finite|class-means|gram|gram-apply|project|project-scores|kmeans-step|kmeans-distances|silhouette)'
 
 interface Expected {
   readonly code: string
@@ -80,7 +80,7 @@ describe.skipIf(noWebGpu !== null && process.env.REQUIRE_GPU !== '1')('a GPU tha
       }
     const expected = {
       code: 'run-failed',
-      message: new RegExp(`^(${kernel}|upload|reading the \\d+ × \\d+ numbers of ${kernel}): the driver is gone$`),
+      message: new RegExp(`^(${kernel}|upload|making a matrix|reading the \\d+ × \\d+ numbers of ${kernel}): the driver is gone$`),
     }
     for (const fatal of upTo(usual().pipelines, 4)) {
       await expectFailure(() => ({ pipeline: refusing(fatal) }), expected, `pipeline ${fatal}`)
@@ -153,7 +153,16 @@ describe.skipIf(noWebGpu !== null && process.env.REQUIRE_GPU !== '1')('a GPU tha
         }
       }
     }
-    expect([...caught].sort()).toEqual(['class-means', 'gram', 'gram-apply', 'kmeans-step', 'project-scores', 'silhouette'])
+    expect([...caught].sort()).toEqual([
+      'class-means',
+      'gram',
+      'gram-apply',
+      'kmeans-step',
+      'non-finite',
+      'place-rows',
+      'project-scores',
+      'silhouette',
+    ])
   }, 120_000)
 
   it('by refusing a device: the CPU is taken at once, and by name there is no audit', async () => {
