@@ -1,10 +1,11 @@
 import type { Stats } from 'node:fs'
 import { lstat, readdir, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve, sep } from 'node:path'
+import { byCodePoints } from '../core/code-points.js'
 import { showText } from '../core/untrusted-text.js'
 import { orFileError } from '../io/node-file-source.js'
 import type { FileListing, ListedFile } from './compare-files.js'
-import { byCodePoints, liesUnder } from './file-name.js'
+import { liesUnder } from './file-name.js'
 import { isStrayInGit } from './git-folder.js'
 import { Refusal } from './refusal.js'
 
