@@ -30,6 +30,8 @@ export default defineConfig(({ outDir = 'dist' }) => ({
   removeNodeProtocol: false,
   external: [
     /^node:/,
+    /^@huggingface\//,
+    /^@jsquash\//,
     /^@noble\//,
     /^@sigstore\//,
     'commander',

@@ -17,13 +17,13 @@ export interface DeflateStream {
   /** How many bytes from the front are wanted; all by default. */
   readonly wanted?: number
   /** The code of errors: what the stream lies in. */
-  readonly code: 'bad-zip' | 'bad-gzip'
+  readonly code: 'bad-zip' | 'bad-gzip' | 'bad-picture'
 }
 
 /**
  * Inflates a raw deflate stream of `source` into a buffer of exactly `byteLength` bytes, and stops as soon as there is one byte too
  * many, or nothing more comes out while compressed bytes are left; or, where less is wanted, as soon as that is there. Throws
- * `InputError` `bad-zip` or `bad-gzip` where the stream is damaged, or is longer or shorter than that.
+ * `InputError` of that code where the stream is damaged, or is longer or shorter than that.
  */
 export async function inflateMember(source: ByteSource, stream: DeflateStream, where: string): Promise<Uint8Array<ArrayBuffer>> {
   const { start, end, byteLength, wanted = byteLength, code } = stream
