@@ -33,7 +33,7 @@ export function addModelFlags(command: Command): Command {
     .option('--tensor <NAME>', 'value of the graph to take as activations (default: what goes into the last linear layer)', text)
     .option(
       '--preprocess <JSON>',
-      'what becomes of bytes: {"scale", "mean", "std"} or a preprocessor_config.json, as text or as a file (default: the one beside the model, else bytes / 255)',
+      'how pictures are prepared: {"scale", "mean", "std"} or the fields of a preprocessor_config.json, as text or as a file (default: the one beside the model, else bytes / 255)',
       text,
     )
     .option('--batch <N>', 'rows that are run at a time (default: 64)', wholeNumber(1, 65_536))
@@ -55,7 +55,7 @@ export function addExtractCommand(program: Command, io: Io, finish: (code: ExitC
     .argument('<MODEL>', 'an .onnx file')
     .option(
       '--data <PATH>',
-      'folder with images.npz, images.npy, images_subset.npz or token_ids.npy, and labels.npy; or one file of pictures or token ids',
+      'pictures in folders named for their classes, or in one folder with labels.npy or labels.csv; a folder with images.npz, images.npy, images_subset.npz, token_ids.npy or Parquet files, and labels.npy; or one such file',
       text,
     )
     .option('--out <DIR>', 'folder to write: it must not exist yet, or be empty', text)
@@ -65,13 +65,14 @@ export function addExtractCommand(program: Command, io: Io, finish: (code: ExitC
     .addHelpText(
       'after',
       `
-Pictures are not resized: they must have the size that the model takes. The extraction.json in DIR has the digests of the model and the
-inputs, and how they were read.
+Pictures are PNG and BMP files, with the optional packages @jsquash/jpeg and @jsquash/webp also JPEG and WebP, or arrays of bytes. They are
+resized and cropped only as the preprocessing says. The extraction.json in DIR has the digests of the model, the inputs and the options.
 
 Exit codes: 0 written, 64 usage, 65 bad model or data, 70 internal fault, 130 interrupted (nothing half-written is left).
 
 Example:
-  $ assay extract model.onnx --data ./training-data --out ./my-audit-folder`,
+  $ assay extract model.onnx --data ./training-data --out ./my-audit-folder
+  $ assay extract model.onnx --data ./pictures --out ./my-audit-folder --preprocess '{"size": {"height": 32, "width": 32}}'`,
     )
     .action(async (model: string, flags: Flags) => finish(await runExtract(model, flags, io)))
 }
@@ -120,7 +121,7 @@ export async function extractFolder(
 
 /** JSON as it is, or the path of a file with it. */
 async function readPreprocessing(given: string): Promise<Preprocessing> {
-  const { parsePreprocessing } = await import('../model/preprocess.js')
+  const { parsePreprocessing } = await import('../model/preprocessor-config.js')
   const inline = given.trimStart().startsWith('{')
   let json = given
   if (!inline) {

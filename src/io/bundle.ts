@@ -21,7 +21,7 @@ export interface PictureArrays {
 
 /**
  * Opens a bundle, or gives null for a format that is none. In `.npz` and `.safetensors` pictures are under `images` and their rows under
- * `index`, texts under `texts`; in Parquet pictures are in a column `images` or `image`, texts in `texts` or `text`, the first that can
+ * `index`, texts under `texts`; in Parquet pictures are in a column `images`, `image` or `img`, texts in `texts` or `text`, the first that can
  * hold them. Throws what the reader of the format throws.
  */
 export async function openBundle(source: ByteSource, format: Format): Promise<Bundle | null> {
@@ -41,7 +41,7 @@ export async function openBundle(source: ByteSource, format: Format): Promise<Bu
       const members = await openParquet(source)
       const column = (names: readonly string[], part: 'openImages' | 'readTexts') =>
         names.map((name) => members.get(name)).find((array) => array?.[part])
-      const images = column(['images', 'image'], 'openImages')
+      const images = column(['images', 'image', 'img'], 'openImages')
       return {
         members,
         mend: 'write them as columns of these names, or name others (--activations-column, --label-column)',

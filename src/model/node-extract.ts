@@ -1,24 +1,25 @@
 import { createHash } from 'node:crypto'
-import { basename } from 'node:path'
 import type { Progress } from '../core/backend.js'
 import { InputError, OptionError } from '../core/errors.js'
 import { pause } from '../core/pause.js'
 import { showText } from '../core/untrusted-text.js'
 import { type ByteSource, readBytes } from '../io/byte-source.js'
-import { wholeSource } from '../io/chunks.js'
 import { type FileSource, openFile } from '../io/node-file-source.js'
 import { npyHeader, writeNpy } from '../io/npy-writer.js'
+import type { ExtractedFile } from './extracted-file.js'
 import { inputOf, type ModelRunner, ownRunner } from './model-runner.js'
 import { logitsOf, penultimateOf } from './network/network.js'
-import { type ExtractedFile, type ModelInputs, openInputs, preprocessingBeside } from './node-inputs.js'
+import { digestsOf } from './node-input-digests.js'
+import { type ModelInputs, openInputs, preprocessingBeside } from './node-inputs.js'
 import { type OnnxModel, readOnnx } from './onnx.js'
 import { onnxRuntimeRunner } from './onnx-runtime.js'
+import type { InputDigest } from './picture-rows.js'
 import type { Preprocessing } from './preprocess.js'
 
 export interface ExtractOptions {
   /** The value of the graph to take as activations. Default: what goes into the last linear layer. */
   readonly tensor?: string | undefined
-  /** Default: preprocessor_config.json beside the model, else bytes divided by 255. */
+  /** How pictures are prepared. Default: preprocessor_config.json beside the model, else bytes divided by 255. */
   readonly preprocess?: Preprocessing | undefined
   /** Rows that are run at a time. Default 64. */
   readonly batch?: number | undefined
@@ -32,21 +33,23 @@ export interface ExtractOptions {
 export interface ExtractionRecord {
   readonly schemaVersion: 1
   readonly model: { readonly sha256: string }
-  readonly inputs: readonly { readonly name: string; readonly sha256: string }[]
+  readonly inputs: readonly InputDigest[]
   readonly tensor: string
   readonly rows: number
   readonly features: number
   readonly batch: number
   readonly runtime: ModelRunner['name']
   readonly preprocess: Preprocessing | null
+  /** SHA-256 of `{tensor, batch, runtime, preprocess}` as JSON, those above in this order. */
+  readonly options: { readonly sha256: string }
 }
 
 /**
  * Runs the ONNX model at `modelPath` on the inputs at `dataPath` and gives the files of an audit folder: `activations.npy`, `logits.npy` and
  * `preds.npy`, `extraction.json`, and what the data has beside its inputs (labels, class names, pictures, trusted rows). The data is a
- * folder with `images.npz`, `images_subset.npz` (then only those rows), `images.npy` or `token_ids.npy`, and `labels.npy`; or one file of
- * pictures (`.npz`, `.npy`, Parquet, safetensors) or of token ids. Activations are computed batch by batch while they are taken from
- * `files`, in order; close `inputs` after.
+ * folder with `images.npz`, `images_subset.npz` (then only those rows), `images.npy`, `token_ids.npy` or Parquet files, and `labels.npy`; a folder of
+ * pictures (`openFolderPictures`); or one file of pictures (`.npz`, `.npy`, Parquet, safetensors) or of token ids. Inputs are read, and activations
+ * computed, batch by batch while they are taken from `files`, in order; call `close` after.
  *
  * Throws `InputError` as `readOnnx`, `prepareNetwork` and the readers do, and: `missing-array`, `bad-tensor`, `bad-shape`, `no-runtime`.
  */
@@ -81,20 +84,22 @@ export async function extract(
     const runner = await chooseRunner(model, source, tensor, options)
     const preprocess = options.preprocess ?? (await preprocessingBeside(modelPath))
     const inputs = await openInputs(dataPath, inputOf(model), preprocess, open)
-    const digest = await sha256Of(source)
+    const [digest] = await digestsOf([source])
     let record: ExtractionRecord | null = null
     return {
       files: extractedFiles({ runner, inputs, batch, options }, async ({ features }) => {
+        const chosen = { tensor, batch, runtime: runner.name, preprocess: inputs.pictures ? preprocess : null }
         record = {
           schemaVersion: 1,
-          model: { sha256: digest },
-          inputs: await Promise.all(inputs.files.map(async (file) => ({ name: basename(file.name), sha256: await sha256Of(file) }))),
+          model: { sha256: (digest as InputDigest).sha256 },
+          inputs: await inputs.digests(),
           tensor,
           rows: inputs.rows,
           features,
           batch,
           runtime: runner.name,
-          preprocess: inputs.pictures ? preprocess : null,
+          preprocess: chosen.preprocess,
+          options: { sha256: createHash('sha256').update(JSON.stringify(chosen)).digest('hex') },
         }
         return record
       }),
@@ -183,10 +188,4 @@ async function chooseRunner(
     if (runtime === 'assay' || !(error instanceof InputError) || error.code !== 'unsupported-model') throw error
     return inRuntime()
   }
-}
-
-async function sha256Of(source: ByteSource): Promise<string> {
-  const hash = createHash('sha256')
-  for await (const chunk of wholeSource(source, showText(source.name, 300)).read()) hash.update(chunk)
-  return hash.digest('hex')
 }

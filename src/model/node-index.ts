@@ -1,3 +1,5 @@
+export type { ExtractedFile } from './extracted-file.js'
 export * from './index.js'
 export { type ExtractionRecord, type ExtractOptions, extract } from './node-extract.js'
-export { type CleanInputs, cleanInputs, type ExtractedFile } from './node-inputs.js'
+export { type CleanInputs, cleanInputs } from './node-inputs.js'
+export type { InputDigest } from './picture-rows.js'

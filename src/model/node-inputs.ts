@@ -2,39 +2,38 @@ import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { InputError, OptionError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
-import type { ByteSource } from '../io/byte-source.js'
 import { wholeSource } from '../io/chunks.js'
 import { listNames } from '../io/list-names.js'
-import { type FileSource, isFolder, openFile } from '../io/node-file-source.js'
+import { type FileSource, isFolder, openFile, orFileError } from '../io/node-file-source.js'
 import { readNpy } from '../io/npy.js'
-import { writeNpy } from '../io/npy-writer.js'
-import { openNpz } from '../io/npz.js'
-import { openRowImages } from '../io/row-images.js'
+import type { ExtractedFile } from './extracted-file.js'
 import { inputOf } from './model-runner.js'
+import { openFolderPictures } from './node-folder-pictures.js'
+import { digestsOf } from './node-input-digests.js'
+import { openPictureFiles } from './node-picture-files.js'
 import { readOnnx } from './onnx.js'
+import type { InputDigest } from './picture-rows.js'
 import type { PixelRange } from './pixel-range.js'
-import { defaultPreprocessing, type Preprocessing, parsePreprocessing, pictureInput, rangeOf } from './preprocess.js'
-
-/** A file of the audit folder: its bytes, or how they come one after another. */
-export interface ExtractedFile {
-  readonly name: string
-  readonly bytes: Uint8Array | AsyncIterable<Uint8Array>
-}
+import { defaultPreprocessing, type Preprocessing, pictureInput, rangeOf } from './preprocess.js'
+import { parsePreprocessing } from './preprocessor-config.js'
 
 /** What a model is run on: a data set's inputs, row by row, and the files beside them. */
 export interface ModelInputs {
   readonly rows: number
   readonly pictures: boolean
-  readonly files: readonly ByteSource[]
   readonly beside: readonly ExtractedFile[]
   read(start: number, end: number): Promise<Float32Array>
+  /** Of what was read: asked when all rows were. */
+  digests(): Promise<readonly InputDigest[]>
 }
 
-/** What is carried into the audit folder, beside labels, as it is. */
+/** What is carried into the audit folder as it is. */
 const carriedNames = ['class_names.json', 'vocab.json', 'trusted_activations.npy', 'trusted_labels.npy']
-const carriedPictures = ['images.npz', 'texts.jsonl.gz', 'texts.jsonl', 'token_ids.npy']
+const carriedTexts = ['texts.jsonl.gz', 'texts.jsonl']
+/** Files with pictures in a folder, in the order they are looked for. */
+const pictureNames = ['images.npz', 'images.npy', 'images_subset.npz']
 
-/** preprocessor_config.json beside a model; bytes divided by 255 where there is none. Throws `InputError` `bad-preprocessing`. */
+/** preprocessor_config.json beside a model; bytes divided by 255 where there is none. Throws `InputError` and `OptionError` `bad-preprocessing`. */
 export async function preprocessingBeside(modelPath: string): Promise<Preprocessing> {
   const path = join(dirname(modelPath), 'preprocessor_config.json')
   let text: string
@@ -51,9 +50,6 @@ export async function preprocessingBeside(modelPath: string): Promise<Preprocess
   }
 }
 
-/** Names of inputs in a folder, in the order they are looked for. */
-const inputNames = ['images.npz', 'images.npy', 'token_ids.npy', 'images_subset.npz']
-
 /**
  * Opens the inputs at `path`, for a model that takes `input`. Throws `InputError` as the readers do, and `missing-array`, `bad-shape` and
  * `empty`.
@@ -66,71 +62,66 @@ export async function openInputs(
 ): Promise<ModelInputs> {
   const where = showText(path, 300)
   const folder = await isFolder(path)
-  const listed = folder ? (await readdir(path)).sort() : []
-  const wantsIds = input.dtype.startsWith('int')
-  const name = inputNames.find((candidate) => listed.includes(candidate) && (candidate === 'token_ids.npy') === wantsIds)
-  if (folder && !name) {
-    const expected = wantsIds ? 'token_ids.npy' : 'images.npz, images.npy or images_subset.npz'
-    throw new InputError(
-      'missing-array',
-      `${where}: holds ${listNames(listed)}, expected ${expected} for a model whose inputs are ${input.dtype}`,
-    )
-  }
-  const file = await open(folder ? join(path, name as string) : path)
-  const files: ByteSource[] = [file]
-  const beside: ExtractedFile[] = []
+  const listed = folder ? (await orFileError(path, (at) => readdir(at))).sort() : []
   const length = input.shape.reduce((product, size) => product * size, 1)
-  let rows: number
-  let index: ArrayLike<number> | null = null
-  let read: ModelInputs['read']
-  if (wantsIds) {
-    const { data, shape } = await readNpy(file, where)
-    rows = shape[0] ?? 0
-    if (data.length !== rows * length || Array.isArray(data)) {
-      throw new InputError('bad-shape', `${where}: has token ids of shape [${shape}], expected rows of ${length}`)
-    }
-    read = async (start, end) => Float32Array.from({ length: (end - start) * length }, (_, at) => Number(data[start * length + at]))
-  } else {
-    const images = await openRowImages(file, undefined)
-    rows = images.count
-    if (name === 'images_subset.npz') index = await subsetIndex(file, where)
-    read = async (start, end) => {
+  const carry = async (names: readonly string[]): Promise<ExtractedFile[]> => {
+    const sources = names.filter((name) => listed.includes(name)).map(async (name) => ({ name, source: await open(join(path, name)) }))
+    return (await Promise.all(sources)).map(({ name, source }) => ({ name, bytes: wholeSource(source, where).read() }))
+  }
+  if (input.dtype.startsWith('int')) {
+    if (folder && !listed.includes('token_ids.npy')) throw nothingFor(where, listed, 'token_ids.npy', input.dtype)
+    const names = folder ? ['token_ids.npy', ...listed.filter((name) => name === 'labels.npy')] : [path]
+    const files = await Promise.all(names.map((name) => open(folder ? join(path, name) : name)))
+    const beside = await carry([...carriedNames, ...carriedTexts, 'token_ids.npy', 'labels.npy'])
+    return { ...(await tokenRows(files[0] as FileSource, length, where)), beside, digests: () => digestsOf(files) }
+  }
+  const name = pictureNames.find((candidate) => listed.includes(candidate))
+  const shards = name === undefined ? listed.filter((candidate) => candidate.endsWith('.parquet')) : [name]
+  const inFiles = !folder || shards.length > 0
+  const paths = folder ? shards.map((shard) => join(path, shard)) : [path]
+  const pictures = inFiles
+    ? await openPictureFiles(paths, folder ? { path, listed } : null, open)
+    : await openFolderPictures(path, listed, open)
+  if (!pictures)
+    throw nothingFor(where, listed, 'pictures (.png, .jpg, .webp, .bmp, images.npz, images.npy, images_subset.npz, .parquet)', input.dtype)
+  if (pictures.count === 0) throw new InputError('empty', `${where}: has no rows, expected inputs`)
+  const made = new Set(pictures.beside.map((file) => file.name))
+  return {
+    rows: pictures.count,
+    pictures: true,
+    beside: [...(await carry([...carriedNames, ...carriedTexts].filter((name) => !made.has(name)))), ...pictures.beside],
+    digests: pictures.digests,
+    async read(start, end) {
       const x = new Float32Array((end - start) * length)
       for (let row = start; row < end; row++) {
-        x.set(pictureInput(await images.read(row), input.shape, preprocess, `${where}: picture ${row}`), (row - start) * length)
+        const { pixels, where: picture } = await pictures.read(row)
+        x.set(pictureInput(pixels, input.shape, preprocess, picture), (row - start) * length)
       }
       return x
-    }
+    },
+  }
+}
+
+function nothingFor(where: string, listed: readonly string[], expected: string, dtype: string): InputError {
+  return new InputError(
+    'missing-array',
+    `${where}: holds ${listNames(listed)}, expected ${expected} for a model whose inputs are ${dtype || 'numbers'}`,
+  )
+}
+
+/** Rows of token ids, which are in memory then. */
+async function tokenRows(file: FileSource, length: number, where: string): Promise<Pick<ModelInputs, 'rows' | 'pictures' | 'read'>> {
+  const { data, shape } = await readNpy(file, where)
+  const rows = shape[0] ?? 0
+  if (data.length !== rows * length || Array.isArray(data)) {
+    throw new InputError('bad-shape', `${where}: has token ids of shape [${shape}], expected rows of ${length}`)
   }
   if (rows === 0) throw new InputError('empty', `${where}: has no rows, expected inputs`)
-  if (folder) {
-    for (const other of [...carriedNames, ...(index ? [] : carriedPictures)]) {
-      if (listed.includes(other)) beside.push({ name: other, bytes: wholeSource(await open(join(path, other)), where).read() })
-    }
-    if (listed.includes('labels.npy')) {
-      const labels = await open(join(path, 'labels.npy'))
-      files.push(labels)
-      beside.push({ name: 'labels.npy', bytes: index ? await takeLabels(labels, index) : wholeSource(labels, where).read() })
-    }
+  return {
+    rows,
+    pictures: false,
+    read: async (start, end) => Float32Array.from({ length: (end - start) * length }, (_, at) => Number(data[start * length + at])),
   }
-  if (index) beside.push({ name: 'rows.npy', bytes: writeNpy(Int32Array.from(index), [index.length]) })
-  return { rows, pictures: !wantsIds, files, beside, read }
-}
-
-/** The rows that the pictures of a subset belong to. */
-async function subsetIndex(file: ByteSource, where: string): Promise<ArrayLike<number>> {
-  const archive = await openNpz(file)
-  const member = archive.get('index')
-  if (!member) throw new InputError('missing-array', `${where}: holds ${listNames([...archive.keys()])}, expected index too`)
-  return Array.from((await readNpy(member, where)).data, Number)
-}
-
-async function takeLabels(source: ByteSource, index: ArrayLike<number>): Promise<Uint8Array> {
-  const { data } = await readNpy(source, showText(source.name, 300))
-  return writeNpy(
-    Int32Array.from(index, (row) => Number(data[row])),
-    [index.length],
-  )
 }
 
 export interface CleanInputs {

@@ -1,62 +1,32 @@
-import type { RowImage } from '../core/activation-set.js'
-import { InputError, OptionError } from '../core/errors.js'
+import { InputError } from '../core/errors.js'
+import { centreCrop } from './pictures/centre-crop.js'
+import { toChannels } from './pictures/channels.js'
+import { checkSize, type Pixels } from './pictures/pixels.js'
+import { type Filter, resize } from './pictures/resize.js'
 import type { PixelRange } from './pixel-range.js'
 
-/** How the bytes of a picture become a network's input: (byte · scale − mean) / std, per channel. */
+export interface PictureSize {
+  readonly width: number
+  readonly height: number
+}
+
+/**
+ * How a picture becomes a network's input: converted, resized, its middle cut out, and each byte made (byte · scale − mean) / std, per
+ * channel; each step where it is asked for.
+ */
 export interface Preprocessing {
+  /** `rgb`, or nothing; `model`: to RGB or grey where the model takes three channels or one. */
+  readonly convert: 'model' | 'rgb' | 'none'
+  /** To a size, or until the shorter edge has so many pixels. */
+  readonly resize: ((PictureSize | { readonly shortestEdge: number }) & { readonly filter: Filter }) | null
+  readonly crop: PictureSize | null
   readonly scale: number
   /** One number for all channels, or one for each. */
   readonly mean: readonly number[]
   readonly std: readonly number[]
 }
 
-export const defaultPreprocessing: Preprocessing = { scale: 1 / 255, mean: [0], std: [1] }
-
-/**
- * From options `{scale, mean, std}`, or from a `preprocessor_config.json` as Hugging Face models have it (`do_rescale`, `rescale_factor`,
- * `do_normalize`, `image_mean`, `image_std`; sizes are not looked at: pictures are never resized here). Throws `OptionError` `bad-preprocessing`.
- */
-export function parsePreprocessing(json: unknown, where: string): Preprocessing {
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
-    throw new OptionError('bad-preprocessing', `${where}: expected an object such as {"scale": 0.00392, "mean": [0.5], "std": [0.5]}`)
-  }
-  const given = json as Record<string, unknown>
-  const isOfHub = ['do_rescale', 'rescale_factor', 'do_normalize', 'image_mean', 'image_std'].some((key) => key in given)
-  if (isOfHub) {
-    const normalises = given.do_normalize !== false
-    return {
-      scale: given.do_rescale === false ? 1 : number(given.rescale_factor ?? 1 / 255, 'rescale_factor', where),
-      mean: normalises ? numbers(given.image_mean ?? [0], 'image_mean', where) : [0],
-      std: normalises ? positive(numbers(given.image_std ?? [1], 'image_std', where), 'image_std', where) : [1],
-    }
-  }
-  const unknown = Object.keys(given).find((key) => !['scale', 'mean', 'std'].includes(key))
-  if (unknown !== undefined) throw new OptionError('bad-preprocessing', `${where}: got '${unknown}', expected scale, mean or std`)
-  return {
-    scale: number(given.scale ?? defaultPreprocessing.scale, 'scale', where),
-    mean: numbers(given.mean ?? [0], 'mean', where),
-    std: positive(numbers(given.std ?? [1], 'std', where), 'std', where),
-  }
-}
-
-function number(value: unknown, key: string, where: string): number {
-  if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value
-  throw new OptionError('bad-preprocessing', `${where}: ${key} is ${JSON.stringify(value)}, expected a number above 0`)
-}
-
-function numbers(value: unknown, key: string, where: string): number[] {
-  const list = Array.isArray(value) ? value : [value]
-  if (list.length > 0 && list.length <= 16 && list.every((item) => typeof item === 'number' && Number.isFinite(item))) return list
-  throw new OptionError(
-    'bad-preprocessing',
-    `${where}: ${key} is ${JSON.stringify(value)?.slice(0, 80)}, expected a number for each channel`,
-  )
-}
-
-function positive(list: number[], key: string, where: string): number[] {
-  if (list.every((item) => item > 0)) return list
-  throw new OptionError('bad-preprocessing', `${where}: ${key} is [${list}], expected numbers above 0`)
-}
+export const defaultPreprocessing: Preprocessing = { convert: 'model', resize: null, crop: null, scale: 1 / 255, mean: [0], std: [1] }
 
 /** What black and white become. */
 export function rangeOf({ scale, mean, std }: Preprocessing): PixelRange {
@@ -71,32 +41,20 @@ export function rangeOf({ scale, mean, std }: Preprocessing): PixelRange {
 
 /**
  * A picture as the input of a network of `shape`: `[channels, height, width]`, or `[height, width, channels]` where only that fits. Throws
- * `InputError` `bad-shape` for a picture of another size or number of channels, `unsupported-picture` for one that is still compressed.
+ * `InputError` `bad-shape` where it has another size or number of channels after preprocessing, `too-large` where it would be resized to
+ * more than `maxPixels`.
  */
-export function pictureInput(
-  picture: RowImage,
-  shape: readonly number[],
-  { scale, mean, std }: Preprocessing,
-  where: string,
-): Float32Array {
-  if (picture.kind === 'encoded') {
-    const message = `${where}: is a compressed picture (${picture.mediaType}), expected pixels; save the pictures as uint8 in images.npz`
-    throw new InputError('unsupported-picture', message)
-  }
-  const { width, height, channels, data } = picture
+export function pictureInput(picture: Pixels, shape: readonly number[], preprocessing: Preprocessing, where: string): Float32Array {
+  const prepared = prepare(picture, channelsOf(shape), preprocessing, where)
+  const { width, height, channels, data } = prepared
+  const { scale, mean, std } = preprocessing
   const plane = width * height
   const first = shape.length === 3 && shape[0] === channels && shape[1] === height && shape[2] === width
   const last = shape.length === 3 && shape[0] === height && shape[1] === width && shape[2] === channels
   const flat =
     (shape.length === 1 && shape[0] === plane * channels) ||
     (shape.length === 2 && channels === 1 && shape[0] === height && shape[1] === width)
-  if (!first && !last && !flat) {
-    const got = `${channels}×${height}×${width}`
-    throw new InputError(
-      'bad-shape',
-      `${where}: is a picture of ${got} (channels × height × width), expected ${shape.join('×')}; resize the pictures`,
-    )
-  }
+  if (!first && !last && !flat) throw wrongShape(prepared, shape, where)
   const out = new Float32Array(plane * channels)
   for (let pixel = 0; pixel < plane; pixel++) {
     for (let channel = 0; channel < channels; channel++) {
@@ -106,4 +64,42 @@ export function pictureInput(
     }
   }
   return out
+}
+
+/** The channels that inputs of a shape have; null where any will do. */
+function channelsOf(shape: readonly number[]): number | null {
+  if (shape.length === 2) return 1
+  const isChannels = (size: number | undefined) => size === 1 || size === 3 || size === 4
+  const [first, , last] = shape
+  if (shape.length !== 3) return null
+  return (isChannels(first) ? first : last) ?? null
+}
+
+function prepare(picture: Pixels, channels: number | null, { convert, resize: size, crop }: Preprocessing, where: string): Pixels {
+  const wanted = convert === 'rgb' ? 3 : convert === 'model' && (channels === 1 || channels === 3) ? channels : null
+  const converted = wanted === null ? picture : toChannels(picture, wanted)
+  if (!size && !crop) return converted
+  if (converted.channels === 4) {
+    const message = `${where}: has an alpha channel that the model takes, expected none where pictures are resized; resize them beforehand`
+    throw new InputError('bad-shape', message)
+  }
+  let resized = converted
+  if (size) {
+    const to = 'shortestEdge' in size ? withShortestEdge(converted, size.shortestEdge) : size
+    checkSize(to, `${where}: resized`)
+    resized = resize(converted, to, size.filter)
+  }
+  return crop ? centreCrop(resized, crop) : resized
+}
+
+/** As `transformers.image_transforms.get_resize_output_image_size` has it: the longer edge is cut to a whole number. */
+function withShortestEdge({ width, height }: PictureSize, edge: number): PictureSize {
+  const longer = Math.trunc((edge * Math.max(width, height)) / Math.min(width, height))
+  return width <= height ? { width: edge, height: longer } : { width: longer, height: edge }
+}
+
+function wrongShape({ width, height, channels }: Pixels, shape: readonly number[], where: string): InputError {
+  const got = `${channels}×${height}×${width}`
+  const message = `${where}: is a picture of ${got} (channels × height × width), expected ${shape.join('×')}; say how pictures are prepared, such as --preprocess '{"size": {"height": 224, "width": 224}}'`
+  return new InputError('bad-shape', message, { got: [channels, height, width], expected: [...shape] })
 }

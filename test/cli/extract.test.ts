@@ -95,7 +95,7 @@ test.each([
     'a bad preprocessing',
     ['extract', model, '--data', data, '--out', join(scratch, 'never'), '--preprocess', '{"sd": 1}'],
     64,
-    /'sd'.*scale, mean or std/,
+    /'sd'.*scale, mean, std/,
   ],
   ['a model without its data', ['audit', model], 64, /--data: missing/],
 ])('%s is refused, and nothing is written', async (_, argv, code, message) => {

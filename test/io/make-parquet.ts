@@ -96,6 +96,8 @@ export interface ParquetOptions {
   readonly levels?: Uint8Array
   readonly body?: Uint8Array
   readonly encoding?: number
+  /** Key-value metadata of the file. */
+  readonly metadata?: Readonly<Record<string, string>>
 }
 
 /** The shape of blocks, and how many bits sums wrap around at. */
@@ -424,7 +426,9 @@ export function makeParquet(columns: readonly Column[], options: ParquetOptions 
   })
   const tops = columns.filter(({ within }, index) => within === undefined || within !== columns[index - 1]?.within).length
   const schema = [struct({ 4: text('schema'), 5: i32(tops) }), ...fields]
-  const footer = thriftBytes(struct({ 1: i32(1), 2: { list: schema }, 3: i64(options.numRows ?? rows), 4: { list: groups } }))
+  const pairs = Object.entries(options.metadata ?? {}).map(([key, value]) => struct({ 1: text(key), 2: text(value) }))
+  const metadata = pairs.length > 0 ? { list: pairs } : undefined
+  const footer = thriftBytes(struct({ 1: i32(1), 2: { list: schema }, 3: i64(options.numRows ?? rows), 4: { list: groups }, 5: metadata }))
   return parquetWith(concat(parts.slice(1)), footer)
 }
 
