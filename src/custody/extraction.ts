@@ -8,7 +8,7 @@ const sha256 = z.string().check(z.regex(/^[0-9a-f]{64}$/))
 /** `extraction.json` of an audit folder: of which model and which inputs its activations are. Other fields are its own affair. */
 const extraction = z.looseObject({
   schemaVersion: z.literal(1),
-  model: z.looseObject({ sha256 }),
+  model: z.looseObject({ sha256, files: z.optional(z.array(z.looseObject({ name: z.string(), sha256 }))) }),
   inputs: z.array(z.looseObject({ name: z.string(), sha256 })).check(z.minLength(1)),
 })
 
@@ -30,6 +30,6 @@ export function strangersOf({ inputs, model }: Extraction, signedThings: readonl
   const signed = new Set(
     signedThings.flatMap(({ rootDigest, statement }) => [rootDigest, ...statement.resources.map(({ digest }) => digest)]),
   )
-  const files = [{ name: 'the model', sha256: model.sha256 }, ...inputs]
+  const files = [{ name: 'the model', sha256: model.sha256 }, ...(model.files ?? []), ...inputs]
   return files.filter(({ sha256 }) => !signed.has(sha256)).map(({ name }) => showText(name))
 }

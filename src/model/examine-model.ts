@@ -2,6 +2,7 @@ import { InputError, OptionError } from '../core/errors.js'
 import { Rng } from '../core/rng.js'
 import { showText } from '../core/untrusted-text.js'
 import { type ByteSource, readHead } from '../io/byte-source.js'
+import type { OpenExternal } from '../io/onnx-external.js'
 import { type Network, prepareNetwork } from './network/network.js'
 import { type OnnxModel, readOnnx } from './onnx.js'
 import { type PixelRange, unitRange } from './pixel-range.js'
@@ -15,6 +16,8 @@ export interface ModelFile {
   /** Its name in findings. */
   readonly name: string
   readonly source: ByteSource
+  /** Opens files of weights beside an ONNX model (external data); a model that has some is refused without. */
+  readonly openExternal?: OpenExternal | undefined
 }
 
 export interface ExamineOptions {
@@ -126,12 +129,12 @@ export async function examineModel(file: ModelFile, options: ExamineOptions = {}
 }
 
 /** A graph, or weights alone; null for another kind of file. */
-async function open({ source, name }: ModelFile): Promise<OnnxModel | Awaited<ReturnType<typeof safetensorsWeights>> | null> {
+async function open({ source, name, openExternal }: ModelFile): Promise<OnnxModel | Awaited<ReturnType<typeof safetensorsWeights>> | null> {
   const head = await readHead(source, Math.min(9, source.byteLength))
   if (head[8] === 0x7b) return safetensorsWeights(source, showText(name, 300))
   if (head[0] !== 0x08 && head[0] !== 0x3a && head[0] !== 0x12) return null // first field of a model: its version, graph or producer
   try {
-    return await readOnnx(source)
+    return await readOnnx(source, openExternal)
   } catch (error) {
     if (error instanceof InputError && error.code === 'bad-model') return null
     throw error

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Progress } from '../core/backend.js'
+import { toHex } from '../core/bytes-as-text.js'
 import { InputError, OptionError } from '../core/errors.js'
 import { pause } from '../core/pause.js'
 import { showText } from '../core/untrusted-text.js'
@@ -9,7 +10,8 @@ import { npyHeader, writeNpy } from '../io/npy-writer.js'
 import type { ExtractedFile } from './extracted-file.js'
 import { inputOf, type ModelRunner, ownRunner } from './model-runner.js'
 import { logitsOf, penultimateOf } from './network/network.js'
-import { digestsOf } from './node-input-digests.js'
+import { externalFiles } from './node-external-files.js'
+import { digestsOf, sha256Of } from './node-input-digests.js'
 import { type ModelInputs, openInputs, preprocessingBeside } from './node-inputs.js'
 import { type OnnxModel, readOnnx } from './onnx.js'
 import { onnxRuntimeRunner } from './onnx-runtime.js'
@@ -32,7 +34,8 @@ export interface ExtractOptions {
 /** What was read and how, to find out later whether activations belong to a model and its inputs. */
 export interface ExtractionRecord {
   readonly schemaVersion: 1
-  readonly model: { readonly sha256: string }
+  /** Of the model's file, and of the files of weights beside it where there are any. */
+  readonly model: { readonly sha256: string; readonly files?: readonly { readonly name: string; readonly sha256: string }[] }
   readonly inputs: readonly InputDigest[]
   readonly tensor: string
   readonly rows: number
@@ -73,7 +76,8 @@ export async function extract(
   }
   try {
     const source = await open(modelPath)
-    const model = await readOnnx(source)
+    const external = externalFiles(modelPath, open)
+    const model = await readOnnx(source, external.open)
     const tensor = options.tensor ?? penultimateOf(model)
     if (tensor === null) {
       throw new InputError(
@@ -81,17 +85,18 @@ export async function extract(
         `${showText(modelPath, 300)}: has no linear layer before its output; name the activations (--tensor)`,
       )
     }
-    const runner = await chooseRunner(model, source, tensor, options)
+    const runner = await chooseRunner(model, { source, external: external.opened }, tensor, options)
     const preprocess = options.preprocess ?? (await preprocessingBeside(modelPath))
     const inputs = await openInputs(dataPath, inputOf(model), preprocess, open)
     const [digest] = await digestsOf([source])
+    const modelFiles = await Promise.all([...external.opened].map(async ([name, file]) => ({ name, sha256: toHex(await sha256Of(file)) })))
     let record: ExtractionRecord | null = null
     return {
       files: extractedFiles({ runner, inputs, batch, options }, async ({ features }) => {
         const chosen = { tensor, batch, runtime: runner.name, preprocess: inputs.pictures ? preprocess : null }
         record = {
           schemaVersion: 1,
-          model: { sha256: (digest as InputDigest).sha256 },
+          model: { sha256: (digest as InputDigest).sha256, ...(modelFiles.length > 0 && { files: modelFiles }) },
           inputs: await inputs.digests(),
           tensor,
           rows: inputs.rows,
@@ -172,14 +177,16 @@ function argmax(logits: Float32Array, rows: number, classes: number): Int32Array
 
 async function chooseRunner(
   model: OnnxModel,
-  source: ByteSource,
+  { source, external }: { source: ByteSource; external: ReadonlyMap<string, ByteSource> },
   tensor: string,
   { runtime = 'auto' }: ExtractOptions,
 ): Promise<ModelRunner> {
   const inRuntime = async () => {
     const logits = logitsOf(model)?.name ?? ''
-    const bytes = await readBytes(source, 0, source.byteLength, showText(source.name, 300))
-    return onnxRuntimeRunner({ bytes, input: inputOf(model), tensor, logits })
+    const whole = (file: ByteSource) => readBytes(file, 0, file.byteLength, showText(file.name, 300))
+    const bytes = await whole(source)
+    const externalData = await Promise.all([...external].map(async ([path, file]) => ({ path, data: await whole(file) })))
+    return onnxRuntimeRunner({ bytes, externalData, input: inputOf(model), tensor, logits })
   }
   if (runtime === 'onnxruntime') return inRuntime()
   try {

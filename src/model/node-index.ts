@@ -1,5 +1,6 @@
 export type { ExtractedFile } from './extracted-file.js'
 export * from './index.js'
+export { examineModel } from './node-examine-model.js'
 export { type ExtractionRecord, type ExtractOptions, extract } from './node-extract.js'
 export { type CleanInputs, cleanInputs } from './node-inputs.js'
 export type { InputDigest } from './picture-rows.js'

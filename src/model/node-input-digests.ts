@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { basename } from 'node:path'
+import { toHex } from '../core/bytes-as-text.js'
 import { showText } from '../core/untrusted-text.js'
 import type { ByteSource } from '../io/byte-source.js'
 import { wholeSource } from '../io/chunks.js'
@@ -14,5 +15,5 @@ export async function sha256Of(source: ByteSource): Promise<Uint8Array> {
 
 /** Those of files, each by itself. */
 export function digestsOf(files: readonly ByteSource[]): Promise<InputDigest[]> {
-  return Promise.all(files.map(async (file) => ({ name: basename(file.name), sha256: Buffer.from(await sha256Of(file)).toString('hex') })))
+  return Promise.all(files.map(async (file) => ({ name: basename(file.name), sha256: toHex(await sha256Of(file)) })))
 }

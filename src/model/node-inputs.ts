@@ -8,6 +8,7 @@ import { type FileSource, isFolder, openFile, orFileError } from '../io/node-fil
 import { readNpy } from '../io/npy.js'
 import type { ExtractedFile } from './extracted-file.js'
 import { inputOf } from './model-runner.js'
+import { externalFiles } from './node-external-files.js'
 import { openFolderPictures } from './node-folder-pictures.js'
 import { digestsOf } from './node-input-digests.js'
 import { openPictureFiles } from './node-picture-files.js'
@@ -142,7 +143,7 @@ export async function cleanInputs(modelPath: string, dataPath: string, most: num
     return file
   }
   try {
-    const input = inputOf(await readOnnx(await open(modelPath)))
+    const input = inputOf(await readOnnx(await open(modelPath), externalFiles(modelPath, open).open))
     if (input.dtype.startsWith('int')) return null
     const preprocess = await preprocessingBeside(modelPath)
     const { rows, read } = await openInputs(dataPath, input, preprocess, open)

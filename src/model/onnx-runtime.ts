@@ -15,6 +15,8 @@ interface Session {
 
 export interface RuntimeModel {
   readonly bytes: Uint8Array
+  /** Files of weights beside it, by the paths that it has for them. */
+  readonly externalData: readonly { readonly path: string; readonly data: Uint8Array }[]
   readonly input: { readonly name: string; readonly shape: readonly number[]; readonly dtype: string }
   /** Names of the activations and of the logits. */
   readonly tensor: string
@@ -26,11 +28,15 @@ export interface RuntimeModel {
  * onnxruntime-web. Throws `InputError` `no-runtime` where neither is, and `unsupported-model` with the runtime's own words where it
  * refuses the model.
  */
-export async function onnxRuntimeRunner({ bytes, input, tensor, logits }: RuntimeModel): Promise<ModelRunner> {
+export async function onnxRuntimeRunner({ bytes, externalData, input, tensor, logits }: RuntimeModel): Promise<ModelRunner> {
   const { runtime, provider } = await loadRuntime()
   let session: Session
   try {
-    session = await runtime.InferenceSession.create(exposeTensor(bytes, tensor), { executionProviders: [provider], logSeverityLevel: 3 })
+    session = await runtime.InferenceSession.create(exposeTensor(bytes, tensor), {
+      executionProviders: [provider],
+      logSeverityLevel: 3,
+      ...(externalData.length > 0 && { externalData }),
+    })
   } catch (cause) {
     const said = cause instanceof Error ? cause.message : String(cause)
     throw new InputError('unsupported-model', `the model: is refused by ONNX Runtime: ${showText(said, 300)}`, {}, cause)

@@ -3,6 +3,7 @@ import { float16ToFloat32Table } from '../core/float16.js'
 import { showText } from '../core/untrusted-text.js'
 import { type ByteSource, readBytes } from '../io/byte-source.js'
 import { type Dtype, decodeArray, numericDtypes } from '../io/file-array.js'
+import { externalPlace, type OpenExternal } from '../io/onnx-external.js'
 import { type Field, packedVarints, type ReadRange, readFields, windowedReader } from './protobuf.js'
 
 /** A graph of operations with its weights; weights are read when they are asked for. */
@@ -40,7 +41,7 @@ export interface OnnxTensor {
   readonly name: string
   readonly dtype: string
   readonly shape: readonly number[]
-  /** Where its bytes lie in the file. */
+  /** Where its bytes lie in its file: the model's, or one beside it. */
   readonly start: number
   readonly end: number
   /** All elements as float32; whole numbers beyond 2²⁴ lose digits. Throws `InputError` where the bytes are not what the shape asks for. */
@@ -90,12 +91,13 @@ const maxElements = 2 ** 31
 
 /**
  * Reads the graph of an ONNX model (onnx.proto, IR versions 3 and later) and where its weights lie, but none of the weights. Subgraphs
- * (attributes of If, Loop and Scan) are not looked into; repeated `graph` fields are merged, as protocol buffers have it.
+ * (attributes of If, Loop and Scan) are not looked into; repeated `graph` fields are merged, as protocol buffers have it. Files of weights
+ * beside the model are opened by `openExternal`.
  *
  * Throws `InputError`: `bad-protobuf`, `bad-model` where it is not a model with a graph, `too-large`, `bad-shape`, `unsupported-dtype`,
- * `external-data` where weights lie in other files, `duplicate-name`.
+ * `duplicate-name`, and what `externalPlace` throws where weights lie in other files.
  */
-export async function readOnnx(source: ByteSource): Promise<OnnxModel> {
+export async function readOnnx(source: ByteSource, openExternal?: OpenExternal): Promise<OnnxModel> {
   const where = showText(source.name, 300)
   const read = windowedReader(source, where)
   const nodes: OnnxNode[] = []
@@ -105,7 +107,7 @@ export async function readOnnx(source: ByteSource): Promise<OnnxModel> {
   let producer = ''
   let opset = 0
   let graphs = 0
-  const context = { source, read, where }
+  const context = { source, read, where, openExternal }
   for await (const field of readFields(read, { start: 0, end: source.byteLength }, where)) {
     if (field.number === 2 && field.wire === 'bytes') producer = await text(context, field)
     if (field.number === 8 && field.wire === 'bytes') opset = (await defaultOpset(context, field)) ?? opset
@@ -150,6 +152,7 @@ interface Reading {
   readonly source: ByteSource
   readonly read: ReadRange
   readonly where: string
+  readonly openExternal: OpenExternal | undefined
 }
 
 type Range = { readonly start: number; readonly end: number }
@@ -232,6 +235,7 @@ async function readTensor(reading: Reading, range: Range): Promise<OnnxTensor> {
   let name = ''
   let type = 0
   let external = false
+  const entries = new Map<string, string>()
   let raw: Range | null = null
   const typed: { field: number; numbers: number[] } = { field: 0, numbers: [] }
   for await (const field of readFields(reading.read, range, where)) {
@@ -241,6 +245,7 @@ async function readTensor(reading: Reading, range: Range): Promise<OnnxTensor> {
     if (field.number === 2 && field.wire === 'varint') type = Number(field.value)
     if (field.number === 8 && field.wire === 'bytes') name = await text(reading, field)
     if (field.number === 9 && field.wire === 'bytes') raw = { start: field.start, end: field.end }
+    if (field.number === 13 && field.wire === 'bytes') entries.set(...(await readEntry(reading, field)))
     if (field.number === 14 && field.wire === 'varint') external = field.value === 1n
     if (field.number === 4 || field.number === 5 || field.number === 7) {
       typed.field = field.number
@@ -254,10 +259,9 @@ async function readTensor(reading: Reading, range: Range): Promise<OnnxTensor> {
   if (shape.length > maxDimensions || shape.some((size) => !Number.isSafeInteger(size) || size < 0) || count > maxElements) {
     throw new InputError('bad-shape', `${label} has shape [${shape.slice(0, 20)}], expected at most ${maxElements} elements`, { shape })
   }
-  if (external) {
-    const message = `${label} lies in another file, expected it in this one; save the model with all weights in one file`
-    throw new InputError('external-data', message)
-  }
+  const place = external ? await externalPlace(entries, reading.openExternal, label) : null
+  raw = place ?? raw
+  const file = place?.source ?? source
   const bytes = raw ? raw.end - raw.start : null
   const got = bytes === null ? typed.numbers.length : bytes / dtype.itemBytes
   if (got !== count) {
@@ -275,10 +279,19 @@ async function readTensor(reading: Reading, range: Range): Promise<OnnxTensor> {
     end,
     read: async () => {
       if (raw === null) return dtype === float16 ? float16.float(Uint16Array.from(typed.numbers)) : Float32Array.from(typed.numbers)
-      const data = decodeArray(await readBytes(source, start, end, label), { dtype, littleEndian: true, count }, label)
+      const data = decodeArray(await readBytes(file, start, end, label), { dtype, littleEndian: true, count }, label)
       return dtype.float(data)
     },
   }
+}
+
+/** StringStringEntryProto. */
+async function readEntry(reading: Reading, range: Range): Promise<[string, string]> {
+  const entry: [string, string] = ['', '']
+  for await (const field of readFields(reading.read, range, reading.where)) {
+    if (field.wire === 'bytes' && (field.number === 1 || field.number === 2)) entry[field.number - 1] = await text(reading, field)
+  }
+  return entry
 }
 
 /** ValueInfoProto: a name and, where it is stated, a tensor type. */

@@ -83,7 +83,13 @@ describe('a test result', () => {
     })
     const { rootDigest } = claim.subjects[1] as { rootDigest: string }
     await attest({ subjects: both, report: elsewhere, extraction: extraction(inputs, rootDigest) }, key)
-    for (const wrong of [extraction([{ name: 'x', sha256: sha256('x') }]), extraction(inputs, sha256('other model'))]) {
+    const record = JSON.parse(String(extraction(inputs).bytes))
+    const withWeights = { ...record, model: { ...record.model, files: [{ name: 'weights.bin', sha256: sha256('x') }] } }
+    for (const wrong of [
+      extraction([{ name: 'x', sha256: sha256('x') }]),
+      extraction(inputs, sha256('other model')),
+      { name: 'extraction.json', bytes: Buffer.from(JSON.stringify(withWeights)) },
+    ]) {
       await expect(attest({ subjects: both, report: elsewhere, extraction: wrong }, key)).rejects.toMatchObject(unbound)
     }
     await expect(attest({ subjects: [{ path: data }], report: elsewhere, extraction: extraction(inputs) }, key)).rejects.toMatchObject(

@@ -10,9 +10,17 @@ export interface WrittenNode {
   readonly attributes?: Readonly<Record<string, number | readonly number[]>>
 }
 
+export interface WrittenWeight {
+  readonly shape: readonly number[]
+  readonly data: ArrayLike<number>
+  readonly int64?: true
+  /** What is said of where its bytes lie, in place of them. */
+  readonly external?: Readonly<Record<string, string>>
+}
+
 export interface WrittenModel {
   readonly nodes: readonly WrittenNode[]
-  readonly weights: Readonly<Record<string, { readonly shape: readonly number[]; readonly data: ArrayLike<number>; readonly int64?: true }>>
+  readonly weights: Readonly<Record<string, WrittenWeight>>
   /** Of one input. */
   readonly inputShape: readonly number[]
   readonly output?: string
@@ -57,10 +65,14 @@ function signedField(number: number, value: number): Uint8Array {
   return Uint8Array.from([...bytes, Number(rest)])
 }
 
-export function tensorBytes(name: string, { shape, data, int64 }: WrittenModel['weights'][string]): Uint8Array {
+export function tensorBytes(name: string, { shape, data, int64, external }: WrittenWeight): Uint8Array {
   const raw = int64 ? BigInt64Array.from(Array.from(data), BigInt) : Float32Array.from(Array.from(data))
   const dims = shape.map((size) => varintField(1, size))
-  return concat([...dims, varintField(2, int64 ? 7 : 1), bytesField(8, text(name)), bytesField(9, new Uint8Array(raw.buffer))])
+  const entries = Object.entries(external ?? {}).map(([key, value]) => concat([bytesField(1, text(key)), bytesField(2, text(value))]))
+  const body = external
+    ? [...entries.map((entry) => bytesField(13, entry)), varintField(14, 1)]
+    : [bytesField(9, new Uint8Array(raw.buffer))]
+  return concat([...dims, varintField(2, int64 ? 7 : 1), bytesField(8, text(name)), ...body])
 }
 
 function valueBytes(name: string, shape: readonly (number | null)[] | null, type: number): Uint8Array {
