@@ -1,5 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import type { AuditOptions } from '../audit-options.js'
@@ -11,7 +9,15 @@ import { type AuditFlags, addAuditFlags, addFileFlags, auditFilesOf, auditOption
 import { type ExitCode, type FailOn, failOnLevels, verdictExitCode } from './exit-codes.js'
 import { addModelFlags, extractFolder, type ModelFlags } from './extract.js'
 import { type Io, wantsColor } from './io.js'
-import { checkDistinct, checkOutputFile, checkOutputFolder, makeOutputFolder, type OutputFile, writeOutputFiles } from './output-files.js'
+import {
+  checkDistinct,
+  checkOutputFile,
+  checkOutputFolder,
+  makeOutputFolder,
+  type OutputFile,
+  withTemporaryFolder,
+  writeOutputFiles,
+} from './output-files.js'
 import { createProgressLine } from './progress.js'
 import { oneOf, text } from './values.js'
 
@@ -31,7 +37,7 @@ export function addAuditCommand(program: Command, io: Io, finish: (code: ExitCod
     .command('audit')
     .summary('look for poisoned rows in a training set')
     .description(
-      'Looks for poisoned rows in a training set, given the activations of its rows in the model and their labels.\n\nPATH is a folder with activations.npy and labels.npy, a .npz, .safetensors or Parquet file that holds both, or an activations .npy file with --labels. Or PATH is an .onnx model and --data the inputs it was trained on (see assay extract).',
+      'Looks for poisoned rows in a training set, given the activations of its rows in the model and their labels.\n\nPATH is a folder with activations.npy and labels.npy, a .npz, .safetensors or Parquet file that holds both, or an activations .npy file with --labels. Or PATH is an .onnx model, here or on the Hub, and --data the inputs it was trained on (see assay extract).',
     )
     .argument('<PATH>', 'audit folder, or a file with activations')
     .option('--json <FILE>', 'write the report as JSON; - writes it to stdout, and nothing else there', text)
@@ -63,18 +69,16 @@ Example:
 async function runAudit(path: string, flags: Flags, io: Io): Promise<ExitCode> {
   await checkOutputs(flags)
   if (flags.data === undefined) {
-    if (/\.onnx$/i.test(path)) {
+    if (/\.onnx$|^hub:/i.test(path)) {
       throw new OptionError('missing-option', '--data: missing, expected the data that the model was trained on; add --data PATH')
     }
     return auditPath(path, flags, io)
   }
-  const room = await mkdtemp(join(tmpdir(), 'assay-'))
-  try {
-    await extractFolder({ modelPath: path, dataPath: flags.data, out: room, flags }, io)
-    return await auditPath(room, flags, io)
-  } finally {
-    await rm(room, { recursive: true, force: true })
-  }
+  const { data } = flags
+  return withTemporaryFolder(async (room) => {
+    await extractFolder({ model: path, data, out: room, flags }, io)
+    return auditPath(room, flags, io)
+  })
 }
 
 async function auditPath(path: string, flags: Flags, io: Io): Promise<ExitCode> {

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Command } from 'commander'
 import { OptionError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
@@ -8,7 +9,7 @@ import type { Preprocessing } from '../model/preprocess.js'
 import { toJsonText } from '../report/json.js'
 import { type ExitCode, exitCode } from './exit-codes.js'
 import type { Io } from './io.js'
-import { checkNewFolder, checkOutputFile, checkOutside, writeOutputFiles, writeOutputFolder } from './output-files.js'
+import { checkNewFolder, checkOutputFile, checkOutside, withTemporaryFolder, writeOutputFiles, writeOutputFolder } from './output-files.js'
 import { createProgressLine } from './progress.js'
 import { oneOf, text, wholeNumber } from './values.js'
 
@@ -52,10 +53,10 @@ export function addExtractCommand(program: Command, io: Io, finish: (code: ExitC
     .description(
       'Runs an ONNX model on its data and writes an audit folder: penultimate activations, logits, predictions, and what the data has beside its inputs. Nothing is overwritten.',
     )
-    .argument('<MODEL>', 'an .onnx file')
+    .argument('<MODEL>', 'an .onnx file, or hub:org/name[@revision][/path]')
     .option(
       '--data <PATH>',
-      'pictures in folders named for their classes, or in one folder with labels.npy or labels.csv; a folder with images.npz, images.npy, images_subset.npz, token_ids.npy or Parquet files, and labels.npy; or one such file',
+      'pictures in folders named for their classes, or in one folder with labels.npy or labels.csv; a folder with images.npz, images.npy, images_subset.npz, token_ids.npy or Parquet files, and labels.npy; or one such file; or hub:datasets/org/name[@revision][/path]',
       text,
     )
     .option('--out <DIR>', 'folder to write: it must not exist yet, or be empty', text)
@@ -68,16 +69,20 @@ export function addExtractCommand(program: Command, io: Io, finish: (code: ExitC
 Pictures are PNG and BMP files, with the optional packages @jsquash/jpeg and @jsquash/webp also JPEG and WebP, or arrays of bytes. They are
 resized and cropped only as the preprocessing says. The extraction.json in DIR has the digests of the model, the inputs and the options.
 
+hub: is the Hugging Face Hub (or what HF_ENDPOINT names; HF_TOKEN opens what is private), by the optional package @huggingface/hub. The commit
+that a revision stood for is recorded.
+
 Exit codes: 0 written, 64 usage, 65 bad model or data, 70 internal fault, 130 interrupted (nothing half-written is left).
 
 Example:
   $ assay extract model.onnx --data ./training-data --out ./my-audit-folder
-  $ assay extract model.onnx --data ./pictures --out ./my-audit-folder --preprocess '{"size": {"height": 32, "width": 32}}'`,
+  $ assay extract model.onnx --data ./pictures --out ./my-audit-folder --preprocess '{"size": {"height": 32, "width": 32}}'
+  $ assay extract hub:org/classifier@v1.0 --data 'hub:datasets/org/pictures/data/train-*' --out ./my-audit-folder`,
     )
     .action(async (model: string, flags: Flags) => finish(await runExtract(model, flags, io)))
 }
 
-async function runExtract(modelPath: string, flags: Flags, io: Io): Promise<ExitCode> {
+async function runExtract(model: string, flags: Flags, io: Io): Promise<ExitCode> {
   const { data, out, json } = flags
   if (data === undefined) throw new OptionError('missing-option', '--data: missing, expected the inputs of the model; add --data PATH')
   if (out === undefined) throw new OptionError('missing-option', '--out: missing, expected a folder to write; add --out DIR')
@@ -86,7 +91,7 @@ async function runExtract(modelPath: string, flags: Flags, io: Io): Promise<Exit
     await checkOutputFile(json, '--json')
     checkOutside(json, '--json', { path: out, flag: '--out' })
   }
-  const record = await extractFolder({ modelPath, dataPath: data, out, flags }, io)
+  const record = await extractFolder({ model, data, out, flags }, io)
   const recordText = toJsonText(record)
   if (json === '-') await io.stdout.write(recordText)
   else {
@@ -96,27 +101,46 @@ async function runExtract(modelPath: string, flags: Flags, io: Io): Promise<Exit
   return exitCode.nothingFound
 }
 
+interface Extraction {
+  /** Paths, or `hub:…`. */
+  readonly model: string
+  readonly data: string
+  readonly out: string
+  readonly flags: ModelFlags & { readonly quiet?: true }
+}
+
 /** Writes an audit folder of a model and its data, and says what was done. */
-export async function extractFolder(
-  { modelPath, dataPath, out, flags }: { modelPath: string; dataPath: string; out: string; flags: ModelFlags & { quiet?: true } },
-  io: Io,
-): Promise<ExtractionRecord> {
-  const { extract } = await import('../model/node-extract.js')
+export async function extractFolder({ model, data, out, flags }: Extraction, io: Io): Promise<ExtractionRecord> {
+  const { extract, fetchHubModel, fetchHubData } = await import('../model/node-index.js')
   const progress = createProgressLine(io.stderr, { quiet: flags.quiet ?? false })
   const { tensor, batch, runtime } = flags
   const preprocess = flags.preprocess === undefined ? undefined : await readPreprocessing(flags.preprocess)
-  const options: ExtractOptions = { tensor, batch, runtime, preprocess, signal: io.signal, onProgress: progress.report }
+  const { signal } = io
+  const hub = { endpoint: io.env.HF_ENDPOINT, token: io.env.HF_TOKEN, signal, onProgress: progress.report }
   try {
-    const extraction = await extract(modelPath, dataPath, options)
-    try {
-      await writeOutputFolder(out, extraction.files)
-      return extraction.record()
-    } finally {
-      await extraction.close()
-    }
+    return await inRoomOf([model, data], async (room) => {
+      const fetchedModel = isOnHub(model) ? await fetchHubModel(model, join(room, 'model'), hub) : undefined
+      const fetchedData = isOnHub(data) ? await fetchHubData(data, join(room, 'data'), hub) : undefined
+      const options: ExtractOptions = { tensor, batch, runtime, preprocess, signal, onProgress: progress.report }
+      const origins = { model: fetchedModel?.origin, data: fetchedData?.origin }
+      const extraction = await extract(fetchedModel?.path ?? model, fetchedData?.path ?? data, { ...options, hub: origins })
+      try {
+        await writeOutputFolder(out, extraction.files)
+        return extraction.record()
+      } finally {
+        await extraction.close()
+      }
+    })
   } finally {
     await progress.clear()
   }
+}
+
+const isOnHub = (path: string) => path.startsWith('hub:')
+
+/** Room for what has to be fetched, and none where nothing has. */
+function inRoomOf<T>(paths: readonly string[], use: (room: string) => Promise<T>): Promise<T> {
+  return paths.some(isOnHub) ? withTemporaryFolder(use) : use('')
 }
 
 /** JSON as it is, or the path of a file with it. */

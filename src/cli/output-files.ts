@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { constants, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, type Stats } from 'node:fs'
-import { access, chmod, mkdir, open, readdir, realpath, rename, stat } from 'node:fs/promises'
+import { constants, mkdirSync, mkdtempSync, readdirSync, renameSync, rmdirSync, rmSync, type Stats } from 'node:fs'
+import { access, chmod, mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { OptionError } from '../core/errors.js'
@@ -137,6 +138,18 @@ async function untilReady<T>(attempt: () => Promise<T>): Promise<T> {
       if (code !== 'ENXIO' && code !== 'EAGAIN') throw error
     }
     await setTimeout(20)
+  }
+}
+
+/** Lends a folder among the system's temporary ones, which is gone afterwards, after a signal too. */
+export async function withTemporaryFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), 'assay-'))
+  temporary.add(folder)
+  try {
+    return await use(folder)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+    temporary.delete(folder)
   }
 }
 

@@ -11,6 +11,7 @@ import type { ExtractedFile } from './extracted-file.js'
 import { inputOf, type ModelRunner, ownRunner } from './model-runner.js'
 import { logitsOf, penultimateOf } from './network/network.js'
 import { externalFiles } from './node-external-files.js'
+import type { HubOrigin } from './node-hub-repository.js'
 import { digestsOf, sha256Of } from './node-input-digests.js'
 import { type ModelInputs, openInputs, preprocessingBeside } from './node-inputs.js'
 import { type OnnxModel, readOnnx } from './onnx.js'
@@ -27,8 +28,15 @@ export interface ExtractOptions {
   readonly batch?: number | undefined
   /** `auto`: here, or in ONNX Runtime where the model has operations that are not known here. */
   readonly runtime?: 'auto' | 'assay' | 'onnxruntime' | undefined
+  /** Where model and data were fetched from, for the record. */
+  readonly hub?: HubOrigins | undefined
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((progress: Progress) => void) | undefined
+}
+
+export interface HubOrigins {
+  readonly model?: HubOrigin | undefined
+  readonly data?: HubOrigin | undefined
 }
 
 /** What was read and how, to find out later whether activations belong to a model and its inputs. */
@@ -37,6 +45,8 @@ export interface ExtractionRecord {
   /** Of the model's file, and of the files of weights beside it where there are any. */
   readonly model: { readonly sha256: string; readonly files?: readonly { readonly name: string; readonly sha256: string }[] }
   readonly inputs: readonly InputDigest[]
+  /** The commits of the Hub that model and data are of, where they were fetched from there. */
+  readonly hub?: HubOrigins
   readonly tensor: string
   readonly rows: number
   readonly features: number
@@ -98,6 +108,7 @@ export async function extract(
           schemaVersion: 1,
           model: { sha256: (digest as InputDigest).sha256, ...(modelFiles.length > 0 && { files: modelFiles }) },
           inputs: await inputs.digests(),
+          ...(options.hub && (options.hub.model || options.hub.data) && { hub: options.hub }),
           tensor,
           rows: inputs.rows,
           features,

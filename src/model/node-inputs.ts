@@ -78,6 +78,7 @@ export async function openInputs(
   }
   const name = pictureNames.find((candidate) => listed.includes(candidate))
   const shards = name === undefined ? listed.filter((candidate) => candidate.endsWith('.parquet')) : [name]
+  checkOneSplit(shards, where)
   const inFiles = !folder || shards.length > 0
   const paths = folder ? shards.map((shard) => join(path, shard)) : [path]
   const pictures = inFiles
@@ -101,6 +102,18 @@ export async function openInputs(
       return x
     },
   }
+}
+
+/** Throws `InputError` `several-splits` where shards are of more than one split, as `train-00000-of-00001.parquet` and `test-00000-of-00001.parquet` are. */
+function checkOneSplit(shards: readonly string[], where: string): void {
+  const splits = new Set(
+    shards.map((name) => /^(.*?)-?\d{5}-of-\d{5}(?:-[0-9a-f]+)?\.parquet$/.exec(name)?.[1] ?? name.replace(/[-_]?\d*\.parquet$/, '')),
+  )
+  if (splits.size <= 1) return
+  throw new InputError(
+    'several-splits',
+    `${where}: has Parquet files of several splits (${listNames([...splits])}), expected one; name a file, or put each split into a folder of its own`,
+  )
 }
 
 function nothingFor(where: string, listed: readonly string[], expected: string, dtype: string): InputError {

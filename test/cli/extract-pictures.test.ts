@@ -176,6 +176,11 @@ describe('what is wrong is said by the name of the file, and nothing is written'
     expect(run.code).toBe(65)
     expect(run.stderr).toMatch(/holds notes\.txt, expected pictures/)
   })
+  test('Parquet files of two splits', async () => {
+    const part = await parquet([[1, 1, 1]], [0])
+    const run = await refused(await folderOf({ 'train-00000-of-00001.parquet': part, 'test-00000-of-00001.parquet': part }))
+    expect(run.stderr).toMatch(/several splits \(test, train\)/)
+  })
   test('too few labels', async () => {
     const run = await refused(await folderOf({ '1.png': await png([1, 1, 1]), 'labels.csv': 'label\n1\n2\n' }))
     expect(run.stderr).toMatch(/labels\.csv: has 2 labels, expected 1/)

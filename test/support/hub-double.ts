@@ -124,7 +124,7 @@ export class HubDouble {
       const [, repository = '', commit = '', path = ''] = /^\/(.*)@([0-9a-f]{40})\/(.*)$/.exec(decodeURIComponent(url.pathname)) ?? []
       const file = this.#repositories.get(repository)?.commits.get(commit)?.get(path)
       if (!file) return void response.writeHead(404).end()
-      return send(request, response, file, {}, vice)
+      return send(request, response, file, { etag: `"${sha256(file)}"` }, vice)
     }
     const api = /^\/api\/(models|datasets)\/(.+?)\/(revision|tree|paths-info)\/([^/]+)(?:\/(.*))?$/.exec(url.pathname)
     const resolve = /^\/(datasets\/)?(.+?)\/resolve\/([^/]+)\/(.+)$/.exec(url.pathname)
@@ -206,21 +206,22 @@ async function send(
   vice: Vice | null,
 ): Promise<void> {
   const size = sizeOf(file)
-  const range = /^bytes=(\d+)-$/.exec(request.headers.range ?? '')
+  const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '')
   const start = range ? Number(range[1]) : 0
+  const end = range?.[2] ? Math.min(Number(range[2]) + 1, size) : size
   const lie = vice?.kind === 'short-length' ? -1 : vice?.kind === 'long-length' ? 1 : 0
   const shift = vice?.kind === 'wrong-range' ? 1 : 0
   const body = () => {
-    if (!Buffer.isBuffer(file)) return createReadStream(file.path, { start })
-    const bytes = Buffer.from(file.subarray(start))
+    if (!Buffer.isBuffer(file)) return createReadStream(file.path, { start, end: Math.max(start, end - 1) })
+    const bytes = Buffer.from(file.subarray(start, end))
     if (vice?.kind === 'wrong-bytes' && bytes.length > 0) bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1
     return Readable.from(chunks(vice?.kind === 'extra-bytes' ? Buffer.concat([bytes, Buffer.from('more')]) : bytes))
   }
   response.writeHead(range ? 206 : 200, {
     ...headers,
     ...(vice?.kind === 'wrong-etag' ? { etag: '"0000"', 'x-linked-etag': '"0000"' } : {}),
-    ...(vice?.kind === 'extra-bytes' ? {} : { 'content-length': size - start + lie }),
-    ...(range ? { 'content-range': `bytes ${start + shift}-${size - 1}/${size}` } : {}),
+    ...(vice?.kind === 'extra-bytes' ? {} : { 'content-length': end - start + lie }),
+    ...(range ? { 'content-range': `bytes ${start + shift}-${end - 1}/${size}` } : {}),
   })
   if (vice?.kind === 'drip') {
     const timer = setInterval(() => response.write('x'), 50)
@@ -228,7 +229,7 @@ async function send(
     return
   }
   if (vice?.kind === 'die' || vice?.kind === 'stall') {
-    const bytes = Buffer.isBuffer(file) ? file.subarray(start, start + vice.after) : Buffer.alloc(0)
+    const bytes = Buffer.isBuffer(file) ? file.subarray(start, Math.min(start + vice.after, end)) : Buffer.alloc(0)
     response.write(bytes, () => vice.kind === 'die' && setTimeout(() => response.destroy(), 5))
     return
   }
