@@ -5,6 +5,16 @@ import type { ByteSource } from './byte-source.js'
 /** Opens a file beside a model by a relative path as ONNX spells it (`weights/a.bin`), which `externalPlace` has found to stay below the model's folder. */
 export type OpenExternal = (location: string) => Promise<ByteSource>
 
+/** Opens each file once, however many tensors lie in it. */
+export function openingOnce(open: OpenExternal): OpenExternal {
+  const opened = new Map<string, Promise<ByteSource>>()
+  return (location) => {
+    const file = opened.get(location) ?? open(location)
+    opened.set(location, file)
+    return file
+  }
+}
+
 /** Where a tensor lies that is not in the model's own file. */
 export interface ExternalPlace {
   readonly source: ByteSource

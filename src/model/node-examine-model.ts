@@ -12,7 +12,7 @@ export async function examineModel(file: ModelFile, options: ExamineOptions = {}
     return source
   }
   try {
-    return await examine({ ...file, openExternal: externalFiles(file.path, open).open }, options)
+    return await examine({ ...file, openExternal: externalFiles(file.path, open) }, options)
   } finally {
     for (const source of opened) await source.close()
   }

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import type { Progress } from '../core/backend.js'
 import { AssayError, InputError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
+import type { HubOrigin } from './extraction.js'
 import { type HubReference, isPlainPath } from './hub-reference.js'
 
 export interface HubOptions {
@@ -13,14 +14,6 @@ export interface HubOptions {
   readonly token?: string | undefined
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((progress: Progress) => void) | undefined
-}
-
-/** What a name stood for when it was asked. */
-export interface HubOrigin {
-  /** `org/name`, or `datasets/org/name`. */
-  readonly repository: string
-  /** The commit, 40 hexadecimal digits. */
-  readonly revision: string
 }
 
 /** A repository at one commit. */

@@ -4,8 +4,9 @@ import { InputError, OptionError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
 import { listNames } from '../io/list-names.js'
 import { type FileSource, openFile } from '../io/node-file-source.js'
+import type { HubOrigin } from './extraction.js'
 import { type HubReference, parseHubReference } from './hub-reference.js'
-import { type HubOptions, type HubOrigin, openHubRepository } from './node-hub-repository.js'
+import { type HubOptions, openHubRepository } from './node-hub-repository.js'
 import { readOnnx } from './onnx.js'
 
 /** What was fetched from the Hub: where it lies, and which commit it is of. */

@@ -21,19 +21,21 @@ export interface RuntimeModel {
   /** Names of the activations and of the logits. */
   readonly tensor: string
   readonly logits: string
+  /** In browsers: a `GPUDevice` to compute on. */
+  readonly device?: object | undefined
 }
 
 /**
- * Runs the model in ONNX Runtime, on the CPU, with every operation that it knows: in onnxruntime-node where that is installed, else in
- * onnxruntime-web. Throws `InputError` `no-runtime` where neither is, and `unsupported-model` with the runtime's own words where it
+ * Runs the model in ONNX Runtime, with every operation that it knows: in onnxruntime-node where that is installed, else in onnxruntime-web; on the CPU, or on
+ * a WebGPU device that is given. Throws `InputError` `no-runtime` where neither is, and `unsupported-model` with the runtime's own words where it
  * refuses the model.
  */
-export async function onnxRuntimeRunner({ bytes, externalData, input, tensor, logits }: RuntimeModel): Promise<ModelRunner> {
-  const { runtime, provider } = await loadRuntime()
+export async function onnxRuntimeRunner({ bytes, externalData, input, tensor, logits, device }: RuntimeModel): Promise<ModelRunner> {
+  const { runtime, provider } = await loadRuntime(device ? 'web' : 'any')
   let session: Session
   try {
     session = await runtime.InferenceSession.create(exposeTensor(bytes, tensor), {
-      executionProviders: [provider],
+      executionProviders: [device ? { name: 'webgpu', device } : provider],
       logSeverityLevel: 3,
       ...(externalData.length > 0 && { externalData }),
     })
@@ -57,10 +59,11 @@ export async function onnxRuntimeRunner({ bytes, externalData, input, tensor, lo
   }
 }
 
-async function loadRuntime(): Promise<{ runtime: Runtime; provider: 'cpu' | 'wasm' }> {
+async function loadRuntime(kind: 'any' | 'web'): Promise<{ runtime: Runtime; provider: 'cpu' | 'wasm' }> {
   // the name in a variable: onnxruntime-node is no dependency of this package's development, since its installation fetches files
   const native: string = 'onnxruntime-node'
   try {
+    if (kind === 'web') throw new Error('onnxruntime-node has no WebGPU device of ours')
     return { runtime: runtimeOf(await import(native)), provider: 'cpu' }
   } catch {
     try {

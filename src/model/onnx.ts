@@ -3,7 +3,7 @@ import { float16ToFloat32Table } from '../core/float16.js'
 import { showText } from '../core/untrusted-text.js'
 import { type ByteSource, readBytes } from '../io/byte-source.js'
 import { type Dtype, decodeArray, numericDtypes } from '../io/file-array.js'
-import { externalPlace, type OpenExternal } from '../io/onnx-external.js'
+import { externalPlace, type OpenExternal, openingOnce } from '../io/onnx-external.js'
 import { type Field, packedVarints, type ReadRange, readFields, windowedReader } from './protobuf.js'
 
 /** A graph of operations with its weights; weights are read when they are asked for. */
@@ -107,7 +107,7 @@ export async function readOnnx(source: ByteSource, openExternal?: OpenExternal):
   let producer = ''
   let opset = 0
   let graphs = 0
-  const context = { source, read, where, openExternal }
+  const context = { source, read, where, openExternal: openExternal && openingOnce(openExternal) }
   for await (const field of readFields(read, { start: 0, end: source.byteLength }, where)) {
     if (field.number === 2 && field.wire === 'bytes') producer = await text(context, field)
     if (field.number === 8 && field.wire === 'bytes') opset = (await defaultOpset(context, field)) ?? opset

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { InputError } from '../core/errors.js'
 import type { LabelsInput } from '../core/labels.js'
 import { showText } from '../core/untrusted-text.js'
@@ -8,39 +7,33 @@ import { wholeSource } from '../io/chunks.js'
 import { sniffFormat } from '../io/format.js'
 import { arrayToLabels } from '../io/labels.js'
 import { listNames } from '../io/list-names.js'
-import type { FileSource } from '../io/node-file-source.js'
 import { readNpy } from '../io/npy.js'
 import { writeNpy } from '../io/npy-writer.js'
 import { openNpz } from '../io/npz.js'
 import { parquetClassNames } from '../io/parquet-class-names.js'
 import { openRowImages } from '../io/row-images.js'
 import type { ExtractedFile } from './extracted-file.js'
+import { digestsOf } from './input-digests.js'
+import type { InputPlace, InputTools } from './input-place.js'
 import { classNamesFile, labelFiles } from './label-files.js'
-import { digestsOf } from './node-input-digests.js'
 import type { PictureRows } from './picture-rows.js'
-import { decodePicture } from './pictures/node-codecs.js'
-
-/** The folder that the files lie in, where one was given. */
-export interface FilesFolder {
-  readonly path: string
-  readonly listed: readonly string[]
-}
 
 /** Names of the array, or the column, of labels in a bundle; the first that is there. */
 const labelKeys = ['labels', 'label']
 
 /**
- * Opens the pictures of one file (`.npz`, `.npy`, safetensors, Parquet), or of several whose rows follow each other. Labels are `labels.npy` of the
+ * Opens the pictures of one file (`.npz`, `.npy`, safetensors, Parquet), or of the `names` in a folder, whose rows follow each other. Labels are `labels.npy` of the
  * folder, else those in the files (`labels` or `label`, in Parquet with the names of their classes where `datasets` wrote them). Where a file says by an
  * `index` which rows its pictures are, labels are taken for those. Throws `InputError` as the readers do, and `row-count`, `missing-array`.
  */
 export async function openPictureFiles(
-  paths: readonly string[],
-  folder: FilesFolder | null,
-  open: (path: string) => Promise<FileSource>,
+  place: InputPlace,
+  names: readonly string[] | null,
+  { decodePicture, newSha256 }: InputTools,
 ): Promise<PictureRows> {
-  const files: FileSource[] = []
-  for (const path of paths) files.push(await open(path))
+  const files: ByteSource[] = []
+  if (names) for (const name of names) files.push(await place.open(name))
+  else files.push(await place.open())
   const parts: { readonly start: number; readonly where: string; readonly images: Awaited<ReturnType<typeof openRowImages>> }[] = []
   let count = 0
   for (const file of files) {
@@ -55,21 +48,21 @@ export async function openPictureFiles(
     const picture = await part.images.read(row - part.start)
     return { where, pixels: picture.kind === 'pixels' ? picture : await decodePicture(picture.data, where) }
   }
-  const index = folder && paths[0]?.endsWith('images_subset.npz') ? await subsetIndex(files[0] as FileSource) : null
+  const [first] = files as [ByteSource]
+  const index = names?.[0] === 'images_subset.npz' ? await subsetIndex(first) : null
   const hashed = [...files]
   const beside: ExtractedFile[] = []
-  if (folder?.listed.includes('labels.npy')) {
-    const labels = await open(join(folder.path, 'labels.npy'))
+  if (place.listed?.includes('labels.npy')) {
+    const labels = await place.open('labels.npy')
     hashed.push(labels)
     const bytes = index ? await takeLabels(labels, index) : wholeSource(labels, showText(labels.name, 300)).read()
     beside.push({ name: 'labels.npy', bytes })
   } else beside.push(...(await bundledLabels(files, count)))
   if (index) beside.push({ name: 'rows.npy', bytes: writeNpy(Int32Array.from(index), [index.length]) })
-  else if (paths.length === 1 && paths[0]?.endsWith('images.npz')) {
-    const [images] = files as [FileSource]
-    beside.push({ name: 'images.npz', bytes: wholeSource(images, showText(images.name, 300)).read() })
+  else if (names?.[0] === 'images.npz') {
+    beside.push({ name: 'images.npz', bytes: wholeSource(first, showText(first.name, 300)).read() })
   }
-  return { count, read, beside, digests: () => digestsOf(hashed) }
+  return { count, read, beside, digests: () => digestsOf(hashed, newSha256) }
 }
 
 /** Labels that lie in the files with the pictures; nothing where not every file has some. */
