@@ -35,7 +35,7 @@ export const chromium: Executable | { readonly path: null; readonly reason: stri
 
 export interface ServedFile {
   readonly body: string | Uint8Array
-  readonly type: 'text/html' | 'text/javascript'
+  readonly type: 'text/html' | 'text/javascript' | 'application/wasm'
 }
 
 export interface Visit {
@@ -130,7 +130,8 @@ async function serve(page: Visit, onMissing: (path: string) => void): Promise<{ 
     }
     if (page.contentSecurityPolicy) response.setHeader('Content-Security-Policy', page.contentSecurityPolicy)
     if (!file && path !== '/favicon.ico') onMissing(path)
-    response.setHeader('Content-Type', `${file?.type ?? 'text/plain'}; charset=utf-8`)
+    const type = file?.type ?? 'text/plain'
+    response.setHeader('Content-Type', type.startsWith('text/') ? `${type}; charset=utf-8` : type)
     response.writeHead(file ? 200 : 404).end(file?.body)
   })
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve))
