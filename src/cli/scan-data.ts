@@ -21,12 +21,20 @@ export async function lookAtData(path: string): Promise<ScanData> {
   const where = showText(path, 300)
   const held = await heldBy(path)
   const isAudit = held.includes('activations') || held.includes('activations.npy')
-  const hasInputs = held.includes('images') || inputFiles.some((name) => held.includes(name))
+  const hasInputs = held.includes('images') || inputFiles.some((name) => held.includes(name)) || (await holdsPictures(path))
   if (isAudit || hasInputs) return { isAudit, hasInputs }
   throw new InputError(
     'missing-array',
-    `--data: ${where}: holds ${listNames(held)}, expected activations and labels to audit, or pictures (images.npz) to run models on`,
+    `--data: ${where}: holds ${listNames(held)}, expected activations and labels to audit, or pictures (.png, .jpg, …, images.npz, .parquet) to run models on`,
   )
+}
+
+/** Whether a folder has files of pictures, also in folders of classes, or in Parquet. */
+async function holdsPictures(path: string): Promise<boolean> {
+  if (!(await isFolder(path))) return false
+  const { nodeInputPlace } = await import('../model/node-input-place.js')
+  const { listed, listPictures } = await nodeInputPlace(path, openFile)
+  return (listed ?? []).some((name) => name.endsWith('.parquet')) || (await listPictures()).pictures.length > 0
 }
 
 /** The names in a folder, or the keys of a bundle; an array without a name counts as pictures. */

@@ -61,8 +61,9 @@ export async function extractSet(
     activations.set(batch.activations, batch.start * cols)
     logits.set(batch.logits, batch.start * classes)
   }
+  const beside = rowsOf.beside()
   const named = async (name: string) => {
-    const file = rowsOf.beside.find((one) => one.name === name)
+    const file = beside.find((one) => one.name === name)
     return file ? wholeFile(file) : null
   }
   const [labels, names] = [await named('labels.npy'), await named('class_names.json')]

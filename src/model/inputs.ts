@@ -10,13 +10,15 @@ import { digestsOf } from './input-digests.js'
 import type { InputPlace, InputTools } from './input-place.js'
 import { openPictureFiles } from './picture-files.js'
 import type { InputDigest } from './picture-rows.js'
-import { type Preprocessing, pictureInput } from './preprocess.js'
+import { type Preprocessing, pictureInput, preparePicture } from './preprocess.js'
+import { SeenPictures } from './seen-pictures.js'
 
 /** What a model is run on: a data set's inputs, row by row, and the files beside them. */
 export interface ModelInputs {
   readonly rows: number
   readonly pictures: boolean
-  readonly beside: readonly ExtractedFile[]
+  /** Asked when all rows were read. */
+  beside(): readonly ExtractedFile[]
   read(start: number, end: number): Promise<Float32Array>
   /** Of what was read: asked when all rows were. */
   digests(): Promise<readonly InputDigest[]>
@@ -50,7 +52,7 @@ export async function openInputs(
     const ids = await place.open(place.listed ? 'token_ids.npy' : undefined)
     const files = listed.includes('labels.npy') ? [ids, await place.open('labels.npy')] : [ids]
     const beside = await carry([...carriedNames, ...carriedTexts, 'token_ids.npy', 'labels.npy'])
-    return { ...(await tokenRows(ids, length, where)), beside, digests: () => digestsOf(files, tools.newSha256) }
+    return { ...(await tokenRows(ids, length, where)), beside: () => beside, digests: () => digestsOf(files, tools.newSha256) }
   }
   const name = pictureNames.find((candidate) => listed.includes(candidate))
   const shards = name === undefined ? listed.filter((candidate) => candidate.endsWith('.parquet')) : [name]
@@ -61,16 +63,20 @@ export async function openInputs(
     throw nothingFor(where, listed, 'pictures (.png, .jpg, .webp, .bmp, images.npz, images.npy, images_subset.npz, .parquet)', input.dtype)
   if (pictures.count === 0) throw new InputError('empty', `${where}: has no rows, expected inputs`)
   const made = new Set(pictures.beside.map((file) => file.name))
+  const carried = await carry([...carriedNames, ...carriedTexts].filter((name) => !made.has(name)))
+  const seen = made.has('images.npz') ? null : new SeenPictures(pictures.count)
   return {
     rows: pictures.count,
     pictures: true,
-    beside: [...(await carry([...carriedNames, ...carriedTexts].filter((name) => !made.has(name)))), ...pictures.beside],
+    beside: () => [...carried, ...pictures.beside, ...(seen?.files() ?? [])],
     digests: pictures.digests,
     async read(start, end) {
       const x = new Float32Array((end - start) * length)
       for (let row = start; row < end; row++) {
         const { pixels, where: picture } = await pictures.read(row)
-        x.set(pictureInput(pixels, input.shape, preprocess, picture), (row - start) * length)
+        const prepared = preparePicture(pixels, input.shape, preprocess, picture)
+        seen?.add(row, prepared)
+        x.set(pictureInput(prepared, input.shape, preprocess, picture), (row - start) * length)
       }
       return x
     },

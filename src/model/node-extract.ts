@@ -92,7 +92,7 @@ async function* extractedFiles(
   }
   yield { name: 'logits.npy', bytes: writeNpy(logits, [rows, classes]) }
   yield { name: 'preds.npy', bytes: writeNpy(argmax(logits, rows), [rows]) }
-  yield* beside
+  yield* beside()
   const text = `${JSON.stringify(await finish(features), null, 2)}\n`
   yield { name: 'extraction.json', bytes: new TextEncoder().encode(text) }
 }

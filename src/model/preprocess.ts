@@ -40,13 +40,34 @@ export function rangeOf({ scale, mean, std }: Preprocessing): PixelRange {
 }
 
 /**
- * A picture as the input of a network of `shape`: `[channels, height, width]`, or `[height, width, channels]` where only that fits. Throws
- * `InputError` `bad-shape` where it has another size or number of channels after preprocessing, `too-large` where it would be resized to
- * more than `maxPixels`.
+ * A picture with the channels that a network of `shape` takes (see `pictureInput`), resized and cropped. Throws `InputError` `too-large` where it would be resized to
+ * more than `maxPixels`, `bad-shape` for an alpha channel that is kept.
+ */
+export function preparePicture(picture: Pixels, shape: readonly number[], preprocessing: Preprocessing, where: string): Pixels {
+  const { convert, resize: size, crop } = preprocessing
+  const channels = channelsOf(shape)
+  const wanted = convert === 'rgb' ? 3 : convert === 'model' && (channels === 1 || channels === 3) ? channels : null
+  const converted = wanted === null ? picture : toChannels(picture, wanted)
+  if (!size && !crop) return converted
+  if (converted.channels === 4) {
+    const message = `${where}: has an alpha channel that the model takes, expected none where pictures are resized; resize them beforehand`
+    throw new InputError('bad-shape', message)
+  }
+  let resized = converted
+  if (size) {
+    const to = 'shortestEdge' in size ? withShortestEdge(converted, size.shortestEdge) : size
+    checkSize(to, `${where}: resized`)
+    resized = resize(converted, to, size.filter)
+  }
+  return crop ? centreCrop(resized, crop) : resized
+}
+
+/**
+ * A picture that was prepared as the input of a network of `shape`: `[channels, height, width]`, or `[height, width, channels]` where only that fits. Throws
+ * `InputError` `bad-shape` where it has another size or number of channels.
  */
 export function pictureInput(picture: Pixels, shape: readonly number[], preprocessing: Preprocessing, where: string): Float32Array {
-  const prepared = prepare(picture, channelsOf(shape), preprocessing, where)
-  const { width, height, channels, data } = prepared
+  const { width, height, channels, data } = picture
   const { scale, mean, std } = preprocessing
   const plane = width * height
   const first = shape.length === 3 && shape[0] === channels && shape[1] === height && shape[2] === width
@@ -54,7 +75,7 @@ export function pictureInput(picture: Pixels, shape: readonly number[], preproce
   const flat =
     (shape.length === 1 && shape[0] === plane * channels) ||
     (shape.length === 2 && channels === 1 && shape[0] === height && shape[1] === width)
-  if (!first && !last && !flat) throw wrongShape(prepared, shape, where)
+  if (!first && !last && !flat) throw wrongShape(picture, shape, where)
   const out = new Float32Array(plane * channels)
   for (let pixel = 0; pixel < plane; pixel++) {
     for (let channel = 0; channel < channels; channel++) {
@@ -73,23 +94,6 @@ function channelsOf(shape: readonly number[]): number | null {
   const [first, , last] = shape
   if (shape.length !== 3) return null
   return (isChannels(first) ? first : last) ?? null
-}
-
-function prepare(picture: Pixels, channels: number | null, { convert, resize: size, crop }: Preprocessing, where: string): Pixels {
-  const wanted = convert === 'rgb' ? 3 : convert === 'model' && (channels === 1 || channels === 3) ? channels : null
-  const converted = wanted === null ? picture : toChannels(picture, wanted)
-  if (!size && !crop) return converted
-  if (converted.channels === 4) {
-    const message = `${where}: has an alpha channel that the model takes, expected none where pictures are resized; resize them beforehand`
-    throw new InputError('bad-shape', message)
-  }
-  let resized = converted
-  if (size) {
-    const to = 'shortestEdge' in size ? withShortestEdge(converted, size.shortestEdge) : size
-    checkSize(to, `${where}: resized`)
-    resized = resize(converted, to, size.filter)
-  }
-  return crop ? centreCrop(resized, crop) : resized
 }
 
 /** As `transformers.image_transforms.get_resize_output_image_size` has it: the longer edge is cut to a whole number. */

@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { encodePng } from '../../src/exhibits/png.js'
-import { memorySource } from '../../src/io/byte-source.js'
+import { type ByteSource, memorySource } from '../../src/io/byte-source.js'
 import { readNpy } from '../../src/io/npy.js'
 import { writeNpy } from '../../src/io/npy-writer.js'
+import { openNpz } from '../../src/io/npz.js'
 import { writeNpz } from '../../src/io/npz-writer.js'
 import { makeParquet } from '../io/make-parquet.js'
 import { writeOnnx } from '../support/onnx-writer.js'
@@ -67,12 +68,25 @@ test('a folder of classes is run batch by batch: labels and names are those of i
   })
   const { out, array, json } = await extractOf(data, ...asBytes, '--batch', '2')
   expect(readdirSync(out).sort()).toEqual(
-    ['activations.npy', 'class_names.json', 'extraction.json', 'labels.npy', 'logits.npy', 'picture_names.json', 'preds.npy'].sort(),
+    [
+      'activations.npy',
+      'class_names.json',
+      'extraction.json',
+      'images.npz',
+      'labels.npy',
+      'logits.npy',
+      'picture_names.json',
+      'preds.npy',
+    ].sort(),
   )
   expect(await array('activations.npy')).toEqual([40, 50, 60, 10, 20, 30, 1, 2, 3])
   expect(await array('labels.npy')).toEqual([0, 0, 1])
   expect(json('class_names.json')).toEqual(['ant', 'zebra'])
   expect(json('picture_names.json')).toEqual(['ant/a.png', 'ant/b.png', 'zebra/1.png'])
+  const images = (await openNpz(memorySource('images.npz', readFileSync(join(out, 'images.npz'))))).get('images')
+  const { shape, data: seen } = await readNpy(images as ByteSource, 'images')
+  expect(shape).toEqual([3, 2, 2, 3]) // as the model saw them, for showing
+  expect(Array.from(seen as Uint8Array).slice(0, 3)).toEqual([40, 50, 60])
   const record = json('extraction.json')
   expect(record.inputs).toEqual([{ name: data.slice(scratch.length + 1), sha256: expect.stringMatching(/^[0-9a-f]{64}$/), files: 3 }])
   expect(record.preprocess).toMatchObject({ convert: 'model', resize: { height: 2, width: 2, filter: 'box' }, crop: null, scale: 1 })

@@ -42,7 +42,7 @@ test.each(['assay', 'onnxruntime'])('a model is run on its data by %s into an au
   const run = await runFake(['extract', model, '--data', data, '--out', folder, '--batch', '2', '--runtime', runtime, '--json', '-'])
   expect(run.stderr).toBe('')
   expect(run.code).toBe(0)
-  expect(readdirSync(folder).sort()).toEqual(['activations.npy', 'extraction.json', 'labels.npy', 'logits.npy', 'preds.npy'])
+  expect(readdirSync(folder).sort()).toEqual(['activations.npy', 'extraction.json', 'images.npz', 'labels.npy', 'logits.npy', 'preds.npy'])
   const activations = await read(folder, 'activations.npy')
   expect(activations.shape).toEqual([3, 2])
   expect([...(activations.data as Float32Array)].map((value) => value.toFixed(6))).toEqual([

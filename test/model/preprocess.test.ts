@@ -3,8 +3,11 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { decodePicture } from '../../src/model/pictures/node-codecs.js'
 import type { Pixels } from '../../src/model/pictures/pixels.js'
-import { defaultPreprocessing, pictureInput, rangeOf } from '../../src/model/preprocess.js'
+import { defaultPreprocessing, type Preprocessing, pictureInput, preparePicture, rangeOf } from '../../src/model/preprocess.js'
 import { parsePreprocessing } from '../../src/model/preprocessor-config.js'
+
+const inputOf = (picture: Pixels, shape: readonly number[], preprocessing: Preprocessing, where: string) =>
+  pictureInput(preparePicture(picture, shape, preprocessing, where), shape, preprocessing, where)
 
 interface Golden {
   readonly name: string
@@ -18,7 +21,7 @@ const goldens = JSON.parse(readFileSync(join(import.meta.dirname, '../fixtures/p
 
 test.each(goldens)('$name: a picture is prepared as an image processor of transformers does', async ({ config, size, file, expected }) => {
   const pixels = await decodePicture(new Uint8Array(Buffer.from(file, 'base64')), 'p')
-  const made = pictureInput(pixels, [3, ...size], parsePreprocessing(config, 'c'), 'p')
+  const made = inputOf(pixels, [3, ...size], parsePreprocessing(config, 'c'), 'p')
   expect(made.length).toBe(expected.length)
   const worst = Math.max(...expected.map((value, i) => Math.abs(value - (made[i] as number))))
   expect(worst).toBeLessThan(2e-6)
@@ -86,21 +89,21 @@ const grey: Pixels = { width: 2, height: 1, channels: 1, data: Uint8Array.of(10,
 const bytes = { ...defaultPreprocessing, scale: 1 }
 
 test('channels become what the model takes: luma for one, three times grey for three', () => {
-  expect([...pictureInput(colour, [1, 1, 2], bytes, 'p')]).toEqual([76, 29])
-  expect([...pictureInput(grey, [3, 1, 2], bytes, 'p')]).toEqual([10, 20, 10, 20, 10, 20])
+  expect([...inputOf(colour, [1, 1, 2], bytes, 'p')]).toEqual([76, 29])
+  expect([...inputOf(grey, [3, 1, 2], bytes, 'p')]).toEqual([10, 20, 10, 20, 10, 20])
   const square: Pixels = { width: 2, height: 2, channels: 1, data: Uint8Array.of(1, 2, 3, 4) }
-  expect([...pictureInput(square, [2, 2, 3], bytes, 'p')]).toEqual([1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4]) // channels last
-  expect(() => pictureInput(grey, [3, 1, 2], { ...bytes, convert: 'none' }, 'p')).toThrow(/1×1×2/)
+  expect([...inputOf(square, [2, 2, 3], bytes, 'p')]).toEqual([1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4]) // channels last
+  expect(() => inputOf(grey, [3, 1, 2], { ...bytes, convert: 'none' }, 'p')).toThrow(/1×1×2/)
 })
 
 test('a picture of another size is refused with what to do', () => {
-  expect(() => pictureInput(grey, [1, 4, 4], bytes, 'a.png')).toThrow(/^a\.png: .*1×1×2.*expected 1×4×4.*--preprocess/)
+  expect(() => inputOf(grey, [1, 4, 4], bytes, 'a.png')).toThrow(/^a\.png: .*1×1×2.*expected 1×4×4.*--preprocess/)
 })
 
 test('a picture is not blown up beyond bounds', () => {
   const line: Pixels = { width: 10_000, height: 1, channels: 1, data: new Uint8Array(10_000) }
   const preprocessing = { ...bytes, resize: { shortestEdge: 16_000, filter: 'bilinear' } } as const
-  expect(() => pictureInput(line, [1, 8, 8], preprocessing, 'a.png')).toThrowError(expect.objectContaining({ code: 'too-large' }))
+  expect(() => inputOf(line, [1, 8, 8], preprocessing, 'a.png')).toThrowError(expect.objectContaining({ code: 'too-large' }))
 })
 
 test('the range of pixels is what black and white become', () => {
