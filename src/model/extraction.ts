@@ -24,7 +24,7 @@ export interface ExtractOptions {
   readonly batch?: number | undefined
   /** `auto`: here, or in ONNX Runtime where the model has operations that are not known here. */
   readonly runtime?: 'auto' | 'assay' | 'onnxruntime' | undefined
-  /** In browsers: a `GPUDevice` that ONNX Runtime computes on; `auto` takes ONNX Runtime then. */
+  /** In browsers: a `GPUDevice` that ONNX Runtime computes on, and that activations stay on; `auto` takes ONNX Runtime then. */
   readonly device?: object | undefined
   /** Where model and data were fetched from, for the record. */
   readonly hub?: HubOrigins | undefined
@@ -118,14 +118,8 @@ async function chooseRunner(
   }
 }
 
-/** Rows `start` … `start + rows − 1`. */
-export interface RunBatch {
-  readonly start: number
-  readonly rows: number
-  /** `[rows, d]` and `[rows, classes]` */
-  readonly activations: Float32Array
-  readonly logits: Float32Array
-}
+/** What a model makes of rows `start` … `start + rows − 1`: activations `[rows, d]` and logits `[rows, classes]`. */
+export type RunBatch<T = Awaited<ReturnType<ModelRunner['run']>>> = T & { readonly start: number; readonly rows: number }
 
 /** Rows that are run at a time. Throws `OptionError` `bad-option`. */
 export function batchOf({ batch = 64 }: ExtractOptions): number {
@@ -133,14 +127,18 @@ export function batchOf({ batch = 64 }: ExtractOptions): number {
   throw new OptionError('bad-option', `batch: got ${batch}, expected a whole number from 1 to 65536`)
 }
 
-/** Reads the inputs and runs the model on them, batch by batch. Throws as reading inputs does, and the signal's reason. */
-export async function* runBatches(runner: ModelRunner, inputs: ModelInputs, options: ExtractOptions): AsyncGenerator<RunBatch> {
+/** Reads the inputs and runs a model on them (`run` or `runOnDevice` of its runner), batch by batch. Throws as reading inputs does, and the signal's reason. */
+export async function* runBatches<T>(
+  run: (x: Float32Array, rows: number) => Promise<T>,
+  inputs: ModelInputs,
+  options: ExtractOptions,
+): AsyncGenerator<RunBatch<T>> {
   const batch = batchOf(options)
   for (let start = 0; start < inputs.rows; start += batch) {
     options.signal?.throwIfAborted()
     await pause()
     const end = Math.min(start + batch, inputs.rows)
-    const out = await runner.run(await inputs.read(start, end), end - start)
+    const out = await run(await inputs.read(start, end), end - start)
     options.onProgress?.({ stage: 'running the model', done: end, total: inputs.rows })
     yield { start, rows: end - start, ...out }
   }

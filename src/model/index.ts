@@ -7,9 +7,10 @@ export {
   type ModelFile,
 } from './examine-model.js'
 export { exposeTensor } from './expose-tensor.js'
-export { type ExtractedSet, type ExtractSetOptions, extractSet } from './extract-set.js'
+export { type ExtractedSet, type ExtractSetOptions, extractSet, type HostRows } from './extract-set.js'
 export type { ExtractionRecord, ExtractOptions, HubOrigin, HubOrigins } from './extraction.js'
 export type { PlacedFile } from './file-place.js'
+export type { GpuRows } from './gpu-rows.js'
 export { type Network, penultimateOf, prepareNetwork } from './network/network.js'
 export { type OnnxAttribute, type OnnxModel, type OnnxNode, type OnnxTensor, type OnnxValue, readOnnx } from './onnx.js'
 export { type FoundPatch, searchPatch } from './patch-search.js'

@@ -8,6 +8,15 @@ export interface ModelRunner {
   readonly name: 'assay' | 'onnxruntime'
   /** `x: [rows, inputLength]` → activations `[rows, d]` and logits `[rows, classes]`. */
   run(x: Float32Array, rows: number): Promise<{ activations: Float32Array; logits: Float32Array }>
+  /** As `run`, with the activations left on the WebGPU device that the runner computes on, where it has one. */
+  readonly runOnDevice?: ((x: Float32Array, rows: number) => Promise<{ activations: DeviceActivations; logits: Float32Array }>) | undefined
+}
+
+/** Activations at the beginning of a buffer of the device, until they are released. */
+export interface DeviceActivations {
+  readonly buffer: GPUBuffer
+  readonly length: number
+  release(): void
 }
 
 /** Runs the model here, in float32 (network/). Throws `InputError` `unsupported-model` where it has operations that are not known here. */

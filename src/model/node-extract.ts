@@ -56,7 +56,7 @@ export async function extract(modelPath: string, dataPath: string, options: Extr
       return record
     }
     return {
-      files: extractedFiles(runBatches(model.runner, inputs, options), inputs, finish),
+      files: extractedFiles(runBatches(model.runner.run, inputs, options), inputs, finish),
       record: () => {
         if (!record) throw new Error('the record is there when all files were taken')
         return record

@@ -10,7 +10,16 @@ interface Runtime {
 }
 
 interface Session {
-  run(feeds: Record<string, unknown>, fetches: readonly string[]): Promise<Record<string, { readonly data: unknown }>>
+  run(feeds: Record<string, unknown>, fetches: readonly string[]): Promise<Record<string, Value>>
+}
+
+interface Value {
+  readonly type: string
+  readonly dims: readonly number[]
+  readonly gpuBuffer: GPUBuffer
+  /** Reads from the device where the value lies there, and lets go of it then. */
+  getData(release: true): Promise<unknown>
+  dispose(): void
 }
 
 export interface RuntimeModel {
@@ -31,47 +40,61 @@ export interface RuntimeModel {
  * refuses the model.
  */
 export async function onnxRuntimeRunner({ bytes, externalData, input, tensor, logits, device }: RuntimeModel): Promise<ModelRunner> {
-  const { runtime, provider } = await loadRuntime(device ? 'web' : 'any')
+  const { runtime, provider } = await loadRuntime(device)
   let session: Session
   try {
     session = await runtime.InferenceSession.create(exposeTensor(bytes, tensor), {
-      executionProviders: [device ? { name: 'webgpu', device } : provider],
+      executionProviders: [provider],
       logSeverityLevel: 3,
+      ...(device && { preferredOutputLocation: { [tensor]: 'gpu-buffer', [logits]: 'cpu' } }),
       ...(externalData.length > 0 && { externalData }),
     })
   } catch (cause) {
     const said = cause instanceof Error ? cause.message : String(cause)
     throw new InputError('unsupported-model', `the model: is refused by ONNX Runtime: ${showText(said, 300)}`, {}, cause)
   }
+  const compute = async (x: Float32Array, rows: number) => {
+    const data = input.dtype === 'int64' ? BigInt64Array.from(x, BigInt) : input.dtype === 'int32' ? Int32Array.from(x) : x
+    const feeds = { [input.name]: new runtime.Tensor(input.dtype === '' ? 'float32' : input.dtype, data, [rows, ...input.shape]) }
+    const outputs = await session.run(feeds, [tensor, logits])
+    const [activations, scores] = [outputs[tensor], outputs[logits]]
+    if (activations?.type !== 'float32' || scores?.type !== 'float32') {
+      throw new InputError('bad-tensor', `tensor '${showText(tensor)}': is not float32, expected activations; name another (--tensor)`)
+    }
+    const length = activations.dims.reduce((product, size) => product * size, 1)
+    checkRows(length, rows, tensor)
+    return { activations, length, logits: (await scores.getData(true)) as Float32Array }
+  }
   return {
     name: 'onnxruntime',
     async run(x, rows) {
-      const data = input.dtype === 'int64' ? BigInt64Array.from(x, BigInt) : input.dtype === 'int32' ? Int32Array.from(x) : x
-      const feeds = { [input.name]: new runtime.Tensor(input.dtype === '' ? 'float32' : input.dtype, data, [rows, ...input.shape]) }
-      const outputs = await session.run(feeds, [tensor, logits])
-      const [activations, scores] = [outputs[tensor]?.data, outputs[logits]?.data]
-      if (!(activations instanceof Float32Array) || !(scores instanceof Float32Array)) {
-        throw new InputError('bad-tensor', `tensor '${showText(tensor)}': is not float32, expected activations; name another (--tensor)`)
-      }
-      checkRows(activations.length, rows, tensor)
-      return { activations, logits: scores }
+      const { activations, logits: scores } = await compute(x, rows)
+      return { activations: (await activations.getData(true)) as Float32Array, logits: scores }
     },
+    runOnDevice:
+      device &&
+      (async (x, rows) => {
+        const { activations, length, logits: scores } = await compute(x, rows)
+        return { activations: { buffer: activations.gpuBuffer, length, release: () => activations.dispose() }, logits: scores }
+      }),
   }
 }
 
-async function loadRuntime(kind: 'any' | 'web'): Promise<{ runtime: Runtime; provider: 'cpu' | 'wasm' }> {
+/** On a device of ours only the build with the native WebGPU provider computes: the usual one takes no device, and makes one of its own without a word. */
+async function loadRuntime(device: object | undefined): Promise<{ runtime: Runtime; provider: 'cpu' | 'wasm' | object }> {
   // the name in a variable: onnxruntime-node is no dependency of this package's development, since its installation fetches files
   const native: string = 'onnxruntime-node'
   try {
-    if (kind === 'web') throw new Error('onnxruntime-node has no WebGPU device of ours')
-    return { runtime: runtimeOf(await import(native)), provider: 'cpu' }
-  } catch {
+    if (device) return { runtime: runtimeOf(await import('onnxruntime-web/webgpu')), provider: { name: 'webgpu', device } }
     try {
+      return { runtime: runtimeOf(await import(native)), provider: 'cpu' }
+    } catch {
       return { runtime: runtimeOf(await import('onnxruntime-web')), provider: 'wasm' }
-    } catch (cause) {
-      const message = 'onnxruntime-node: is not installed, nor is onnxruntime-web; npm install one of them, or use --runtime assay'
-      throw new InputError('no-runtime', message, {}, cause)
     }
+  } catch (cause) {
+    const missing = device ? 'onnxruntime-web: is not installed' : 'onnxruntime-node: is not installed, nor is onnxruntime-web'
+    const mend = device ? 'npm install it' : 'npm install one of them, or use --runtime assay'
+    throw new InputError('no-runtime', `${missing}; ${mend}`, {}, cause)
   }
 }
 

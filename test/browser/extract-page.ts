@@ -20,31 +20,41 @@ export async function run(given: Given, config: unknown): Promise<void> {
   const preprocess = parsePreprocessing(config, 'config')
   const told = async (name: string, options: object) => {
     try {
-      const { activations, logits, predictions, labels, classNames, record } = await extractSet(model, files, {
-        preprocess,
-        batch: 3,
-        ...options,
-      })
+      const set = await extractSet(model, files, { preprocess, batch: 3, ...options })
+      const { activations, logits, predictions, labels, classNames, record } = set
       await tell({
         name,
         cols: activations.cols,
-        activations: [...activations.data],
+        inMemory: 'data' in activations,
+        activations: await valuesOf(activations),
         logits: [...logits.data],
         predictions: [...predictions],
         labels: Array.from((labels ?? []) as ArrayLike<number>),
         classNames,
         record,
       })
-      return { activations, labels: labels ?? [] }
+      const report = await audit({ activations, labels: labels ?? [] }, { backend: 'cpu' })
+      await tell({ name: `audit of ${name}`, verdict: report.verdict, rows: report.input.rows })
+      if (!('data' in activations)) {
+        activations[Symbol.dispose]()
+        const afterwards = await valuesOf(activations).catch((error: Error) => `${error.name}: ${error.message}`)
+        await tell({ name: 'disposed', error: null, afterwards })
+      }
     } catch (error) {
       await tell({ name, error: String((error as Error).stack ?? error) })
-      return null
     }
   }
-  const set = await told('assay', { runtime: 'assay' })
+  await told('assay', { runtime: 'assay' })
   await told('onnxruntime', { runtime: 'onnxruntime' })
   const device = await (await navigator.gpu?.requestAdapter())?.requestDevice()
   if (device) await told('device', { device })
-  if (set) await tell({ name: 'audit', verdict: (await audit(set, { backend: 'cpu' })).verdict })
   await finish()
+}
+
+/** Two rows at a time where they lie on a device. */
+async function valuesOf(activations: Awaited<ReturnType<typeof extractSet>>['activations']): Promise<number[]> {
+  if ('data' in activations) return [...activations.data]
+  const values: number[] = []
+  for await (const block of activations.blocks(2)) values.push(...block)
+  return values
 }

@@ -61,7 +61,10 @@ interface Told {
   readonly labels: readonly number[]
   readonly classNames: readonly string[]
   readonly record: ExtractionRecord
+  readonly inMemory: boolean
   readonly verdict?: string
+  readonly rows?: number
+  readonly afterwards?: unknown
 }
 
 describe.skipIf(chromium.path === null && process.env.REQUIRE_BROWSER !== '1')('a model in a browser', () => {
@@ -125,8 +128,13 @@ describe.skipIf(chromium.path === null && process.env.REQUIRE_BROWSER !== '1')('
     expect(own).toEqual(Object.fromEntries(Object.entries(record).filter(([key]) => key !== 'inputs')))
   })
 
-  it('is taken by audit as it is', () => {
-    expect(told('audit').verdict).toBe('inconclusive') // five rows
+  it.each(['assay', 'onnxruntime', 'device'])('by %s, is taken by audit as it is', (name) => {
+    expect(told(`audit of ${name}`)).toMatchObject({ verdict: 'inconclusive', rows: 5 })
+  })
+
+  it('leaves activations on the device that is given, until they are disposed', () => {
+    expect([told('assay').inMemory, told('device').inMemory]).toEqual([true, false])
+    expect(told('disposed').afterwards).toMatch(/^BackendError: webgpu: activations were used after they were disposed/)
   })
 
   it('asks for nothing but what is served, and complains of nothing', () => {
@@ -164,6 +172,7 @@ async function site(files: Readonly<Record<string, Uint8Array>>): Promise<Map<st
     ['/', { body, type: 'text/html' }],
     ['/page.js', { body: outputFiles[0]?.text ?? '', type: 'text/javascript' }],
     wasm('onnxruntime-web/dist/ort-wasm-simd-threaded.jsep.wasm'),
+    wasm('onnxruntime-web/dist/ort-wasm-simd-threaded.asyncify.wasm'),
     wasm('@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm'),
     wasm('@jsquash/webp/codec/dec/webp_dec.wasm'),
   ])
