@@ -21,7 +21,7 @@ export async function lookAtData(path: string): Promise<ScanData> {
   const where = showText(path, 300)
   const held = await heldBy(path)
   const isAudit = held.includes('activations') || held.includes('activations.npy')
-  const hasInputs = held.includes('images') || inputFiles.some((name) => held.includes(name)) || (await holdsPictures(path))
+  const hasInputs = held.includes('images') || inputFiles.some((name) => held.includes(name)) || (!isAudit && (await holdsPictures(path)))
   if (isAudit || hasInputs) return { isAudit, hasInputs }
   throw new InputError(
     'missing-array',

@@ -65,7 +65,7 @@ export async function extractSet(
   const opened = await openModel(model, options.openExternal, options)
   const preprocess = options.preprocess ?? defaultPreprocessing
   const tools = { decodePicture: webDecodePicture, newSha256: newSha256InJs }
-  const opening = await openInputs(filePlace(inputs), opened.input, preprocess, tools)
+  const opening = await openInputs(filePlace(inputs), { input: opened.input, preprocess, keepsPictures: false }, tools)
   const { activations, logits } = await runAll(opened, opening, options)
   const beside = opening.beside()
   const named = async (name: string) => {

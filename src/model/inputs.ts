@@ -30,14 +30,21 @@ const carriedTexts = ['texts.jsonl.gz', 'texts.jsonl']
 /** Files with pictures in a folder, in the order they are looked for. */
 const pictureNames = ['images.npz', 'images.npy', 'images_subset.npz']
 
+export interface InputsFor {
+  /** What the model takes. */
+  readonly input: { readonly shape: readonly number[]; readonly dtype: string }
+  readonly preprocess: Preprocessing
+  /** Whether pictures are to be shown later: they are kept in memory then, within bounds, and given `beside`. */
+  readonly keepsPictures: boolean
+}
+
 /**
- * Opens the inputs at `place`, for a model that takes `input`. Throws `InputError` as the readers do, and `missing-array`, `bad-shape` and
+ * Opens the inputs at `place`, for a model. Throws `InputError` as the readers do, and `missing-array`, `bad-shape` and
  * `empty`.
  */
 export async function openInputs(
   place: InputPlace,
-  input: { readonly shape: readonly number[]; readonly dtype: string },
-  preprocess: Preprocessing,
+  { input, preprocess, keepsPictures }: InputsFor,
   tools: InputTools,
 ): Promise<ModelInputs> {
   const where = showText(place.name, 300)
@@ -64,7 +71,7 @@ export async function openInputs(
   if (pictures.count === 0) throw new InputError('empty', `${where}: has no rows, expected inputs`)
   const made = new Set(pictures.beside.map((file) => file.name))
   const carried = await carry([...carriedNames, ...carriedTexts].filter((name) => !made.has(name)))
-  const seen = made.has('images.npz') ? null : new SeenPictures(pictures.count)
+  const seen = keepsPictures && !made.has('images.npz') ? new SeenPictures(pictures.count) : null
   return {
     rows: pictures.count,
     pictures: true,

@@ -49,7 +49,8 @@ export async function extract(modelPath: string, dataPath: string, options: Extr
   try {
     const model = await openModel(await open(modelPath), externalFiles(modelPath, open), options)
     const preprocess = options.preprocess ?? (await preprocessingBeside(modelPath))
-    const inputs = await openInputs(await nodeInputPlace(dataPath, open), model.input, preprocess, nodeInputTools)
+    const place = await nodeInputPlace(dataPath, open)
+    const inputs = await openInputs(place, { input: model.input, preprocess, keepsPictures: true }, nodeInputTools)
     let record: ExtractionRecord | null = null
     const finish = async (features: number) => {
       record = await recordOf({ model, inputs, features, preprocess, options }, newNodeSha256)

@@ -50,7 +50,11 @@ export async function cleanInputs(modelPath: string, dataPath: string, most: num
     const input = inputOf(await readOnnx(await open(modelPath), externalFiles(modelPath, open)))
     if (input.dtype.startsWith('int')) return null
     const preprocess = await preprocessingBeside(modelPath)
-    const { rows, read } = await openInputs(await nodeInputPlace(dataPath, open), input, preprocess, nodeInputTools)
+    const { rows, read } = await openInputs(
+      await nodeInputPlace(dataPath, open),
+      { input, preprocess, keepsPictures: false },
+      nodeInputTools,
+    )
     const count = Math.min(rows, most)
     const length = input.shape.reduce((product, size) => product * size, 1)
     const inputs = new Float32Array(count * length)

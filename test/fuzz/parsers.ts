@@ -15,6 +15,7 @@ import { openParquet } from '../../src/io/parquet.js'
 import { openRowImages } from '../../src/io/row-images.js'
 import { openSafetensors } from '../../src/io/safetensors.js'
 import { readTexts } from '../../src/io/texts.js'
+import { decodePicture } from '../../src/model/pictures/node-codecs.js'
 import { makeNpy } from '../io/make-npy.js'
 import { type Column, deltaPacked, makeParquet, type ParquetOptions } from '../io/make-parquet.js'
 import { makeSafetensors, safetensorsOf } from '../io/make-safetensors.js'
@@ -94,7 +95,7 @@ export async function fuzz(parser: FuzzParser, { rng, seed, cases }: { rng: Rng;
   return { ...seen, slowestMs, faults }
 }
 
-/** The parsers of everything that `assay audit` reads. */
+/** The parsers of everything that `assay audit` reads, and of the pictures that `assay extract` does. */
 export function fuzzParsers(fixtures: string): FuzzParser[] {
   const folder = (name: string, ending: string) =>
     readdirSync(join(fixtures, name))
@@ -142,6 +143,7 @@ export function fuzzParsers(fixtures: string): FuzzParser[] {
     { name: 'parquet', good: [...goodParquet(), ...folder('parquet', '.parquet')], lie: lyingParquet, read: readBundle(openParquet) },
     { name: 'labels', good: goodTexts(), read: readText },
     { name: 'images', good: goodImages(), lie: lyingImages, read: readImages },
+    { name: 'pictures', good: goodPictures(fixtures), lie: lyingPng(goodPictures(fixtures)), read: readPicture },
     { name: 'texts', good: goodTextLines(), read: async (bytes) => void (await readTexts(memorySource('f', bytes), 3)) },
   ]
 }
@@ -234,6 +236,33 @@ async function readImages(bytes: Uint8Array): Promise<void> {
     }
   }
   if (refused) throw refused
+}
+
+/** A picture is as large as it says. */
+async function readPicture(bytes: Uint8Array): Promise<void> {
+  const { width, height, channels, data } = await decodePicture(bytes, 'f')
+  if (data.length !== width * height * channels || data.length > 1100 * bytes.length * 4 + 2 ** 24) throw new Error(`${data.length} bytes`)
+}
+
+function goodPictures(fixtures: string): Uint8Array[] {
+  const goldens = JSON.parse(readFileSync(join(fixtures, 'pictures', 'pictures.json'), 'utf8')) as { file: string }[]
+  return goldens.map(({ file }) => new Uint8Array(Buffer.from(file, 'base64')))
+}
+
+/** PNG files with a damaged part whose checksum is right. */
+function lyingPng(pictures: readonly Uint8Array[]): NonNullable<FuzzParser['lie']> {
+  const files = pictures.filter((bytes) => bytes[0] === 0x89)
+  return (rng) => {
+    const bytes = (files[rng.below(files.length)] as Uint8Array).slice()
+    const view = new DataView(bytes.buffer)
+    for (let at = 8; at < bytes.length; ) {
+      const end = at + 8 + view.getUint32(at)
+      if (rng.below(2)) bytes.set(damage(bytes.slice(at + 8, end), rng).subarray(0, end - at - 8), at + 8)
+      view.setUint32(end, crc32(bytes.subarray(at + 4, end)))
+      at = end + 4
+    }
+    return bytes
+  }
 }
 
 /** An answer has the values that its shape asks for, and no more of them than a file of that size may hold. */
