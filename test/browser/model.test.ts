@@ -14,7 +14,7 @@ import { writeOnnx } from '../support/onnx-writer.js'
 
 // A model and a folder of pictures in a browser, by all that can run it there, against the same in Node.
 const root = join(import.meta.dirname, '../..')
-const limitMs = 120_000
+const limitMs = 240_000
 const config = { size: { height: 4, width: 4 }, resample: 3, image_mean: [0.5], image_std: [0.25] }
 const scratch = mkdtempSync(join(tmpdir(), 'assay-browser-model-'))
 afterAll(() => rmSync(scratch, { recursive: true, force: true }))
