@@ -9,6 +9,8 @@ export class ByteWindow {
   bytes: Uint8Array = new Uint8Array(0)
   /** Where `bytes` begin in the source. */
   start = 0
+  /** What was read so far; bytes that were read twice count twice. */
+  bytesRead = 0
 
   constructor(source: ByteSource, signal?: AbortSignal) {
     this.source = source
@@ -31,6 +33,7 @@ export class ByteWindow {
       Math.min(byteLength, from + Math.max(count, Math.min(windowBytes, 4096 + 2 * this.bytes.length))),
     )
     this.start = from
+    this.bytesRead += this.bytes.length
   }
 
   /** The first `byte` from `at` on; -1 where there is none. Moves the window. */
@@ -52,5 +55,10 @@ export async function readShort(source: ByteSource, start: number, end: number):
 
 /** Part of a source as a source of its own. */
 export function subSource(source: ByteSource, name: string, start: number, end: number): ByteSource {
-  return { name, byteLength: end - start, slice: (from, to) => source.slice(start + from, start + to) }
+  return {
+    name,
+    byteLength: end - start,
+    slice: (from, to) => source.slice(start + from, start + to),
+    fill: source.fill && ((bytes, from) => source.fill?.(bytes, start + from) as Promise<void>),
+  }
 }

@@ -56,14 +56,20 @@ const attributes = new Set(
   ),
 )
 
+/** Whether a module is one of those, or below one. */
+export function isDangerousModule(module: string): boolean {
+  for (let end = module.indexOf('.'); end >= 0; end = module.indexOf('.', end + 1)) if (modules.has(module.slice(0, end))) return true
+  return modules.has(module)
+}
+
 /**
  * Whether an import gives its pickle the means to run code or to reach files. A dotted name is followed attribute by attribute, so that
  * `numpy` `f2py.os.system` is the same as `os` `system`.
  */
 export function isDangerousImport(module: string, name: string): boolean {
+  if (isDangerousModule(module)) return true
   const path = module.split('.')
   const parts = name.split('.')
-  for (let length = 1; length <= path.length; length++) if (modules.has(path.slice(0, length).join('.'))) return true
   if (dangerousNames.get(module)?.has(parts[0] as string)) return true
   if (attributes.has(parts[0] as string)) return true
   if (parts.length === 1) return false

@@ -3,7 +3,9 @@ import type { ByteSource } from '../io/byte-source.js'
 import { ByteWindow } from './byte-window.js'
 import { type ArrayBehind, arrayBehind } from './joblib-array.js'
 import { opcodeArguments } from './pickle-opcodes.js'
-import { isImported, isKind, opaque, setEntry, tupleOf, type Value } from './pickle-values.js'
+import { PickleStack } from './pickle-stack.js'
+import { unescaped, unquoted, wholeNumber } from './pickle-text.js'
+import { type Imported, isImported, isKind, opaque, setEntry, tupleOf, type Value } from './pickle-values.js'
 
 export interface PickleImport {
   readonly module: string
@@ -31,7 +33,11 @@ export interface PickleWalk {
   /** Why it breaks off. */
   readonly problem: string
   readonly opcodes: number
+  /** What was read for it. */
+  readonly bytesRead: number
   readonly imports: readonly PickleImport[]
+  /** Imports that are called, or whose attributes are set: what they do is done where the pickle is loaded. */
+  readonly used: readonly PickleImport[]
   readonly oddities: readonly PickleOddity[]
   /** Literals that are pickles, or look like it. */
   readonly nested: readonly { readonly start: number; readonly end: number; readonly sure: boolean }[]
@@ -43,10 +49,10 @@ export interface PickleWalk {
 const lookahead = 2 ** 14
 const maxText = 2048
 const maxStack = 2 ** 22
-const maxMemo = 2 ** 20
 const maxListed = 4096
-/** Of what would be followed where an array's bytes are taken for opcodes; those of numbers end sooner. */
+/** Of what would be followed where an array's bytes are taken for opcodes; those of numbers end sooner. Of one array, and of all of a pickle. */
 const maxInsideArray = 2 ** 16
+const maxInsideArrays = 2 ** 22
 const latin1 = new TextDecoder('latin1')
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
 
@@ -77,14 +83,9 @@ class Walker {
   private readonly oddities: PickleOddity[] = []
   private readonly nested: { start: number; end: number; sure: boolean }[] = []
   private readonly insideArrays: PickleImport[] = []
-  private readonly memo = new Map<number, Value>()
-  private readonly stack: Value[] = []
-  private readonly marks: number[] = []
-  /** How much of the other walker's stack and marks is left below our own. */
-  private below = 0
-  private marksBelow = 0
-
-  private readonly from: Walker | null
+  private insideLeft = maxInsideArrays
+  private readonly used = new Map<string, PickleImport>()
+  private readonly stack: PickleStack
   private readonly joblib: boolean
   private readonly maxOpcodes: number
 
@@ -95,19 +96,19 @@ class Walker {
     options: { readonly from?: Walker; readonly joblib?: boolean; readonly maxOpcodes?: number },
   ) {
     const { from = null, joblib = from === null, maxOpcodes = Number.POSITIVE_INFINITY } = options
-    this.from = from
     this.joblib = joblib
     this.maxOpcodes = maxOpcodes
     this.window = window
     this.size = window.source.byteLength
     this.at = start
-    this.below = from?.depth() ?? 0
-    this.marksBelow = from?.marks.length ?? 0
+    this.stack = new PickleStack(from?.stack)
   }
 
   result(): PickleWalk {
-    const { at, ended, problem, opcodes, imports, oddities, nested, insideArrays } = this
-    return { end: at, ended, problem, opcodes, imports: [...imports.values()], oddities, nested, insideArrays }
+    const { at, ended, problem, opcodes, imports, used, oddities, nested, insideArrays } = this
+    const { bytesRead } = this.window
+    const listed = { imports: [...imports.values()], used: [...used.values()] }
+    return { end: at, ended, problem, opcodes, bytesRead, ...listed, oddities, nested, insideArrays }
   }
 
   /** Whether it came to STOP. */
@@ -115,7 +116,7 @@ class Walker {
     for (;;) {
       if (!this.window.holds(this.at, lookahead)) await this.window.fill(this.at, lookahead)
       if (this.at >= this.size) return this.fail('it ends without STOP')
-      if (this.stack.length > maxStack || this.opcodes >= this.maxOpcodes) return this.tooLarge()
+      if (this.stack.depth > maxStack || this.opcodes >= this.maxOpcodes) return this.tooLarge()
       const opcode = this.byte(this.at)
       const argument = opcodeArguments[opcode]
       if (argument === undefined) return this.fail(`byte 0x${opcode.toString(16).padStart(2, '0')} is no opcode`)
@@ -198,48 +199,6 @@ class Walker {
     return decoder.decode(this.window.bytes.subarray(from, from + Math.min(end - start, maxText + 1)))
   }
 
-  private push(value: Value): void {
-    this.stack.push(value)
-  }
-
-  private pop(): Value | undefined {
-    if (this.stack.length > 0) return this.stack.pop()
-    return this.below > 0 ? this.from?.stack[--this.below] : undefined
-  }
-
-  private top(): Value | undefined {
-    return this.stack.length > 0 ? this.stack[this.stack.length - 1] : this.from?.stack[this.below - 1]
-  }
-
-  private depth(): number {
-    return this.below + this.stack.length
-  }
-
-  private lastMark(): number | undefined {
-    return this.marks.length > 0 ? this.marks[this.marks.length - 1] : this.from?.marks[this.marksBelow - 1]
-  }
-
-  private dropMark(): void {
-    if (this.marks.length > 0) this.marks.pop()
-    else if (this.marksBelow > 0) this.marksBelow--
-  }
-
-  /** The last items, from `depth` on, which go. */
-  private take(depth: number): Value[] {
-    const own = this.stack.splice(Math.max(0, depth - this.below))
-    if (depth >= this.below) return own
-    const lower = this.from?.stack.slice(Math.max(0, depth), this.below) ?? []
-    this.below = Math.max(0, depth)
-    return [...lower, ...own]
-  }
-
-  /** The items above the last mark, which go with it. */
-  private sinceMark(): Value[] {
-    const mark = this.lastMark() ?? 0
-    this.dropMark()
-    return this.take(mark)
-  }
-
   private odd(kind: PickleOddity['kind'], offset: number): void {
     if (this.oddities.length < maxListed && this.oddities.filter((other) => other.kind === kind).length < 64)
       this.oddities.push({ kind, offset })
@@ -248,33 +207,29 @@ class Walker {
   private import(module: Value | undefined, name: Value | undefined, offset: number): void {
     if (typeof module !== 'string' || typeof name !== 'string' || module.length > maxText || name.length > maxText) {
       this.odd('computed-import', offset)
-      this.push(opaque)
+      this.stack.push(opaque)
       return
     }
     const key = `${module}\n${name}`
     if (!this.imports.has(key) && this.imports.size < 16 * maxListed) this.imports.set(key, { module, name, offset })
-    this.push({ kind: 'imported', module, name })
+    this.stack.push({ kind: 'imported', module, name })
+  }
+
+  private use({ module, name }: Imported): void {
+    const key = `${module}\n${name}`
+    const found = this.imports.get(key)
+    if (found) this.used.set(key, found)
   }
 
   private call(callee: Value | undefined, args: Value, offset: number): void {
     if (!isKind(callee, 'imported')) this.odd('computed-call', offset)
-    else if (isImported(callee, 'torch.storage', '_load_from_bytes')) {
+    else this.use(callee)
+    if (isImported(callee, 'torch.storage', '_load_from_bytes')) {
       const argument = isKind(args, 'tuple') ? args.items[0] : undefined
       if (isKind(argument, 'bytes')) this.nested.push({ ...argument, sure: true })
       else this.odd('nested-unread', offset)
     }
-    this.push({ kind: 'called', callee: callee ?? null, args })
-  }
-
-  private memorise(key: number): void {
-    const value = this.top()
-    if (value === undefined) return
-    // what is forgotten is taken for unknown, never for what it was before
-    if (this.memo.size < maxMemo || this.memo.has(key)) this.memo.set(key, value)
-  }
-
-  private recall(key: number): void {
-    this.push(this.memo.get(key) ?? this.from?.memo.get(key) ?? opaque)
+    this.stack.push({ kind: 'called', callee: callee ?? null, args })
   }
 
   /** False where an unpickler stops. */
@@ -285,34 +240,34 @@ class Walker {
         break
       case 0x69: {
         // i INST
-        const args = tupleOf(this.sinceMark())
+        const args = tupleOf(this.stack.sinceMark())
         this.import(first, second, offset)
-        this.call(this.pop(), args, offset)
+        this.call(this.stack.pop(), args, offset)
         break
       }
       case 0x50: // P PERSID
         this.odd('persistent-id', offset)
-        this.push(opaque)
+        this.stack.push(opaque)
         break
       case 0x53: // S STRING, in quotes
-        this.push(first.length > maxText ? opaque : unquoted(first))
+        this.stack.push(first.length > maxText ? opaque : unquoted(first))
         break
       case 0x56: // V UNICODE
-        this.push(first.length > maxText ? opaque : unescaped(first))
+        this.stack.push(first.length > maxText ? opaque : unescaped(first))
         break
       case 0x67:
       case 0x70: {
         // g GET, p PUT
         const key = wholeNumber(first)
         if (key === null) return false
-        if (opcode === 0x67) this.recall(key)
-        else this.memorise(key)
+        if (opcode === 0x67) this.stack.recall(key)
+        else this.stack.memorise(key)
         break
       }
       default: {
         // F I L: numbers; I01 and I00 are booleans
         const value = Number(first.replace(/L$/, ''))
-        this.push(first.length > 40 || Number.isNaN(value) ? opaque : value)
+        this.stack.push(first.length > 40 || Number.isNaN(value) ? opaque : value)
       }
     }
     return true
@@ -323,11 +278,11 @@ class Walker {
     const isText = opcode === 0x8c || opcode === 0x58 || opcode === 0x8d
     if (isText || opcode === 0x55 || opcode === 0x54) {
       // a long string cannot be a name; a str of Python 2 may be bytes, and so a pickle
-      if (length > maxText) this.push(isText ? opaque : this.literal(start, start + length))
-      else this.push(this.text(start, start + length, isText ? utf8 : latin1))
+      if (length > maxText) this.stack.push(isText ? opaque : this.literal(start, start + length))
+      else this.stack.push(this.text(start, start + length, isText ? utf8 : latin1))
       if (!isText) this.literal(start, start + length)
-    } else if (opcode === 0x8a || opcode === 0x8b) this.push(length <= 6 ? this.signed(start, length) : opaque)
-    else this.push(this.literal(start, start + length))
+    } else if (opcode === 0x8a || opcode === 0x8b) this.stack.push(length <= 6 ? this.signed(start, length) : opaque)
+    else this.stack.push(this.literal(start, start + length))
   }
 
   /** Bytes that begin as a pickle of protocol 2 or later does are looked at on their own. */
@@ -356,25 +311,25 @@ class Walker {
       case 0x83:
       case 0x84: // EXT1 EXT2 EXT4
         this.odd('extension', offset)
-        this.push(opaque)
+        this.stack.push(opaque)
         break
       case 0x68:
       case 0x6a: // h BINGET, j LONG_BINGET
-        this.recall(value)
+        this.stack.recall(value)
         break
       case 0x71:
       case 0x72: // q BINPUT, r LONG_BINPUT
-        this.memorise(value)
+        this.stack.memorise(value)
         break
       case 0x4a: // J BININT
-        this.push(value | 0)
+        this.stack.push(value | 0)
         break
       case 0x4b:
       case 0x4d: // K BININT1, M BININT2
-        this.push(value)
+        this.stack.push(value)
         break
       case 0x47: // G BINFLOAT
-        this.push(opaque)
+        this.stack.push(opaque)
         break
       default: // PROTO, FRAME: what a frame says of its length changes no opcode
     }
@@ -384,116 +339,119 @@ class Walker {
   private plain(opcode: number, offset: number): ArrayBehind | null {
     switch (opcode) {
       case 0x28: // ( MARK
-        this.marks.push(this.depth())
+        this.stack.mark()
         break
       case 0x30: // 0 POP: an item, or a mark that nothing follows
-        if (this.lastMark() === this.depth()) this.dropMark()
-        else this.pop()
+        if (this.stack.lastMark() === this.stack.depth) this.stack.dropMark()
+        else this.stack.pop()
         break
       case 0x31: // 1 POP_MARK
-        this.sinceMark()
+        this.stack.sinceMark()
         break
       case 0x32: // 2 DUP
-        this.push(this.top() ?? opaque)
+        this.stack.push(this.stack.top() ?? opaque)
         break
       case 0x4e: // N NONE
-        this.push(null)
+        this.stack.push(null)
         break
       case 0x88:
       case 0x89: // NEWTRUE NEWFALSE
-        this.push(opcode === 0x88)
+        this.stack.push(opcode === 0x88)
         break
       case 0x51: // Q BINPERSID
-        if (!isTorchStorage(this.pop())) this.odd('persistent-id', offset)
-        this.push(opaque)
+        if (!isTorchStorage(this.stack.pop())) this.odd('persistent-id', offset)
+        this.stack.push(opaque)
         break
       case 0x52: // R REDUCE
       case 0x81: {
         // NEWOBJ
-        const args = this.pop() ?? opaque
-        this.call(this.pop(), args, offset)
+        const args = this.stack.pop() ?? opaque
+        this.call(this.stack.pop(), args, offset)
         break
       }
       case 0x92: {
         // NEWOBJ_EX
-        this.pop()
-        const args = this.pop() ?? opaque
-        this.call(this.pop(), args, offset)
+        this.stack.pop()
+        const args = this.stack.pop() ?? opaque
+        this.call(this.stack.pop(), args, offset)
         break
       }
       case 0x6f: {
         // o OBJ
-        const [callee, ...args] = this.sinceMark()
+        const [callee, ...args] = this.stack.sinceMark()
         this.call(callee, tupleOf(args), offset)
         break
       }
       case 0x93: {
         // STACK_GLOBAL
-        const name = this.pop()
-        this.import(this.pop(), name, offset)
+        const name = this.stack.pop()
+        this.import(this.stack.pop(), name, offset)
         break
       }
       case 0x62: {
         // b BUILD
-        const state = this.pop()
-        const instance = this.top()
-        if (isKind(instance, 'imported')) this.odd('patched-import', offset)
+        const state = this.stack.pop()
+        const instance = this.stack.top()
+        if (isKind(instance, 'imported')) {
+          this.use(instance)
+          this.odd('patched-import', offset)
+        }
         return this.joblib ? arrayBehind(instance, state) : null
       }
       case 0x61: // a APPEND
-        this.pop()
+        this.stack.pop()
         break
       case 0x65:
       case 0x90: // e APPENDS, ADDITEMS
-        this.sinceMark()
+        this.stack.sinceMark()
         break
       case 0x73: {
         // s SETITEM
-        const value = this.pop()
-        const key = this.pop()
-        setEntry(this.top(), key, value)
+        const value = this.stack.pop()
+        const key = this.stack.pop()
+        setEntry(this.stack.top(), key, value)
         break
       }
       case 0x75: {
         // u SETITEMS
-        const items = this.sinceMark()
-        for (let i = 0; i + 1 < items.length; i += 2) setEntry(this.top(), items[i], items[i + 1])
+        const items = this.stack.sinceMark()
+        for (let i = 0; i + 1 < items.length; i += 2) setEntry(this.stack.top(), items[i], items[i + 1])
         break
       }
       case 0x64: {
         // d DICT
-        const items = this.sinceMark()
+        const items = this.stack.sinceMark()
         const dict: Value = { kind: 'dict', entries: new Map() }
         for (let i = 0; i + 1 < items.length; i += 2) setEntry(dict, items[i], items[i + 1])
-        this.push(dict)
+        this.stack.push(dict)
         break
       }
       case 0x7d: // } EMPTY_DICT
-        this.push({ kind: 'dict', entries: new Map() })
+        this.stack.push({ kind: 'dict', entries: new Map() })
         break
       case 0x6c:
       case 0x91: // l LIST, FROZENSET
-        this.sinceMark()
-        this.push(opaque)
+        this.stack.sinceMark()
+        this.stack.push(opaque)
         break
       case 0x74: // t TUPLE
-        this.push(tupleOf(this.sinceMark()))
+        this.stack.push(tupleOf(this.stack.sinceMark()))
         break
       case 0x29: // ) EMPTY_TUPLE
-        this.push(tupleOf([]))
+        this.stack.push(tupleOf([]))
         break
       case 0x85:
       case 0x86:
       case 0x87: // TUPLE1 TUPLE2 TUPLE3
-        this.push(tupleOf(this.take(this.depth() - (opcode - 0x84))))
+        this.stack.push(tupleOf(this.stack.take(this.stack.depth - (opcode - 0x84))))
         break
       case 0x94: // MEMOIZE
-        this.memorise(this.memo.size + (this.from?.memo.size ?? 0))
+        this.stack.memorise(this.stack.memoSize)
         break
       case 0x98: // READONLY_BUFFER
         break
       default: // ] EMPTY_LIST, EMPTY_SET, NEXT_BUFFER
-        this.push(opaque)
+        this.stack.push(opaque)
     }
     return null
   }
@@ -501,8 +459,10 @@ class Walker {
   /** Goes on behind an array as joblib does, once it is known what another loader would do. */
   private async skipArray(behind: ArrayBehind, offset: number): Promise<boolean> {
     const { window } = this
-    const other = new Walker(window, this.at, { from: this, maxOpcodes: maxInsideArray })
+    const other = new Walker(window, this.at, { from: this, maxOpcodes: Math.min(maxInsideArray, this.insideLeft) })
     await other.run()
+    this.insideLeft -= other.opcodes
+    if (this.insideLeft <= 0) this.odd('nested-unread', offset)
     if (this.insideArrays.length < maxListed) this.insideArrays.push(...other.imports.values())
     await window.fill(this.at, lookahead)
     if (behind.kind === 'unknown') {
@@ -523,6 +483,7 @@ class Walker {
     const inner = new Walker(this.window, this.at, { joblib: false })
     await inner.run()
     for (const [key, found] of inner.imports) if (!this.imports.has(key)) this.imports.set(key, found)
+    for (const [key, found] of inner.used) if (!this.used.has(key)) this.used.set(key, found)
     for (const { kind, offset } of inner.oddities) this.odd(kind, offset)
     this.nested.push(...inner.nested)
     this.at = inner.at
@@ -537,34 +498,6 @@ class Walker {
 /** `('storage', type, key, location, …)`, which torch.load answers with a tensor's bytes. */
 function isTorchStorage(id: Value | undefined): boolean {
   return isKind(id, 'tuple') && id.items[0] === 'storage'
-}
-
-/** A number as Python reads one: 10 is also +10, 010 and 1_0. */
-function wholeNumber(line: string): number | null {
-  return /^\s*[+-]?\d+(?:_\d+)*\s*$/.test(line) ? Number(line.replaceAll('_', '')) : null
-}
-
-/** The text of a string of protocol 0 in its quotes. */
-function unquoted(line: string): Value {
-  const [, quote, inner] = /^\s*(['"])(.*)\1\s*$/s.exec(line) ?? []
-  if (quote === undefined || inner === undefined) return opaque
-  return inner.replace(/\\(?:x([0-9a-fA-F]{2})|([0-7]{1,3})|(.))/gs, (_, hex, octal, other) =>
-    hex
-      ? String.fromCharCode(Number.parseInt(hex, 16))
-      : octal
-        ? String.fromCharCode(Number.parseInt(octal, 8) & 255)
-        : (escapes[other] ?? other),
-  )
-}
-
-const escapes: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', a: '\x07', b: '\b', f: '\f', v: '\v' }
-
-/** "raw-unicode-escape": \uXXXX and \UXXXXXXXX, and nothing else. */
-function unescaped(line: string): string {
-  return line.replace(/\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))/g, (whole, four, eight) => {
-    const code = Number.parseInt(four ?? eight, 16)
-    return code > 0x10ffff ? whole : String.fromCodePoint(code)
-  })
 }
 
 export function showImport({ module, name }: { readonly module: string; readonly name: string }): string {

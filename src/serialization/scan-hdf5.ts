@@ -1,16 +1,19 @@
 import type { ByteSource } from '../io/byte-source.js'
+import { bytePairs, findPairs } from './byte-pairs.js'
 import { readShort } from './byte-window.js'
 import type { FileScan } from './file-scan.js'
-import { searchable } from './find-byte.js'
 import { judgeKeras, judgeKerasText } from './judge-keras.js'
 
 export const hdf5Magic = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a]
-const blockBytes = 2 ** 19
 const maxConfigBytes = 2 ** 25
-const overlap = 16
-const sign = (text: string, within: number) => ({ bytes: Uint8Array.from(text, (character) => character.charCodeAt(0)), within })
-/** What is looked for, and which of its bytes is the rarest. */
-const signs = [sign('class_name', 5), sign('\\u00', 0)]
+/** In the middle of `class_name`, and at the beginning of `\u00`. */
+const pairs = bytePairs([
+  [0x5f, 0x6e],
+  [0x5c, 0x75],
+])
+const className = latin1Bytes('class_name')
+const classPair = 5
+const unicodeEscape = latin1Bytes('\\u00')
 
 /**
  * Scans what may hold the JSON of a Keras model somewhere in its bytes: HDF5 keeps attributes in one piece and uncompressed, TensorFlow's
@@ -18,20 +21,20 @@ const signs = [sign('class_name', 5), sign('\\u00', 0)]
  */
 export async function scanEmbeddedKeras(source: ByteSource, scan: FileScan): Promise<void> {
   let judgedUntil = 0
-  for (let at = 0; at < source.byteLength; at += blockBytes - overlap) {
-    scan.signal?.throwIfAborted()
-    const block = await source.slice(at, Math.min(source.byteLength, at + blockBytes))
-    const fast = searchable(block)
-    for (const { bytes, within } of signs) {
-      const [rare, next] = [bytes[within] as number, bytes[within + 1] as number]
-      for (let hit = fast.indexOf(rare); hit >= 0; hit = fast.indexOf(rare, hit + 1)) {
-        if (block[hit + 1] !== next) continue
-        if (at + hit < judgedUntil || !bytes.every((byte, index) => block[hit - within + index] === byte)) continue
-        judgedUntil = await judgeAround(source, at + hit, scan)
-      }
+  for await (const { bytes, start, places } of findPairs(source, { start: 0, end: source.byteLength }, pairs, scan.signal)) {
+    for (const place of places) {
+      const isSign = isAt(bytes, place - classPair, className) || isAt(bytes, place, unicodeEscape)
+      if (isSign && start + place >= judgedUntil) judgedUntil = await judgeAround(source, start + place, scan)
     }
-    if (at + block.length === source.byteLength) break
   }
+}
+
+function isAt(bytes: Uint8Array, at: number, sign: Uint8Array): boolean {
+  return sign.every((byte, index) => bytes[at + index] === byte)
+}
+
+function latin1Bytes(text: string): Uint8Array {
+  return Uint8Array.from(text, (character) => character.charCodeAt(0))
 }
 
 /** Judges the text around a place, and returns where it ends. */

@@ -3,7 +3,7 @@ import { readShort, subSource } from './byte-window.js'
 import type { FileScan } from './file-scan.js'
 import { judgeImport } from './judge-import.js'
 import { type PickleImport, type PickleOddity, type PickleWalk, showImport, walkPickle } from './pickle-walk.js'
-import { isPlausible, searchPickles } from './search-pickles.js'
+import { importsForCertain, isPlausible, searchPickles } from './search-pickles.js'
 
 export interface PickleExpectation {
   /** Whether the file has to be a pickle, by its name or the place it lies in: then whatever is none is a finding. */
@@ -62,12 +62,11 @@ export async function scanPickle(
   return at > 0 || expected
 }
 
-/** Begins with a protocol and goes on, or is whole and imports something, or imports what is dangerous whatever follows. */
+/** Begins with a protocol and goes on, or imports what chance did not make. */
 function looksLikePickle(walk: PickleWalk, head: Uint8Array): boolean {
-  if (head[0] === 0x80 && (head[1] as number) <= 5 && (walk.opcodes >= 4 || walk.ended === 'stop')) return true
-  const plausible = walk.imports.filter(isPlausible)
-  if (walk.ended === 'stop' && plausible.length > 0) return true
-  return plausible.some(({ module, name }) => judgeImport(module, name) === 'dangerous')
+  const isBinary = head[0] === 0x80
+  if (isBinary && (head[1] as number) <= 5 && (walk.opcodes >= 4 || walk.ended === 'stop')) return true
+  return importsForCertain(walk, { isBinary, leastOpcodes: 1 })
 }
 
 const oddityIds = {

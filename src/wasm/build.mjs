@@ -1,4 +1,5 @@
-// Writes src/model/network/multiply.gen.ts, the product of matrices that networks are run with, and src/backends/wasm.gen.ts: both builds of the AssemblyScript beside this file, and the program of a worker thread (src/thread-program.ts),
+// Writes src/model/network/multiply.gen.ts, the product of matrices that networks are run with, src/serialization/byte-pairs.gen.ts, the search
+// of the scanner, and src/backends/wasm.gen.ts: both builds of the AssemblyScript beside this file, and the program of a worker thread (src/thread-program.ts),
 // as strings, so that Node, bundlers, the test runner and a bare <script type="module"> all see the same module.
 // usage: node src/wasm/build.mjs
 import { existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
@@ -39,10 +40,21 @@ export async function generate() {
   )
 }
 
-/** The text of multiply.gen.ts. */
-export async function generateMultiply() {
-  const wasm = (await compile(['multiply.ts'], 'simd')).toString('base64')
-  return `// Generated from src/wasm/multiply.ts by src/wasm/build.mjs (npm run embed). Do not edit.\n\nexport const multiplyWasm =\n  ${JSON.stringify(wasm)}\n`
+/** The files of one source each that stand apart, by their path from src: the source, and what its bytes are called. */
+const apart = {
+  'model/network/multiply.gen.ts': ['multiply.ts', 'multiplyWasm'],
+  'serialization/byte-pairs.gen.ts': ['byte-pairs.ts', 'bytePairsWasm'],
+}
+
+/** Their texts, by path. */
+export async function generateApart() {
+  const texts = {}
+  for (const [path, [source, name]] of Object.entries(apart)) {
+    const wasm = (await compile([source], 'simd')).toString('base64')
+    texts[path] =
+      `// Generated from src/wasm/${source} by src/wasm/build.mjs (npm run embed). Do not edit.\n\nexport const ${name} =\n  ${JSON.stringify(wasm)}\n`
+  }
+  return texts
 }
 
 /** A module's bytes, built with the given features. */
@@ -83,7 +95,7 @@ async function bundleThread() {
 }
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  const texts = { 'backends/wasm.gen.ts': await generate(), 'model/network/multiply.gen.ts': await generateMultiply() }
+  const texts = { 'backends/wasm.gen.ts': await generate(), ...(await generateApart()) }
   for (const [path, text] of Object.entries(texts)) {
     const target = join(here, '..', path)
     if (!existsSync(target) || readFileSync(target, 'utf8') !== text) writeFileSync(target, text)

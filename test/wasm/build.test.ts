@@ -2,14 +2,18 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { expect, test } from 'vitest'
-import { generate, generateMultiply } from '../../src/wasm/build.mjs'
+import { generate, generateApart } from '../../src/wasm/build.mjs'
 
 test('wasm.gen.ts is what src/wasm and src/forms give; run npm run embed when it is not', async () => {
   expect(readFileSync(join(import.meta.dirname, '../../src/backends/wasm.gen.ts'), 'utf8')).toBe(await generate())
 })
 
-test('multiply.gen.ts is what src/wasm/multiply.ts gives; run npm run embed when it is not', async () => {
-  expect(readFileSync(join(import.meta.dirname, '../../src/model/network/multiply.gen.ts'), 'utf8')).toBe(await generateMultiply())
+test('what stands apart is what its source in src/wasm gives; run npm run embed when it is not', async () => {
+  const texts = await generateApart()
+  expect(Object.keys(texts)).toEqual(['model/network/multiply.gen.ts', 'serialization/byte-pairs.gen.ts'])
+  for (const [path, text] of Object.entries(texts)) {
+    expect(readFileSync(join(import.meta.dirname, '../../src', path), 'utf8'), path).toBe(text)
+  }
 })
 
 test('whoever imports the library pays nothing for WebAssembly: it is loaded when a context computes on the CPU', async () => {
