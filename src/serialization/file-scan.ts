@@ -1,5 +1,6 @@
 import type { ByteSource } from '../io/byte-source.js'
 import type { Findings } from './findings.js'
+import type { NativeCodecs } from './native-codecs.js'
 
 /** Whether a path that a file names, seen from its folder, is there. */
 export type Beside = (path: string) => Promise<'there' | 'missing' | 'outside'>
@@ -8,6 +9,8 @@ export type Beside = (path: string) => Promise<'there' | 'missing' | 'outside'>
 export interface FileScan {
   readonly findings: Findings
   readonly signal: AbortSignal | undefined
+  /** null in browsers. */
+  readonly native: NativeCodecs | null
   /** Archives around what is scanned now. */
   readonly depth: number
   /** What may still be unpacked into memory, over all archives of the file; counts down. */

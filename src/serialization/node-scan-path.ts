@@ -7,6 +7,7 @@ import { fileError, openFile, orFileError } from '../io/node-file-source.js'
 import { buildScanReport } from './build-report.js'
 import type { Beside } from './file-scan.js'
 import { Findings } from './findings.js'
+import { nodeCodecs } from './node-native-codecs.js'
 import { type ScanOptions, scanOneFile } from './scan-file.js'
 import type { ModelExamination, ScanReport } from './scan-report.js'
 
@@ -58,7 +59,7 @@ interface FoundFile {
 async function scanOne({ path, name, root }: FoundFile, findings: Findings, options: ScanOptions): Promise<ModelExamination | null> {
   const source = await openFile(path, name)
   try {
-    return await scanOneFile({ source, path, beside: besideOf(dirname(path), root) }, findings, options)
+    return await scanOneFile({ source, path, beside: besideOf(dirname(path), root), native: nodeCodecs }, findings, options)
   } finally {
     await source.close()
   }

@@ -24,7 +24,7 @@ import { isTarHeader, scanTar } from './scan-tar.js'
 import { scanTensorFlow } from './scan-tensorflow.js'
 import { scanText } from './scan-text.js'
 import { scanZip } from './scan-zip.js'
-import { unpack } from './unpack.js'
+import { canUnpack, unpack } from './unpack.js'
 import { findZipEnd, listZip } from './zip-walk.js'
 
 /** What a file turned out to be; the first four and `pickle` may hold the weights of a model. */
@@ -131,9 +131,9 @@ async function scanPackedFile(source: ByteSource, kind: PackedKind, scan: FileSc
     findings.add('archive-foreign', name, 0, `it is a ${kind} archive`)
     return true
   }
-  const formats = { gzip: 'gzip', zlib: 'zlib', 'joblib-zlib': 'zlib', lz4: 'lz4' } as const
+  const formats = { gzip: 'gzip', zlib: 'zlib', 'joblib-zlib': 'zlib', lz4: 'lz4', zstd: 'zstd' } as const
   const format = kind in formats ? formats[kind as keyof typeof formats] : null
-  if (format === null) {
+  if (format === null || !canUnpack(format, scan)) {
     findings.add('archive-unread', name, 0, `it is compressed by ${kind}`)
     return true
   }
@@ -141,7 +141,7 @@ async function scanPackedFile(source: ByteSource, kind: PackedKind, scan: FileSc
   const start = kind === 'joblib-zlib' ? 21 : 0
   if (kind === 'zlib') {
     // two bytes are a weak sign: something has to come out
-    const { bytes } = await unpack(source, { start, end: byteLength, format }, 1, scan.signal)
+    const { bytes } = await unpack(source, { start, end: byteLength, format }, 1, scan)
     if (bytes.length === 0) return false
   }
   await scanPacked(source, { start, end: byteLength, format }, `${name}!/unpacked`, scan)
@@ -187,7 +187,7 @@ function isJson(name: string, head: Uint8Array): boolean {
 }
 
 /** The scan of one file from outside any archive. */
-export function startScan(options: Pick<FileScan, 'findings' | 'signal' | 'beside' | 'budget'>): FileScan {
+export function startScan(options: Pick<FileScan, 'findings' | 'signal' | 'native' | 'beside' | 'budget'>): FileScan {
   const at = (depth: number): FileScan => ({
     ...options,
     depth,

@@ -5,6 +5,7 @@ import { buildScanReport } from './build-report.js'
 import type { ExamineModel } from './examine-model.js'
 import type { Beside } from './file-scan.js'
 import { Findings } from './findings.js'
+import type { NativeCodecs } from './native-codecs.js'
 import { type ContentKind, scanContent, startScan } from './scan-content.js'
 import { maxUnpackedInAll } from './scan-packed.js'
 import type { ModelExamination, ScanReport } from './scan-report.js'
@@ -22,6 +23,8 @@ export interface ScannedFile {
   readonly path: string | null
   /** For files that name others beside them. */
   readonly beside: Beside | null
+  /** null where the platform has none. */
+  readonly native: NativeCodecs | null
 }
 
 const maxMembers = 2 ** 17
@@ -31,9 +34,14 @@ const models: readonly ContentKind[] = ['onnx', 'safetensors', 'gguf', 'keras', 
  * Scans one file, from whatever bytes it is read: what it would run or reach when it is loaded. Nothing in it is loaded, unpickled or run.
  * What cannot be read or is not known is a finding; only reading itself failing throws (`InputError`), and the signal's reason when aborted.
  */
-export async function scanFile(source: ByteSource, options: ScanOptions = {}): Promise<ScanReport> {
+export function scanFile(source: ByteSource, options: ScanOptions = {}): Promise<ScanReport> {
+  return scanAlone({ source, path: null, beside: null, native: null }, options)
+}
+
+/** The report on one file. */
+export async function scanAlone(file: ScannedFile, options: ScanOptions): Promise<ScanReport> {
   const findings = new Findings()
-  const examination = await scanOneFile({ source, path: null, beside: null }, findings, options)
+  const examination = await scanOneFile(file, findings, options)
   return buildScanReport(findings, examination ? [examination] : [])
 }
 
@@ -43,8 +51,8 @@ export async function scanOneFile(
   findings: Findings,
   { examineModel, signal }: ScanOptions,
 ): Promise<ModelExamination | null> {
-  const { source, path, beside } = file
-  const scan = startScan({ findings, signal, beside, budget: { bytes: maxUnpackedInAll, members: maxMembers } })
+  const { source, path, beside, native } = file
+  const scan = startScan({ findings, signal, native, beside, budget: { bytes: maxUnpackedInAll, members: maxMembers } })
   const kind = await scanContent(source, scan)
   if (!models.includes(kind)) return null
   try {

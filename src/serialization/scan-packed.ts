@@ -18,7 +18,7 @@ const leastLimit = 2 ** 24
 export async function scanPacked(source: ByteSource, range: PackedRange, name: string, scan: FileScan): Promise<Uint8Array | null> {
   const packedBytes = range.end - range.start
   const limit = Math.min(maxUnpackedBytes, scan.budget.bytes, Math.max(leastLimit, bombRatio * packedBytes + 1))
-  const { bytes, problem } = await unpack(source, range, limit, scan.signal)
+  const { bytes, problem } = await unpack(source, range, limit, scan)
   scan.budget.bytes -= bytes.length
   const isBomb = problem === 'too-large' && bytes.length >= bombRatio * packedBytes
   if (problem === 'too-large') {

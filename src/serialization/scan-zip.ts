@@ -8,7 +8,7 @@ import { staysInside } from './member-path.js'
 import { isNumericNpy, npyMagic } from './scan-npy.js'
 import { scanPacked } from './scan-packed.js'
 import { scanForPickles, scanPickle } from './scan-pickle.js'
-import { unpack } from './unpack.js'
+import { canUnpack, type PackedRange, unpack } from './unpack.js'
 import { listZip, type ZipMember, type ZipRecord } from './zip-walk.js'
 
 /** Members up to this size are read as a whole and their checksum is looked at; of larger stored ones only what their scanner reads. */
@@ -18,6 +18,8 @@ const tensorSample = 2 ** 16
 const npyHead = 2 ** 14
 /** Deflate cannot do better. */
 const maxRatio = 1040
+/** How members are packed, by their method. (APPNOTE 4.4.5) */
+const packedBy: Readonly<Record<number, PackedRange['format']>> = { 8: 'deflate', 93: 'zstd' }
 
 /**
  * Scans a zip archive: what its directory and its headers say of each member, the bytes that nobody lists, and every member by its content,
@@ -103,20 +105,20 @@ async function scanMember(source: ByteSource, member: ZipMember, scan: FileScan,
     if (member.local) scan.findings.add('archive-broken', name, null, `it ends at byte ${end}, behind the end of the archive`)
     return
   }
-  if (member.bytes > maxRatio * member.packedBytes + 64) {
+  if (member.method !== 93 && member.bytes > maxRatio * member.packedBytes + 64) {
     scan.findings.add('archive-bomb', name, null, `it says that ${member.packedBytes} bytes unpack to ${member.bytes}`)
   }
   const flagged = ((member.flags | member.local.flags) & unreadable) !== 0
   const { method } = member.local.method === 0 || member.method === 8 ? member : member.local
-  if (method !== 0 && method !== 8) {
+  const packed = packedBy[method]
+  if (method !== 0 && !(packed && canUnpack(packed, scan))) {
     scan.findings.add(flagged ? 'archive-encrypted' : 'archive-unread', name, null, `it is compressed by method ${method}`)
     return
   }
-  const bytes =
-    method === 0
-      ? await scanStored(source, { start, end, name }, scan, torchScript)
-      : await scanDeflated(source, { start, end, name }, scan)
-  const sound = bytes === null ? null : crc32(bytes) === member.crc
+  const bytes = packed
+    ? await scanPackedMember(source, { start, end, format: packed }, name, scan)
+    : await scanStored(source, { start, end, name }, scan, torchScript)
+  const sound = bytes === null ? null : (scan.native?.crc32 ?? crc32)(bytes) === member.crc
   if (flagged && sound) {
     scan.findings.add('archive-mismatch', name, null, 'it says that it is encrypted, and is not: loaders that do not look read it')
   } else if (flagged) {
@@ -152,14 +154,14 @@ function isTensor(name: string): boolean {
   return /!\/(?:[^!]*\/)?(?:data|constants|tensors)\/\d+$/.test(name)
 }
 
-async function scanDeflated(source: ByteSource, { start, end, name }: Stretch, scan: FileScan): Promise<Uint8Array | null> {
+async function scanPackedMember(source: ByteSource, range: PackedRange, name: string, scan: FileScan): Promise<Uint8Array | null> {
   if (isTensor(name)) {
-    const { bytes } = await unpack(source, { start, end, format: 'deflate' }, tensorSample, scan.signal)
+    const { bytes } = await unpack(source, range, tensorSample, scan)
     await scanPickle(memorySource(name, bytes), scan, { expected: false })
     return null
   }
   // of an array of numbers, its header is all there is to scan
-  const { bytes: head } = await unpack(source, { start, end, format: 'deflate' }, npyHead, scan.signal)
+  const { bytes: head } = await unpack(source, range, npyHead, scan)
   if (beginsWith(head, npyMagic) && (await isNumericNpy(memorySource(name, head)))) return null
-  return scanPacked(source, { start, end, format: 'deflate' }, name, scan)
+  return scanPacked(source, range, name, scan)
 }

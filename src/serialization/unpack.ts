@@ -1,6 +1,7 @@
 import { Gunzip, Inflate, Unzlib } from 'fflate'
 import type { ByteSource } from '../io/byte-source.js'
 import { concatBytes } from '../io/concat-bytes.js'
+import type { FileScan } from './file-scan.js'
 
 /** What a compressed stretch unpacks to, as far as it does. */
 export interface Unpacked {
@@ -12,7 +13,7 @@ export interface Unpacked {
 export interface PackedRange {
   readonly start: number
   readonly end: number
-  readonly format: 'deflate' | 'gzip' | 'zlib' | 'lz4'
+  readonly format: 'deflate' | 'gzip' | 'zlib' | 'lz4' | 'zstd'
 }
 
 /** Deflate turns a byte into at most 1,032, so that a step overshoots by no more than 8 MB. */
@@ -20,13 +21,33 @@ const stepBytes = 2 ** 13
 /** As long as a stored block, and some. */
 const maxIdleSteps = 12
 
+/** Whether a format can be unpacked here. */
+export function canUnpack(format: PackedRange['format'], { native }: Pick<FileScan, 'native'>): boolean {
+  return format !== 'zstd' || (native?.formats.has(format) ?? false)
+}
+
 /** Longer than a stored block can be: what completes one that is cut off, whose beginning would not come out otherwise. */
 const filler = new Uint8Array(70_000)
 
-/** Unpacks a stretch of a source into memory: no more than `limit` bytes, and where it is damaged, what comes before that. */
-export async function unpack(source: ByteSource, range: PackedRange, limit: number, signal?: AbortSignal): Promise<Unpacked> {
+/** What is smaller takes the platform longer to begin with than to unpack here. */
+const worthNative = 2 ** 16
+
+/**
+ * Unpacks a stretch of a source into memory: no more than `limit` bytes, and where it is damaged, what comes before that. Zstandard only where
+ * the platform does (`canUnpack`).
+ */
+export async function unpack(
+  source: ByteSource,
+  range: PackedRange,
+  limit: number,
+  { signal, native }: Pick<FileScan, 'signal' | 'native'>,
+): Promise<Unpacked> {
   const { start, end, format } = range
   if (format === 'lz4') return unpackLz4(await source.slice(start, Math.min(end, start + limit)), limit)
+  if (native?.formats.has(format) && (format === 'zstd' || Math.min(end - start, limit) >= worthNative)) {
+    const unpacked = await native.unpack(source, range, limit, signal)
+    if (unpacked.problem !== 'damaged' || format === 'zstd') return unpacked
+  }
   const unpacked = await inflate(source, range, { limit, signal, fill: false })
   return unpacked.problem === 'damaged' ? inflate(source, range, { limit, signal, fill: true }) : unpacked
 }

@@ -1,6 +1,6 @@
 import { InputError } from '../../src/core/errors.js'
 import { memorySource } from '../../src/io/byte-source.js'
-import { scanFile } from '../../src/serialization/scan-file.js'
+import { scanFile } from '../../src/serialization/node-scan-file.js'
 import { scanReportSchema } from '../../src/serialization/scan-report.js'
 import { soundFiles } from '../serialization/make-models.js'
 import type { FuzzParser } from './parsers.js'

@@ -1,5 +1,8 @@
-import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
+import { deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
+import { Rng } from '../../src/core/rng.js'
+import { memorySource } from '../../src/io/byte-source.js'
+import { scanFile } from '../../src/serialization/scan-file.js'
 import { concat, makeZip } from '../io/make-zip.js'
 import { callWith, global, latin1, length, pickle, proto, stop, text } from '../support/pickle-assembler.js'
 import { makeTar } from './make-tar.js'
@@ -51,6 +54,8 @@ describe('a pickle in an archive is found', () => {
       concat([latin1('\x04\x22\x4d\x18\x60\x40\x82'), length(payload.length + 2 ** 31, 4), payload, new Uint8Array(4)]),
       [],
     ],
+    ['packed by zstd', zstdCompressSync(payload), []],
+    ['packed by zstd, as a member', makeZip([{ ...member, packed: zstdCompressSync(payload), method: 93 }]), []],
     ['that says it is encrypted (0x1)', makeZip([{ ...member, flags: 1 }]), ['archive-mismatch']],
     ['that says it is patched (0x20)', makeZip([{ ...member, flags: 0x20 }]), ['archive-mismatch']],
     ['that says it is strongly encrypted (0x40)', makeZip([{ ...member, flags: 0x40 }]), ['archive-mismatch']],
@@ -122,7 +127,7 @@ describe('what an archive itself does', () => {
     ['xz', 'model.pkl', latin1('\xfd7zXZ\0 and so on'), 'inconclusive', 'archive-unread'],
     ['lzma', 'model.joblib', latin1('\x5d\0\0\x80\0 and so on'), 'inconclusive', 'archive-unread'],
     ['bzip2', 'model.pkl', latin1('BZh9 and so on'), 'inconclusive', 'archive-unread'],
-    ['zstd', 'model.pkl', latin1('\x28\xb5\x2f\xfd and so on'), 'inconclusive', 'archive-unread'],
+    ['zstd that is damaged', 'model.pkl', latin1('\x28\xb5\x2f\xfd and so on'), 'inconclusive', 'archive-broken'],
     ['gzip that is cut off', 'a.gz', gzipSync(tensor).subarray(0, 100), 'inconclusive', 'archive-broken'],
   ]
   test.each(cases)('%s', async (_, name, bytes, verdict, id) => {
@@ -156,6 +161,42 @@ describe('what an archive itself does', () => {
     let nested: Uint8Array = latin1('text')
     for (let depth = 0; depth < 12; depth++) nested = makeZip([{ name: 'a.zip', data: nested, method: 0 }])
     expect(await scanBytes('a.zip', nested)).toMatchObject({ verdict: 'inconclusive', ids: ['too-large'] })
+  })
+})
+
+describe('what the platform unpacks', () => {
+  const large = (tail: Uint8Array) => {
+    const rng = new Rng(5)
+    return concat([latin1('\xee'), Uint8Array.from({ length: 300_000 }, () => rng.below(200)), tail])
+  }
+  const packers: [string, (bytes: Uint8Array) => Uint8Array][] = [
+    ['gzip', gzipSync],
+    ['zlib', deflateSync],
+    ['zip', (bytes) => makeZip([{ name: 'w', data: bytes }])],
+  ]
+  test.each(packers)('is what is unpacked without it: sound, damaged, cut off, followed by more (%s)', async (_, pack) => {
+    const [sound, clean] = [payload, tensor].map((tail) => new Uint8Array(pack(large(tail)))) as [Uint8Array, Uint8Array]
+    const files = [
+      ...[sound, clean, sound.subarray(0, 200_000), concat([sound, latin1('more')]), concat([sound, sound])],
+      ...[2, 100, 150_000, sound.length - 10].map((at) => patch(sound, at, 0xff, 0xff, 0xff)),
+    ]
+    for (const [index, bytes] of files.entries()) {
+      const here = await scanFile(memorySource('w.bin', bytes))
+      expect((await scanBytes('w.bin', bytes)).report, `${index}`).toEqual(here)
+      if (index === 0) expect(here.verdict).toBe('poisoned')
+    }
+  })
+
+  test('is unpacked to its limit and no further', async () => {
+    const zeros = new Uint8Array(2 ** 27 + 2 ** 20)
+    const bomb = zstdCompressSync(zeros)
+    expect(await scanBytes('a.zst', bomb)).toMatchObject({ ids: expect.arrayContaining(['archive-bomb']) })
+  })
+
+  test('ends as an undecided finding where the platform does not know Zstandard', async () => {
+    expect((await scanFile(memorySource('m.pkl', zstdCompressSync(payload)))).findings.map(({ id }) => id)).toContain('archive-unread')
+    const member = makeZip([{ name: 'm.pkl', data: payload, packed: zstdCompressSync(payload), method: 93 }])
+    expect((await scanFile(memorySource('m.zip', member))).findings.map(({ id }) => id)).toContain('archive-unread')
   })
 })
 

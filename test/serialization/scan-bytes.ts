@@ -1,5 +1,5 @@
 import { memorySource } from '../../src/io/byte-source.js'
-import { scanFile } from '../../src/serialization/scan-file.js'
+import { scanFile } from '../../src/serialization/node-scan-file.js'
 
 /** The verdict on a file in memory, and the ids of what was found, notes left out. */
 export async function scanBytes(name: string, bytes: Uint8Array) {
