@@ -3,9 +3,10 @@ import { closeSync, ftruncateSync, mkdirSync, mkdtempSync, openSync, rmSync, wri
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { crc32 } from 'node:zlib'
+import { crc32, deflateRawSync, gzipSync } from 'node:zlib'
+import { Rng } from '../../src/core/rng.js'
 import { makeSafetensors } from '../../test/io/make-safetensors.js'
-import { makeZip } from '../../test/io/make-zip.js'
+import { concat, makeZip } from '../../test/io/make-zip.js'
 import { message } from '../../test/serialization/make-models.js'
 import { global, latin1, length, pickle, proto, stop, text } from '../../test/support/pickle-assembler.js'
 import { describeMachine } from '../machine.js'
@@ -21,9 +22,10 @@ const { values: flags } = parseArgs({ options: { mib: { type: 'string' }, repeat
 const mib = Number(flags.mib ?? 1024)
 const repeats = Number(flags.repeats ?? 3)
 const folder = mkdtempSync(join(flags.folder ?? tmpdir(), 'assay-scan-'))
-const noise = Uint8Array.from({ length: 2 ** 20 }, (_, i) => Math.imul(i + 1, 0x9e3779b1) >>> 24)
-const once = (what: 'scan' | 'read', path: string): Once =>
-  JSON.parse(execFileSync(process.execPath, [process.env.BENCH_SCAN_ONCE as string, what, path], { encoding: 'utf8' }))
+const rng = new Rng(1)
+const noise = Uint8Array.from({ length: 2 ** 20 }, () => rng.below(256))
+const once = (...args: readonly string[]): Once =>
+  JSON.parse(execFileSync(process.execPath, [process.env.BENCH_SCAN_ONCE as string, ...args], { encoding: 'utf8' }))
 
 /** Head, then so many megabytes of noise, then tail. */
 function write(name: string, head: Uint8Array, tail: Uint8Array): string {
@@ -74,33 +76,100 @@ function joblib(): string {
   )
 }
 
+const varint = (value: number): number[] => (value < 128 ? [value] : [(value % 128) | 128, ...varint(Math.floor(value / 128))])
+/** The head of a field of bytes, the last in its message, whose `rest` follows elsewhere. */
+const fieldHead = (field: number, rest: number) => [field * 8 + 2, ...varint(rest)]
+
 function onnx(): string {
   const bytes = mib * 2 ** 20
-  const raw = message([9, new Uint8Array(0)]).slice(0, 1)
-  const varint = (value: number): number[] => (value < 128 ? [value] : [(value % 128) | 128, ...varint(Math.floor(value / 128))])
-  const tensor = Uint8Array.from([...message([1, 4], [2, 1]), ...raw, ...varint(bytes)])
-  const graph = Uint8Array.from([...message([1, message([4, 'Relu'])]), 5 * 8 + 2, ...varint(tensor.length + bytes), ...tensor])
-  return write('model.onnx', Uint8Array.from([...message([1, 8]), 7 * 8 + 2, ...varint(graph.length + bytes), ...graph]), new Uint8Array(0))
+  const tensor = [...message([1, 4], [2, 1]), ...fieldHead(9, bytes)]
+  const graph = [...message([1, message([4, 'Relu'])]), ...fieldHead(5, tensor.length + bytes), ...tensor]
+  return write('model.onnx', Uint8Array.from([...message([1, 8]), ...fieldHead(7, graph.length + bytes), ...graph]), new Uint8Array(0))
+}
+
+/** A SavedModel of a node and a constant, the tensor of which is noise. */
+function tensorFlow(): string {
+  const bytes = mib * 2 ** 20
+  const within = (field: number, inner: number[]) => [...fieldHead(field, inner.length + bytes), ...inner]
+  const tensor = within(8, fieldHead(4, bytes))
+  const attribute = within(5, [...message([1, 'value']), ...within(2, tensor)])
+  const node = within(1, [...message([1, 'c'], [2, 'Const']), ...attribute])
+  const meta = within(2, [...message([1, message([1, 'n'], [2, 'MatMul'])]), ...node])
+  return write('saved_model.pb', Uint8Array.from([...message([1, 1]), ...within(2, meta)]), new Uint8Array(0))
+}
+
+/** With the 150,000 tokens of a vocabulary. */
+function gguf(): string {
+  const string = (value: string) => concat([length(value.length, 8), latin1(value)])
+  const tokens = concat(Array.from({ length: 150_000 }, (_, i) => string(`token${i}`)))
+  const entry = concat([string('tokenizer.ggml.tokens'), length(9, 4), length(8, 4), length(150_000, 8), tokens])
+  const tensor = concat([string('w'), length(1, 4), length(mib * 2 ** 20, 8), length(24, 4), length(0, 8)])
+  return write('model.gguf', concat([latin1('GGUF'), length(3, 4), length(1, 8), length(1, 8), entry, tensor]), new Uint8Array(64))
+}
+
+function npy(): string {
+  const header = `{'descr': '|u1', 'fortran_order': False, 'shape': (${mib * 2 ** 20},), }`.padEnd(117)
+  return write('array.npy', concat([latin1('\x93NUMPY\x01\0'), length(header.length + 1, 2), latin1(`${header}\n`)]), new Uint8Array(0))
+}
+
+/** Floats that pack about as well as weights do, in a pickle. */
+function numbers(bytes: number): Uint8Array {
+  const weights = Float32Array.from({ length: bytes / 4 }, () => Math.fround(rng.below(2 ** 12) / 2 ** 12))
+  return pickle(proto(4), 0x8e, length(bytes, 8), new Uint8Array(weights.buffer), stop)
+}
+
+/** Files whose packed data, from a place to a place, is unpacked plainly for comparison. */
+function packedFiles() {
+  const data = numbers(Math.min(mib, 100) * 2 ** 20)
+  const put = (name: string, bytes: Uint8Array) => {
+    writeFileSync(join(folder, name), bytes)
+    return join(folder, name)
+  }
+  const deflated = new Uint8Array(deflateRawSync(data))
+  const gzipped = gzipSync(data)
+  const zip = makeZip([{ name: 'm/data.pkl', data, packed: deflated }])
+  const from = Buffer.from(zip.buffer).indexOf(deflated.subarray(0, 64))
+  return [
+    { path: put('packed.pkl.gz', gzipped), beside: ['gunzip', '0', `${gzipped.length}`], reads: 'every byte that comes out' },
+    { path: put('packed.zip', zip), beside: ['inflate', `${from}`, `${from + deflated.length}`], reads: 'every byte that comes out' },
+  ]
+}
+
+/** A pickle of opcodes and nothing else: a list of numbers. */
+function objects(): string {
+  const many = pickle(...Array.from({ length: 1000 }, (_, i) => pickle('G', length(i, 8))))
+  const repeated = Math.floor((Math.min(mib, 64) * 2 ** 20) / many.length)
+  const path = join(folder, 'objects.pkl')
+  writeFileSync(path, concat([pickle(proto(2), ']'), ...Array.from({ length: repeated }, () => pickle('(', many, 'e')), stop]))
+  return path
 }
 
 try {
   const header = makeSafetensors({ w: { dtype: 'U8', shape: [mib * 2 ** 20], data_offsets: [0, mib * 2 ** 20] } })
-  const files = [
+  const files: readonly { readonly path: string; readonly reads: string; readonly beside?: readonly string[] }[] = [
     { path: write('model.safetensors', header, new Uint8Array(0)), reads: 'the header' },
     { path: torchArchive(), reads: 'the directory, the headers, data.pkl and the first bytes of the tensor' },
     { path: joblib(), reads: 'the opcodes around the array' },
     { path: onnx(), reads: 'the graph around the tensor' },
-    { path: write('model.h5', latin1('\x89HDF\r\n\x1a\n'), new Uint8Array(0)), reads: 'every byte, for text' },
+    { path: gguf(), reads: 'the header, with its vocabulary' },
+    { path: npy(), reads: 'the header' },
+    { path: tensorFlow(), reads: 'the nodes; every byte, for configurations' },
+    { path: write('model.h5', latin1('\x89HDF\r\n\x1a\n'), new Uint8Array(0)), reads: 'every byte, for configurations' },
     { path: write('model.bin', latin1('\xee\xee'), new Uint8Array(0)), reads: 'every byte, for pickles' },
+    { path: objects(), reads: 'every opcode' },
+    ...packedFiles(),
   ]
-  console.log(`${describeMachine()}\n${mib} MiB a file, best of ${repeats}, from the page cache; reading is by blocks of 1 MiB\n`)
-  for (const { path, reads } of files) {
-    const rows = Array.from({ length: repeats }, () => ({ read: once('read', path), scan: once('scan', path) }))
+  console.log(
+    `${describeMachine()}\n${mib} MiB a file, best of ${repeats}, from the page cache; reading is by blocks of 1 MiB, and unpacking Node's\n`,
+  )
+  for (const { path, reads, beside = ['read'] } of files) {
+    const [what = '', ...range] = beside
+    const rows = Array.from({ length: repeats }, () => ({ read: once(what, path, ...range), scan: once('scan', path) }))
     const best = (key: 'read' | 'scan', of: 'elapsedMs' | 'cpuMs') => Math.min(...rows.map((row) => row[key][of]))
     const memory = Math.max(...rows.map(({ scan }) => scan.maxRssMiB))
     const ratio = (of: 'elapsedMs' | 'cpuMs') => `${((100 * best('read', of)) / best('scan', of)).toFixed(0)} %`
     console.log(
-      `${path.split('/').pop()?.padEnd(18)} ${rows[0]?.scan.verdict.padEnd(13)} speed ${ratio('elapsedMs').padStart(7)} of reading, by CPU time ${ratio('cpuMs').padStart(7)}; ${memory.toFixed(0)} MiB; reads ${reads}`,
+      `${path.split('/').pop()?.padEnd(18)} ${rows[0]?.scan.verdict.padEnd(13)} speed ${ratio('elapsedMs').padStart(7)} of ${what}, by CPU time ${ratio('cpuMs').padStart(7)}; ${memory.toFixed(0)} MiB; reads ${reads}`,
     )
   }
   for (const { path } of files) rmSync(path)

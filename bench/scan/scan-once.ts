@@ -1,17 +1,26 @@
+import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
+import { pipeline } from 'node:stream/promises'
+import { createGunzip, createInflateRaw } from 'node:zlib'
 import { scanPath } from '../../src/serialization/node-scan-path.js'
 
 // A process of its own, so that its memory and its CPU time count.
-const [what = 'scan', path = '.'] = process.argv.slice(2)
+const [what = 'scan', path = '.', start = '0', end = '0'] = process.argv.slice(2)
 const before = process.cpuUsage()
 const started = performance.now()
 let verdict = ''
 if (what === 'scan') verdict = (await scanPath(path)).verdict
-else {
+else if (what === 'read') {
   const handle = await open(path)
   const block = new Uint8Array(2 ** 20)
   while ((await handle.read(block, 0, block.length)).bytesRead > 0);
   await handle.close()
+} else {
+  const options = { chunkSize: 2 ** 18 }
+  const packed = createReadStream(path, { start: Number(start), end: Number(end) - 1, highWaterMark: 2 ** 18 })
+  await pipeline(packed, what === 'gunzip' ? createGunzip(options) : createInflateRaw(options), async (chunks) => {
+    for await (const _ of chunks);
+  })
 }
 const elapsedMs = performance.now() - started
 const { user, system } = process.cpuUsage(before)

@@ -2,9 +2,8 @@ import type { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import * as zlib from 'node:zlib'
 import type { ByteSource } from '../io/byte-source.js'
-import { concatBytes } from '../io/concat-bytes.js'
 import type { NativeCodecs, NativeFormat } from './native-codecs.js'
-import type { PackedRange, Unpacked } from './unpack.js'
+import { type PackedRange, type Unpacked, unpackedOf } from './unpack.js'
 
 const stepBytes = 2 ** 18
 const options = { chunkSize: 2 ** 18 }
@@ -45,8 +44,7 @@ async function unpack(source: ByteSource, range: PackedRange, limit: number, sig
   signal?.throwIfAborted()
   if (failure !== null) throw failure
   if (total > limit) problem = 'too-large'
-  const bytes = concatBytes(chunks)
-  return { bytes: bytes.length > limit ? bytes.subarray(0, limit) : bytes, problem }
+  return unpackedOf(chunks, limit, problem)
 }
 
 function streamOf(format: NativeFormat): Transform {

@@ -141,8 +141,8 @@ async function scanPackedFile(source: ByteSource, kind: PackedKind, scan: FileSc
   const start = kind === 'joblib-zlib' ? 21 : 0
   if (kind === 'zlib') {
     // two bytes are a weak sign: something has to come out
-    const { bytes } = await unpack(source, { start, end: byteLength, format }, 1, scan)
-    if (bytes.length === 0) return false
+    const unpacked = await unpack(source, { start, end: byteLength, format }, 1, scan)
+    if (unpacked.byteLength === 0) return false
   }
   await scanPacked(source, { start, end: byteLength, format }, `${name}!/unpacked`, scan)
   return true

@@ -1,7 +1,8 @@
 import { showText } from '../core/untrusted-text.js'
-import { type ByteSource, memorySource } from '../io/byte-source.js'
+import type { ByteSource } from '../io/byte-source.js'
 import { crc32 } from '../io/crc32.js'
 import { readShort, subSource } from './byte-window.js'
+import { chunkedSource } from './chunked-source.js'
 import { beginsWith } from './file-kind.js'
 import { type FileScan, memberName } from './file-scan.js'
 import { staysInside } from './member-path.js'
@@ -115,10 +116,11 @@ async function scanMember(source: ByteSource, member: ZipMember, scan: FileScan,
     scan.findings.add(flagged ? 'archive-encrypted' : 'archive-unread', name, null, `it is compressed by method ${method}`)
     return
   }
-  const bytes = packed
+  const chunks = packed
     ? await scanPackedMember(source, { start, end, format: packed }, name, scan)
     : await scanStored(source, { start, end, name }, scan, torchScript)
-  const sound = bytes === null ? null : (scan.native?.crc32 ?? crc32)(bytes) === member.crc
+  const checksum = scan.native?.crc32 ?? crc32
+  const sound = chunks === null ? null : chunks.reduce((before, chunk) => checksum(chunk, before), 0) === member.crc
   if (flagged && sound) {
     scan.findings.add('archive-mismatch', name, null, 'it says that it is encrypted, and is not: loaders that do not look read it')
   } else if (flagged) {
@@ -140,13 +142,13 @@ async function scanStored(
   { start, end, name }: Stretch,
   scan: FileScan,
   torchScript: boolean,
-): Promise<Uint8Array | null> {
+): Promise<readonly Uint8Array[] | null> {
   const inner = subSource(source, name, start, end)
   if (isTensor(name)) await scanPickle(inner, scan, { expected: false })
   else if (torchScript && /\/code\/[^!]*\.(?:py|py\.debug_pkl|debug_pkl)$/.test(name)) return null
   else if (torchScript && name.endsWith('.pkl')) await scanPickle(inner, scan, { expected: true, torchScript })
   else await scan.inside(inner)
-  return !isTensor(name) && end - start <= checkedBytes ? readShort(source, start, end) : null
+  return !isTensor(name) && end - start <= checkedBytes ? [await readShort(source, start, end)] : null
 }
 
 /** The data of a tensor in an archive of PyTorch. */
@@ -154,14 +156,19 @@ function isTensor(name: string): boolean {
   return /!\/(?:[^!]*\/)?(?:data|constants|tensors)\/\d+$/.test(name)
 }
 
-async function scanPackedMember(source: ByteSource, range: PackedRange, name: string, scan: FileScan): Promise<Uint8Array | null> {
+async function scanPackedMember(
+  source: ByteSource,
+  range: PackedRange,
+  name: string,
+  scan: FileScan,
+): Promise<readonly Uint8Array[] | null> {
   if (isTensor(name)) {
-    const { bytes } = await unpack(source, range, tensorSample, scan)
-    await scanPickle(memorySource(name, bytes), scan, { expected: false })
+    const { chunks } = await unpack(source, range, tensorSample, scan)
+    await scanPickle(chunkedSource(name, chunks), scan, { expected: false })
     return null
   }
   // of an array of numbers, its header is all there is to scan
-  const { bytes: head } = await unpack(source, range, npyHead, scan)
-  if (beginsWith(head, npyMagic) && (await isNumericNpy(memorySource(name, head)))) return null
+  const head = chunkedSource(name, (await unpack(source, range, npyHead, scan)).chunks)
+  if (beginsWith(await readShort(head, 0, npyMagic.length), npyMagic) && (await isNumericNpy(head))) return null
   return scanPacked(source, range, name, scan)
 }

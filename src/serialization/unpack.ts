@@ -1,11 +1,12 @@
 import { Gunzip, Inflate, Unzlib } from 'fflate'
 import type { ByteSource } from '../io/byte-source.js'
-import { concatBytes } from '../io/concat-bytes.js'
 import type { FileScan } from './file-scan.js'
 
 /** What a compressed stretch unpacks to, as far as it does. */
 export interface Unpacked {
-  readonly bytes: Uint8Array
+  /** In pieces, one after another. */
+  readonly chunks: readonly Uint8Array[]
+  readonly byteLength: number
   /** Why there is no more; null where it came to its end. */
   readonly problem: 'too-large' | 'damaged' | null
 }
@@ -90,15 +91,26 @@ async function inflate(source: ByteSource, { start, end, format }: PackedRange, 
     // what follows the end of a stream would be kept and copied at every step
     if (idle > maxIdleSteps && !last) break
   }
-  const bytes = concatBytes(chunks)
-  return { bytes: bytes.length > limit ? bytes.subarray(0, limit) : bytes, problem }
+  return unpackedOf(chunks, limit, problem)
+}
+
+/** What is beyond the limit goes. */
+export function unpackedOf(chunks: readonly Uint8Array[], limit: number, problem: Unpacked['problem']): Unpacked {
+  const kept: Uint8Array[] = []
+  let byteLength = 0
+  for (const chunk of chunks) {
+    const part = chunk.subarray(0, limit - byteLength)
+    if (part.length > 0) kept.push(part)
+    byteLength += part.length
+  }
+  return { chunks: kept, byteLength, problem }
 }
 
 /** Frames of LZ4 (its frame format 1.6): blocks that may refer to those before. */
 function unpackLz4(packed: Uint8Array, limit: number): Unpacked {
   const out: Output = { bytes: new Uint8Array(Math.min(limit, 4 * packed.length + 64)), length: 0, limit }
   const record = new DataView(packed.buffer, packed.byteOffset, packed.byteLength)
-  const done = (problem: Unpacked['problem']): Unpacked => ({ bytes: out.bytes.subarray(0, out.length), problem })
+  const done = (problem: Unpacked['problem']): Unpacked => unpackedOf([out.bytes.subarray(0, out.length)], out.limit, problem)
   let at = 0
   while (at + 7 <= packed.length && record.getUint32(at, true) === 0x184d2204) {
     const flags = packed[at + 4] as number
