@@ -13,6 +13,8 @@ const allowed: Readonly<Record<string, string>> = {
   decimal: 'Decimal',
   fractions: 'Fraction',
   uuid: 'UUID',
+  _io: 'BytesIO',
+  io: 'BytesIO',
   pathlib: 'Path PosixPath PurePath PurePosixPath PureWindowsPath WindowsPath',
   'pathlib._local': 'Path PosixPath PurePath PurePosixPath PureWindowsPath WindowsPath',
   types: 'SimpleNamespace',
@@ -26,6 +28,7 @@ const allowed: Readonly<Record<string, string>> = {
   'numpy.dtypes':
     'BoolDType ByteDType BytesDType Complex128DType Complex64DType Float16DType Float32DType Float64DType Int16DType Int32DType Int64DType Int8DType ObjectDType StrDType UInt16DType UInt32DType UInt64DType UInt8DType',
   'numpy.ma.core': 'MaskedArray _mareconstruct',
+  'numpy.random': '__RandomState_ctor',
   'numpy.random._pickle': '__bit_generator_ctor __generator_ctor __randomstate_ctor',
   'numpy.random._mt19937': 'MT19937',
   'numpy.random._pcg64': 'PCG64 PCG64DXSM',
@@ -38,6 +41,7 @@ const allowed: Readonly<Record<string, string>> = {
   'scipy.sparse.csr': 'csr_matrix',
   'scipy.sparse.csc': 'csc_matrix',
   'joblib.numpy_pickle': 'NumpyArrayWrapper',
+  'sklearn.externals.joblib.numpy_pickle': 'NumpyArrayWrapper',
   torch:
     'BFloat16Storage BFloat16Tensor BoolStorage BoolTensor ByteStorage ByteTensor CharStorage CharTensor ComplexDoubleStorage ComplexFloatStorage DoubleStorage DoubleTensor FloatStorage FloatTensor HalfStorage HalfTensor IntStorage IntTensor LongStorage LongTensor QInt32Storage QInt8Storage QUInt2x4Storage QUInt4x2Storage QUInt8Storage ShortStorage ShortTensor Size Tensor UntypedStorage bfloat16 bool complex128 complex32 complex64 contiguous_format channels_last device dtype float16 float32 float64 float8_e4m3fn float8_e4m3fnuz float8_e5m2 float8_e5m2fnuz int16 int32 int64 int8 per_channel_affine per_tensor_affine qint32 qint8 quint2x4 quint4x2 quint8 strided sparse_coo uint16 uint32 uint64 uint8',
   'torch.cuda': 'BFloat16Storage ByteStorage CharStorage DoubleStorage FloatStorage HalfStorage IntStorage LongStorage ShortStorage',
@@ -69,6 +73,10 @@ const allowed: Readonly<Record<string, string>> = {
   'torch.optim.adam': 'Adam',
   'torch.optim.adamw': 'AdamW',
   'torch.optim.sgd': 'SGD',
+  // enumerations in training_args.bin
+  'transformers.trainer_utils': 'EvaluationStrategy FSDPOption HubStrategy IntervalStrategy SaveStrategy SchedulerType ShardedDDPOption',
+  'transformers.training_args': 'OptimizerNames ParallelMode',
+  'accelerate.utils.dataclasses': 'DistributedType',
   'sklearn._loss._loss': 'CyHalfBinomialLoss CyHalfMultinomialLoss CyHalfSquaredError',
   'sklearn._loss.link': 'IdentityLink Interval LogLink LogitLink MultinomialLogit',
   'sklearn._loss.loss': 'HalfBinomialLoss HalfMultinomialLoss HalfSquaredError',

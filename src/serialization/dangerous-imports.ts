@@ -3,25 +3,43 @@
  * files and connections, or hand out other modules. With all that is below them, but for the names that are allowed one by one.
  */
 const modules = new Set(
-  `__builtin__ builtins _aix_support _bootsubprocess _ctypes _frozen_importlib _frozen_importlib_external _imp _interpreters _io _operator _osx_support
-  _pickle _posixshmem _posixsubprocess _pyrepl _socket _sqlite3 _ssl _thread _testcapi _winapi _xxsubinterpreters aiohttp antigravity asyncio asyncore asynchat
+  `__builtin__ __builtins__ builtins _aix_support _bootsubprocess _ctypes _frozen_importlib _frozen_importlib_external _imp _interpreters _io _operator _osx_support
+  _pickle _posixshmem _posixsubprocess _pyrepl _signal _socket _sqlite3 _ssl _thread _testcapi _winapi _xxsubinterpreters aiohttp antigravity asyncio asyncore asynchat
   atexit bdb bz2 cPickle cProfile cffi cgi cgitb cloudpickle cmd code codecs codeop commands compileall concurrent configparser contextlib
-  ctypes curses dbm dill distutils doctest dummy_thread ensurepip execnet fabric faulthandler fcntl fileinput ftplib functools gc getpass
+  ctypes curses dbm dill distutils doctest dummy_thread ensurepip execnet fabric faulthandler fcntl filecmp fileinput ftplib functools gc getpass
   gettext glob gzip httplib httplib2 httpx http idlelib imaplib imp importlib importlib_metadata inspect invoke io IPython jinja2 joblib
   jsonpickle lib2to3 linecache lzma mailcap marshal mmap modulefinder msvcrt multiprocess multiprocessing netrc nntplib nt ntpath nturl2path
   numba numexpr operator os os2 paramiko pathos pdb pexpect pickle pickletools pip pipes pkg_resources pkgutil platform plumbum popen2
   poplib posix posixpath posixfile profile psutil pstats pty ptyprocess py py_compile pyclbr pycparser pydoc pyximport requests readline resource rlcompleter
-  runpy sched select selectors setuptools shelve sh shutil signal site smtpd smtplib socket socketserver sqlite3 ssl subprocess sys sysconfig
+  runpy sched select selectors setuptools shelve sh shutil signal site smtpd smtplib socket socketserver sqlite3 ssl subprocess sys sysconfig syslog
   tarfile telnetlib tempfile test this thread threading timeit tkinter tokenize trace traceback tracemalloc turtle types unittest urllib
   urllib2 urllib3 venv virtualenv warnings weakref webbrowser websocket websockets winreg _winreg wsgiref xmlrpc yaml zipapp zipfile zipimport
   numpy.ctypeslib numpy.distutils numpy.f2py numpy.lib.npyio numpy.lib._npyio_impl numpy.lib.format numpy.lib._format_impl numpy.testing numpy.core._exceptions
   numpy._core._exceptions scipy.io pandas.io pandas.core.computation
+  torch.utils._config_module torch.utils._cpp_extension_versioner torch.utils.backend_registration torch.utils.benchmark torch.utils.bottleneck
+  torch.utils.collect_env torch.utils.cpp_extension torch.utils.data.datapipes torch.utils.file_baton torch.utils.hipify torch.utils.jit
+  torch.utils.model_dump torch.utils.model_zoo torch.utils.show_pickle torch.utils.tensorboard torch.utils.throughput_benchmark torch.utils.viz
   torch._dynamo torch._inductor torch.distributed.rpc torch.fx torch.hub torch.jit torch.multiprocessing torch.onnx torch.ops torch.package
-  torch.serialization torch.testing torch.utils torch._utils_internal torch._classes torch._ops torch.export torch.compiler
+  torch.serialization torch.testing torch._utils_internal torch._classes torch._ops torch.export torch.compiler
   tensorflow.python.keras.saving tensorflow.saved_model keras.models keras.saving keras.utils tensorflow.keras.models tensorflow.keras.utils
   tensorflow.python.platform tensorflow.io tensorflow.load_library tensorflow.load_op_library tensorflow.python.framework.load_library
   transformers.dynamic_module_utils transformers.utils.hub huggingface_hub sklearn.externals sklearn.utils._testing`.split(/\s+/),
 )
+
+/**
+ * Names of these modules that neither run nor reach anything by themselves, and that honest models have: functions tied to their arguments, markers
+ * of signatures. What a pickle gives to them is judged where it imports that. Not on the list of what is allowed either.
+ */
+const harmless: Readonly<Record<string, string>> = {
+  builtins: 'NotImplementedType Ellipsis NotImplemented print',
+  __builtin__: 'Ellipsis NotImplemented print',
+  functools: 'partial',
+  inspect: 'Parameter Signature _ParameterKind _empty',
+  threading: 'Event Lock RLock local',
+  types: 'GenericAlias MappingProxyType NoneType UnionType',
+  weakref: 'WeakKeyDictionary WeakSet WeakValueDictionary ref',
+}
+const harmlessNames = new Map(Object.entries(harmless).map(([module, list]) => [module, new Set(list.split(' '))]))
 
 /** Names of other modules that run code, load pickles or reach into files. */
 const names: Readonly<Record<string, string>> = {
@@ -62,11 +80,18 @@ export function isDangerousModule(module: string): boolean {
   return modules.has(module)
 }
 
+/** Methods of paths, arrays and storages that write or read files. */
+const methods = new Set(
+  `chmod dump from_file fromfile hardlink_to lchmod link_to memmap mkdir read_bytes read_text rename rmdir symlink_to tofile touch unlink write_bytes
+  write_text`.split(/\s+/),
+)
+
 /**
  * Whether an import gives its pickle the means to run code or to reach files. A dotted name is followed attribute by attribute, so that
  * `numpy` `f2py.os.system` is the same as `os` `system`.
  */
 export function isDangerousImport(module: string, name: string): boolean {
+  if (harmlessNames.get(module)?.has(name)) return false
   if (isDangerousModule(module)) return true
   const path = module.split('.')
   const parts = name.split('.')
@@ -77,6 +102,7 @@ export function isDangerousImport(module: string, name: string): boolean {
   return parts.some(
     (part, index) =>
       attributes.has(part) ||
+      (index > 0 && methods.has(part)) ||
       (modules.has(part) && (index < parts.length - 1 || index > 0 || part !== name)) ||
       modules.has([...path, ...parts.slice(0, index + 1)].join('.')),
   )

@@ -30,7 +30,7 @@ function isWrapper(value: Value | undefined): boolean {
   if (!isKind(value, 'called')) return false
   const rebuilt = isImported(value.callee, 'copyreg', '_reconstructor') || isImported(value.callee, 'copy_reg', '_reconstructor')
   const made = rebuilt && isKind(value.args, 'tuple') ? value.args.items[0] : value.callee
-  return isImported(made, 'joblib.numpy_pickle', 'NumpyArrayWrapper')
+  return ['joblib', 'sklearn.externals.joblib'].some((joblib) => isImported(made, `${joblib}.numpy_pickle`, 'NumpyArrayWrapper'))
 }
 
 /** Of `numpy.dtype('f8', False, True)` and its like. */

@@ -78,7 +78,8 @@ export class PickleStack {
     if (this.memo.size < maxMemo || this.memo.has(key)) this.memo.set(key, value)
   }
 
-  recall(key: number): void {
-    this.push(this.memo.get(key) ?? this.from?.memo.get(key) ?? opaque)
+  /** What was memorised, or what nothing is known of. */
+  recall(key: number): Value {
+    return this.memo.get(key) ?? this.from?.memo.get(key) ?? opaque
   }
 }

@@ -84,6 +84,8 @@ class Walker {
   private readonly nested: { start: number; end: number; sure: boolean }[] = []
   private readonly insideArrays: PickleImport[] = []
   private insideLeft = maxInsideArrays
+  /** How often `getattr` was pushed, but for calls of it that are read as dotted names. */
+  private getattrs = 0
   private readonly used = new Map<string, PickleImport>()
   private readonly stack: PickleStack
   private readonly joblib: boolean
@@ -107,7 +109,8 @@ class Walker {
   result(): PickleWalk {
     const { at, ended, problem, opcodes, imports, used, oddities, nested, insideArrays } = this
     const { bytesRead } = this.window
-    const listed = { imports: [...imports.values()], used: [...used.values()] }
+    const isListed = (found: PickleImport) => this.getattrs > 0 || !isGetattr({ kind: 'imported', ...found })
+    const listed = { imports: [...imports.values()].filter(isListed), used: [...used.values()] }
     return { end: at, ended, problem, opcodes, bytesRead, ...listed, oddities, nested, insideArrays }
   }
 
@@ -210,9 +213,19 @@ class Walker {
       this.stack.push(opaque)
       return
     }
+    this.list(module, name, offset)
+    this.push({ kind: 'imported', module, name })
+  }
+
+  private list(module: string, name: string, offset: number): void {
     const key = `${module}\n${name}`
     if (!this.imports.has(key) && this.imports.size < 16 * maxListed) this.imports.set(key, { module, name, offset })
-    this.stack.push({ kind: 'imported', module, name })
+  }
+
+  /** Pushes what may be `getattr`, so that it is known whether it goes anywhere but where it is read as a dotted name. */
+  private push(value: Value): void {
+    if (isGetattr(value)) this.getattrs++
+    this.stack.push(value)
   }
 
   private use({ module, name }: Imported): void {
@@ -222,6 +235,14 @@ class Walker {
   }
 
   private call(callee: Value | undefined, args: Value, offset: number): void {
+    const attribute = isGetattr(callee) ? attributeOf(args) : null
+    if (attribute) {
+      this.getattrs--
+      this.list(attribute.module, attribute.name, offset)
+      this.push(attribute)
+      return
+    }
+    if (isGetattr(callee)) this.getattrs++
     if (!isKind(callee, 'imported')) this.odd('computed-call', offset)
     else this.use(callee)
     if (isImported(callee, 'torch.storage', '_load_from_bytes')) {
@@ -260,7 +281,7 @@ class Walker {
         // g GET, p PUT
         const key = wholeNumber(first)
         if (key === null) return false
-        if (opcode === 0x67) this.stack.recall(key)
+        if (opcode === 0x67) this.push(this.stack.recall(key))
         else this.stack.memorise(key)
         break
       }
@@ -315,7 +336,7 @@ class Walker {
         break
       case 0x68:
       case 0x6a: // h BINGET, j LONG_BINGET
-        this.stack.recall(value)
+        this.push(this.stack.recall(value))
         break
       case 0x71:
       case 0x72: // q BINPUT, r LONG_BINPUT
@@ -349,7 +370,7 @@ class Walker {
         this.stack.sinceMark()
         break
       case 0x32: // 2 DUP
-        this.stack.push(this.stack.top() ?? opaque)
+        this.push(this.stack.top() ?? opaque)
         break
       case 0x4e: // N NONE
         this.stack.push(null)
@@ -462,6 +483,7 @@ class Walker {
     const other = new Walker(window, this.at, { from: this, maxOpcodes: Math.min(maxInsideArray, this.insideLeft) })
     await other.run()
     this.insideLeft -= other.opcodes
+    this.getattrs += Math.max(0, other.getattrs)
     if (this.insideLeft <= 0) this.odd('nested-unread', offset)
     if (this.insideArrays.length < maxListed) this.insideArrays.push(...other.imports.values())
     await window.fill(this.at, lookahead)
@@ -485,6 +507,7 @@ class Walker {
     for (const [key, found] of inner.imports) if (!this.imports.has(key)) this.imports.set(key, found)
     for (const [key, found] of inner.used) if (!this.used.has(key)) this.used.set(key, found)
     for (const { kind, offset } of inner.oddities) this.odd(kind, offset)
+    this.getattrs += Math.max(0, inner.getattrs)
     this.nested.push(...inner.nested)
     this.at = inner.at
     this.opcodes += inner.opcodes
@@ -493,6 +516,19 @@ class Walker {
     this.problem = inner.problem
     return false
   }
+}
+
+function isGetattr(value: Value | undefined): boolean {
+  return isImported(value, 'builtins', 'getattr') || isImported(value, '__builtin__', 'getattr')
+}
+
+/** What `getattr` gives for the name of an attribute of an import, or of what an import made: the dotted name. null where that is not known. */
+function attributeOf(args: Value): Imported | null {
+  if (!isKind(args, 'tuple') || args.items.length !== 2) return null
+  const [base, attribute] = args.items
+  const owner = isKind(base, 'called') ? base.callee : base
+  if (!isKind(owner, 'imported') || typeof attribute !== 'string') return null
+  return { kind: 'imported', module: owner.module, name: `${owner.name}.${attribute}` }
 }
 
 /** `('storage', type, key, location, …)`, which torch.load answers with a tensor's bytes. */

@@ -57,10 +57,12 @@ export async function scanContent(source: ByteSource, scan: FileScan): Promise<C
     return 'other'
   }
   const head = await readShort(source, 0, headBytes)
-  const zip = await scanAsZip(source, head, scan)
-  if (zip) return zip
-  const kind = await scanByMagic(source, head, scan)
-  if (kind) return kind
+  const kind = (await scanAsZip(source, head, scan)) ?? (await scanByMagic(source, head, scan))
+  if (kind) {
+    // the first bytes of most of them are opcodes too
+    await scanPickle(source, scan, { expected: false })
+    return kind
+  }
   if (isPickleName(source.name) && !isMedia(head)) {
     await scanPickle(source, scan, { expected: true })
     return 'pickle'
@@ -90,7 +92,6 @@ async function scanByMagic(source: ByteSource, head: Uint8Array, scan: FileScan)
   const { name } = source
   if (/\.safetensors$/i.test(name)) {
     await scanSafetensors(source, scan)
-    await scanPickle(source, scan, { expected: false })
     return 'safetensors'
   }
   if (beginsWith(head, npyMagic)) {
@@ -105,7 +106,6 @@ async function scanByMagic(source: ByteSource, head: Uint8Array, scan: FileScan)
   const isHdf5 = [0, 512, 1024, 2048].some((at) => beginsWith(head, hdf5Magic, at))
   if (isHdf5 || /\.(?:h5|hdf5)$/i.test(name)) {
     if (!isHdf5) scan.findings.add('keras-malformed', name, 0, 'it is named like an HDF5 file, and does not begin like one')
-    if (!beginsWith(head, hdf5Magic)) await scanPickle(source, scan, { expected: false })
     await scanEmbeddedKeras(source, scan)
     return 'keras'
   }
@@ -117,7 +117,6 @@ async function scanByMagic(source: ByteSource, head: Uint8Array, scan: FileScan)
   if (packed && (await scanPackedFile(source, packed, scan))) return 'archive'
   if (isProgram(head) || isProgramName(name)) {
     scan.findings.add('python-code', name, null, 'it is a program')
-    await scanPickle(source, scan, { expected: false })
     return 'program'
   }
   return null

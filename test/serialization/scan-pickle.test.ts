@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { concat } from '../io/make-zip.js'
+import { concat, makeZip } from '../io/make-zip.js'
 import { callWith, frame, global, latin1, length, pickle, proto, stackGlobal, stop, text } from '../support/pickle-assembler.js'
+import { makeTar } from './make-tar.js'
 import { scanBytes } from './scan-bytes.js'
 
 const system = callWith(global('os', 'system'), 'id')
@@ -39,6 +40,7 @@ describe('what imports something that runs code is poisoned, however it is writt
       'an attribute of an allowed class',
       pickle(proto(4), callWith(stackGlobal('collections', 'OrderedDict.__init__.__globals__'), 'x'), stop),
     ],
+    ['a method that writes files', pickle(proto(4), callWith(stackGlobal('numpy', 'ndarray.tofile'), 'x'), stop)],
     ['letters of another script', pickle(proto(4), callWith(stackGlobal('оѕ', 'system'), 'id'), stop)],
     ['full-width letters', pickle(proto(4), callWith(stackGlobal('ｏｓ', 'system'), 'id'), stop)],
     ['invisible letters', pickle(proto(4), callWith(stackGlobal('o\u200bs', 'system'), 'id'), stop)],
@@ -70,16 +72,78 @@ describe('what imports something that runs code is poisoned, however it is writt
 
 test.each(
   `builtins.eval builtins.exec builtins.getattr builtins.__import__ builtins.open __builtin__.apply importlib.import_module runpy.run_path pip.main
-  ctypes.CDLL timeit.timeit pdb.run bdb.Bdb asyncio.create_subprocess_shell multiprocessing.Process functools.partial operator.attrgetter
+  ctypes.CDLL timeit.timeit pdb.run bdb.Bdb asyncio.create_subprocess_shell multiprocessing.Process functools.reduce operator.attrgetter
   operator.methodcaller _operator.itemgetter torch.load numpy.load joblib.load pandas.read_pickle torch.hub.load torch.jit.load
   types.FunctionType types.CodeType code.interact marshal.loads shutil.rmtree pickle.loads dill.loads cloudpickle.cloudpickle._make_function
   posix.system nt.system sys.modules socket.socket urllib.request.urlopen webbrowser.open pty.spawn pkgutil.resolve_name logging.FileHandler
   numpy.testing._private.utils.runstring idlelib.pyshell.ModifiedInterpreter.runcode torch.utils.collect_env.run uuid._get_command_stdout
-  gettext.c2py dataclasses.make_dataclass copyreg.add_extension yaml.unsafe_load zipfile.ZipFile tempfile.mktemp`.split(/\s+/),
+  gettext.c2py dataclasses.make_dataclass copyreg.add_extension yaml.unsafe_load zipfile.ZipFile tempfile.mktemp
+  cProfile.run cProfile.runctx profile.Profile.run trace.Trace.run doctest.debug_script pydoc.pipepager pydoc.locate ensurepip._run_pip venv.create
+  asyncio.unix_events._UnixSubprocessTransport._start multiprocessing.util.spawnv_passfds lib2to3.pgen2.grammar.Grammar.loads
+  lib2to3.pgen2.pgen.ParserGenerator.make_label _pyrepl.pager.pipe_pager idlelib.run.Executive.runcode idlelib.calltip.Calltip.fetch_tip
+  idlelib.debugobj.ObjectTreeItem.SetText idlelib.autocomplete.AutoComplete.get_entity code.InteractiveInterpreter.runcode
+  test.support.script_helper.assert_python_ok imaplib.IMAP4_stream smtplib.SMTP ssl.get_server_certificate _osx_support._read_output
+  _aix_support._read_cmd_output distutils.file_util.write_file _io.FileIO cloudpickle.cloudpickle._builtin_type torch.serialization.load
+  torch._dynamo.guards.GuardBuilder.get torch._inductor.codecache.compile_file torch.jit.unsupported_tensor_ops.execWrapper
+  torch.fx.experimental.symbolic_shapes.ShapeEnv.evaluate_guards_expression torch.utils._config_module.ConfigModule.load_config
+  torch.utils.bottleneck.__main__.run_cprofile torch.utils.data.datapipes.utils.decoder.basichandlers numpy.f2py.crackfortran.getlincoef
+  numpy.__builtins__ builtins.map builtins.vars builtins.delattr`.split(/\s+/),
 )('%s is dangerous', async (path) => {
   const at = path.lastIndexOf('.')
   const { verdict, ids } = await scanBytes('a.pkl', pickle(proto(2), global(path.slice(0, at), path.slice(at + 1)), ')R', stop))
   expect([verdict, ids]).toEqual(['poisoned', ['pickle-dangerous-import']])
+})
+
+describe('getattr', () => {
+  const getattr = (base: Uint8Array, name: string) => pickle(global('builtins', 'getattr'), base, text(name), 0x86, 'R')
+  const method = getattr(global('ultralytics.nn.modules.head', 'Segment'), 'forward')
+  test('of a class that the pickle names, which is how methods are stored, is the dotted name', async () => {
+    for (const bytes of [method, getattr(pickle(global('net', 'Net'), ')', 0x81), 'forward')]) {
+      const { verdict, ids, findings } = await scanBytes('yolo.pt', pickle(proto(2), bytes, stop))
+      expect([verdict, ids]).toEqual(['suspicious', ['pickle-unknown-import']])
+      expect(findings.some(({ says }) => /Segment\.forward|Net\.forward/.test(says))).toBe(true)
+    }
+  })
+  test.each([
+    ['an attribute that leads to code', getattr(global('collections', 'OrderedDict'), '__class__')],
+    ['a module within', getattr(global('net', 'utils'), 'subprocess')],
+    ['a method that writes files', getattr(pickle(global('pathlib', 'Path'), text('x'), 0x85, 'R'), 'write_text')],
+    ['an attribute of an attribute', getattr(getattr(global('net', 'utils'), 'os'), 'system')],
+    ['a name that is computed', pickle(global('builtins', 'getattr'), global('a', 'B'), global('a', 'c'), ')R', 0x86, 'R')],
+    ['nothing yet', global('builtins', 'getattr')],
+    ['something later, besides', pickle(method, 'q', 0, global('builtins', 'getattr'), 'q', 1, 'h', 1, 0x85)],
+    [
+      'something else by a name in the memo',
+      pickle(global('builtins', 'getattr'), 'q', 1, global('a', 'B'), text('c'), 0x86, 'Rh', 1, ')R'),
+    ],
+    ['in a list', pickle(method, '](', global('__builtin__', 'getattr'), 'e')],
+  ])('is dangerous for %s', async (_, bytes) => {
+    expect((await scanBytes('m.pkl', pickle(proto(2), bytes, stop))).ids).toContain('pickle-dangerous-import')
+  })
+})
+
+test.each(
+  `sklearn.externals.joblib.numpy_pickle.NumpyArrayWrapper _io.BytesIO numpy.random.__RandomState_ctor transformers.trainer_utils.IntervalStrategy
+  transformers.training_args.OptimizerNames collections.deque argparse.Namespace sklearn.pipeline.Pipeline torch.nn.modules.linear.Linear`.split(
+    /\s+/,
+  ),
+)('%s is allowed', async (path) => {
+  const at = path.lastIndexOf('.')
+  expect((await scanBytes('a.pkl', pickle(proto(2), global(path.slice(0, at), path.slice(at + 1)), stop))).verdict).toBe('clean')
+})
+
+test.each(
+  `transformers.training_args.TrainingArguments ultralytics.nn.tasks.SegmentationModel models.yolo.Model xgboost.sklearn.XGBClassifier xgboost.core.Booster
+  lightgbm.sklearn.LGBMClassifier lightgbm.basic.Booster catboost.core.CatBoostClassifier pandas.core.frame.DataFrame pandas._libs.internals._unpickle_block
+  pandas.core.internals.managers.BlockManager pandas.core.indexes.base._new_Index fastai.learner.Learner fastcore.foundation.L fastai.vision.core.PILImage
+  functools.partial builtins.print inspect._empty inspect.Signature scipy.interpolate._interpolate.interp1d statsmodels.regression.linear_model.OLS
+  torchvision.transforms.transforms.Compose torch.utils.data.dataloader.DataLoader torch.optim.lr_scheduler.LambdaLR pytorch_lightning.trainer.states.TrainerFn
+  omegaconf.dictconfig.DictConfig typing.Any __main__.Net timm.models.resnet.ResNet tokenizers.Tokenizer spacy.lang.en.English logging.Logger
+  weakref.WeakValueDictionary threading.RLock torch._C._nn.gelu torch.distributions.normal.Normal`.split(/\s+/),
+)('%s, which honest models have, is not called poisoned: unknown, and so suspicious', async (path) => {
+  const at = path.lastIndexOf('.')
+  const { verdict, ids } = await scanBytes('a.pkl', pickle(proto(2), global(path.slice(0, at), path.slice(at + 1)), stop))
+  expect([verdict, ids]).toEqual(['suspicious', ['pickle-unknown-import']])
 })
 
 describe('what nobody can judge is suspicious', () => {
@@ -244,6 +308,16 @@ describe('pickles where none belongs', () => {
     expect((await scanBytes('logo.png', concat([picture, payload]))).verdict).toBe('poisoned')
     expect((await scanBytes('logo.png', concat([picture, latin1("cos\nsystem\n(S'id'\ntR.")]))).verdict).toBe('poisoned')
     expect((await scanBytes('logo.png', picture)).verdict).toBe('clean')
+  })
+  test('are found where the first bytes of something else are opcodes as well', async () => {
+    const tar = makeTar([{ name: "cos\nsystem\n(S'id'\ntR.", data: latin1('text') }])
+    const gguf = pickle('GGUF', 3, 0, 0, 0, 0, system, stop)
+    const zip = concat([
+      pickle('PK', 3, 4, '\n', text('os'), text('system'), 0x93, text('id'), 0x85, 'R.'),
+      makeZip([{ name: 'a', data: latin1('x') }]),
+    ])
+    const zlib = pickle('(S', "'id'\nios\nsystem\n.")
+    for (const bytes of [tar, gguf, zip, zlib]) expect(await scanBytes('model.pkl', bytes)).toMatchObject({ verdict: 'poisoned' })
   })
   test('are found whatever the file is called', async () => {
     for (const name of ['README.md', 'config.json', 'model.safetensors', 'model.onnx', 'tokenizer.model', 'a', 'x.npy', 'x.h5', 'a.py']) {
