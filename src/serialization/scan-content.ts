@@ -60,7 +60,7 @@ export async function scanContent(source: ByteSource, scan: FileScan): Promise<C
   const kind = (await scanAsZip(source, head, scan)) ?? (await scanByMagic(source, head, scan))
   if (kind) {
     // the first bytes of most of them are opcodes too
-    await scanPickle(source, scan, { expected: false })
+    await scanPickle(source, scan, { expected: false, besides: true })
     return kind
   }
   if (isPickleName(source.name) && !isMedia(head)) {

@@ -8,6 +8,8 @@ import { importsForCertain, isPlausible, searchPickles } from './search-pickles.
 export interface PickleExpectation {
   /** Whether the file has to be a pickle, by its name or the place it lies in: then whatever is none is a finding. */
   readonly expected: boolean
+  /** It is something else already: in text, only what is dangerous makes it a pickle too. */
+  readonly besides?: boolean
   /** The archive is one of TorchScript, whose pickles name its own classes. */
   readonly torchScript?: boolean
 }
@@ -26,7 +28,7 @@ const maxNesting = 8
 export async function scanPickle(
   source: ByteSource,
   scan: FileScan,
-  { expected, torchScript = false }: PickleExpectation,
+  { expected, besides = false, torchScript = false }: PickleExpectation,
   nesting = 0,
 ): Promise<boolean> {
   const { findings, signal } = scan
@@ -40,7 +42,7 @@ export async function scanPickle(
       return true
     }
     const walk = await walkPickle(source, at, signal)
-    const certain = count > 0 || expected || looksLikePickle(walk, head)
+    const certain = count > 0 || expected || looksLikePickle(walk, head, besides)
     if (!certain) return false
     // what follows a whole pickle and breaks off without having imported anything is no pickle
     if (count > 0 && walk.ended === 'broken' && walk.imports.length === 0 && walk.oddities.length === 0)
@@ -63,10 +65,10 @@ export async function scanPickle(
 }
 
 /** Begins with a protocol and goes on, or imports what chance did not make. */
-function looksLikePickle(walk: PickleWalk, head: Uint8Array): boolean {
+function looksLikePickle(walk: PickleWalk, head: Uint8Array, besides: boolean): boolean {
   const isBinary = head[0] === 0x80
   if (isBinary && (head[1] as number) <= 5 && (walk.opcodes >= 4 || walk.ended === 'stop')) return true
-  return importsForCertain(walk, { isBinary, leastOpcodes: 1 })
+  return importsForCertain(walk, { isBinary, leastOpcodes: besides && !isBinary ? Number.POSITIVE_INFINITY : 1 })
 }
 
 const oddityIds = {

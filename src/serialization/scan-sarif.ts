@@ -1,3 +1,5 @@
+import { sha256 } from '@noble/hashes/sha2.js'
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
 import { findingKinds } from './finding-kinds.js'
 import type { ScanFinding, ScanReport, Severity } from './scan-report.js'
 
@@ -45,14 +47,16 @@ function rule(id: string, severity: Severity): Record<string, unknown> {
 function result({ id, severity, path, offset, says, fix }: ScanFinding, ruleIndex: number): Record<string, unknown> {
   const [file = '', ...inner] = path.split('!/')
   const uri = file.split('/').map(encodeURIComponent).join('/')
-  // a byte within a member is none of the archive
-  const region = offset === null || inner.length > 0 ? {} : { region: { byteOffset: offset, byteLength: 0 } }
+  // Dashboards want a line, of which these files have none. A byte within a member is none of the archive.
+  const region = { startLine: 1, ...(offset === null || inner.length > 0 ? {} : { byteOffset: offset, byteLength: 0 }) }
   return {
     ruleId: id,
     ruleIndex,
     level: levels[severity],
     message: { text: inner.length > 0 ? `${path}: ${says}; ${fix}` : `${says}; ${fix}` },
-    locations: [{ physicalLocation: { artifactLocation: { uri, uriBaseId: '%SRCROOT%' }, ...region } }],
+    locations: [{ physicalLocation: { artifactLocation: { uri, uriBaseId: '%SRCROOT%' }, region } }],
+    // the same finding of another scan, wherever its byte is by then
+    partialFingerprints: { 'assayFinding/v1': bytesToHex(sha256(utf8ToBytes(`${id}\n${path}\n${says}`))).slice(0, 32) },
     properties: { path, offset, severity },
   }
 }

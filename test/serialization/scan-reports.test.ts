@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import Ajv from 'ajv-draft-04'
 import { expect, test } from 'vitest'
 import { style } from '../../src/report/page.gen.js'
 import { buildScanReport } from '../../src/serialization/build-report.js'
@@ -84,6 +85,41 @@ test('SARIF has what 2.1.0 asks for: a rule for each result, levels, places as U
     expect(new URL(uri, 'file:///a/').pathname).toBe(`/a/${uri}`)
   }
   expect(new Set(run.tool.driver.rules.map(({ id }) => id)).size).toBe(run.tool.driver.rules.length)
+})
+
+test('SARIF of every kind of finding is what its official schema allows, and has what dashboards ask for beyond that', () => {
+  const schema = JSON.parse(readFileSync(join(import.meta.dirname, '../fixtures/sarif/sarif-schema-2.1.0.json'), 'utf8'))
+  const isReference = (text: string) => /^[\w.~!$&'()*+,;=:@/?#%-]*$/.test(text) && !/%(?![0-9A-Fa-f]{2})/.test(text)
+  const formats = {
+    uri: (text: string) => /^[a-z][a-z0-9+.-]*:/.test(text) && isReference(text),
+    'uri-reference': isReference,
+    'date-time': /\dT\d/,
+  }
+  const validate = new Ajv.default({ strict: false, allErrors: true, formats }).compile(schema)
+  const findings = new Findings()
+  for (const id of Object.keys(findingKinds) as (keyof typeof findingKinds)[]) {
+    for (const path of [`dir/${hostile}/a b#?%.pkl`, 'a.zip!/b/c.pkl', 'ü.bin'])
+      for (const at of [null, 0, 7]) findings.add(id, path, at, `says ${at}`)
+  }
+  for (const report of [buildScanReport(findings, []), reportOf()]) {
+    const sarif = JSON.parse(JSON.stringify(toSarif(report, { version: '1.2.3' })))
+    expect(validate(sarif), JSON.stringify(validate.errors?.slice(0, 3))).toBe(true)
+    const [run] = sarif.runs
+    expect(run.results).toHaveLength(report.findings.length)
+    for (const { partialFingerprints, locations } of run.results) {
+      const [{ physicalLocation }] = locations
+      expect(physicalLocation.region.startLine).toBe(1)
+      expect(physicalLocation.artifactLocation.uri).not.toMatch(/^[/.]|^[a-z]+:/)
+      expect(partialFingerprints['assayFinding/v1']).toMatch(/^[0-9a-f]{32}$/)
+    }
+    const prints = run.results.map((result: { partialFingerprints: object }) => JSON.stringify(result.partialFingerprints))
+    expect(new Set(prints).size).toBe(prints.length)
+    for (const rule of run.tool.driver.rules) {
+      expect(Number(rule.properties['security-severity'])).toBeGreaterThan(0)
+      expect(rule.help.text.length).toBeGreaterThan(5)
+    }
+  }
+  expect(validate({ version: '2.1.0', runs: [{ results: [] }] })).toBe(false)
 })
 
 interface Sarif {
