@@ -1,5 +1,5 @@
 import { concatBytes } from '../io/concat-bytes.js'
-import { bytesField } from './protobuf.js'
+import { bytesField } from '../io/protobuf.js'
 
 /**
  * The bytes to append to an ONNX model so that its graph gives the value `name` as an output too: a second, partial `graph` (ModelProto field

@@ -4,7 +4,7 @@ import { showText } from '../core/untrusted-text.js'
 import { type ByteSource, readBytes } from '../io/byte-source.js'
 import { type Dtype, decodeArray, numericDtypes } from '../io/file-array.js'
 import { externalPlace, type OpenExternal, openingOnce } from '../io/onnx-external.js'
-import { type Field, packedVarints, type ReadRange, readFields, windowedReader } from './protobuf.js'
+import { type Field, packedVarints, type ReadRange, readFields, windowedReader } from '../io/protobuf.js'
 
 /** A graph of operations with its weights; weights are read when they are asked for. */
 export interface OnnxModel {
@@ -99,7 +99,7 @@ const maxElements = 2 ** 31
  */
 export async function readOnnx(source: ByteSource, openExternal?: OpenExternal): Promise<OnnxModel> {
   const where = showText(source.name, 300)
-  const read = windowedReader(source, where)
+  const read = windowedReader(source)
   const nodes: OnnxNode[] = []
   const initializers = new Map<string, OnnxTensor>()
   const inputs = new Map<string, OnnxValue>()

@@ -1,5 +1,5 @@
 import type { ByteSource } from '../io/byte-source.js'
-import type { PackedRange, Unpacked } from './unpack.js'
+import type { PackedRange, Unpacked } from './unpacked.js'
 
 /** Formats that the platform may unpack itself. */
 export type NativeFormat = 'deflate' | 'gzip' | 'zlib' | 'zstd'

@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises'
 import * as zlib from 'node:zlib'
 import type { ByteSource } from '../io/byte-source.js'
 import type { NativeCodecs, NativeFormat } from './native-codecs.js'
-import { type PackedRange, type Unpacked, unpackedOf } from './unpack.js'
+import { type PackedRange, type Unpacked, unpackedOf } from './unpacked.js'
 
 const stepBytes = 2 ** 18
 const options = { chunkSize: 2 ** 18 }

@@ -1,5 +1,5 @@
 import type { ByteSource } from '../io/byte-source.js'
-import { readShort } from './byte-window.js'
+import { readShort } from '../io/byte-window.js'
 import {
   beginsWith,
   isMedia,

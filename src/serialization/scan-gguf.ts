@@ -1,6 +1,6 @@
 import { showText } from '../core/untrusted-text.js'
 import type { ByteSource } from '../io/byte-source.js'
-import { ByteWindow } from './byte-window.js'
+import { ByteWindow } from '../io/byte-window.js'
 import type { FileScan } from './file-scan.js'
 import { judgeTemplate } from './judge-template.js'
 

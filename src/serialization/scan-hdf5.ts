@@ -1,6 +1,6 @@
 import type { ByteSource } from '../io/byte-source.js'
+import { readShort } from '../io/byte-window.js'
 import { bytePairs, findPairs } from './byte-pairs.js'
-import { readShort } from './byte-window.js'
 import type { FileScan } from './file-scan.js'
 import { judgeKeras, judgeKerasText } from './judge-keras.js'
 

@@ -1,6 +1,6 @@
 import { showText } from '../core/untrusted-text.js'
 import type { ByteSource } from '../io/byte-source.js'
-import { readShort } from './byte-window.js'
+import { readShort } from '../io/byte-window.js'
 import type { FileScan } from './file-scan.js'
 import { judgeKeras, judgeKerasText } from './judge-keras.js'
 import { judgeTemplate } from './judge-template.js'

@@ -1,5 +1,5 @@
 import type { ByteSource } from '../io/byte-source.js'
-import { readShort, subSource } from './byte-window.js'
+import { readShort, subSource } from '../io/byte-window.js'
 import type { FileScan } from './file-scan.js'
 import { scanForPickles, scanPickle } from './scan-pickle.js'
 

@@ -1,8 +1,9 @@
+import { InputError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
 import type { ByteSource } from '../io/byte-source.js'
+import { type Field, ProtobufReader, protobufError } from '../io/protobuf.js'
 import type { FileScan } from './file-scan.js'
 import { staysInside } from './member-path.js'
-import { ProtobufError, type ProtobufField, ProtobufReader } from './protobuf.js'
 
 /** Operators that every build of ONNX Runtime has. */
 const knownDomains = new Set([
@@ -30,12 +31,12 @@ const fields = {
  * Returns whether it is one: a message with a graph. `expected`: its name says so.
  */
 export async function scanOnnx(source: ByteSource, scan: FileScan, { expected }: { readonly expected: boolean }): Promise<boolean> {
-  const reader = new ProtobufReader(source, scan.signal)
+  const reader = new ProtobufReader(source, showText(source.name, 300), scan.signal)
   const walk = new OnnxWalk(reader)
   try {
     await walk.model(source.byteLength)
   } catch (error) {
-    if (!(error instanceof ProtobufError)) throw error
+    if (!(error instanceof InputError && error.code === 'bad-protobuf')) throw error
     if (!expected) return false
     scan.findings.add('onnx-malformed', source.name, null, `the model cannot be read: ${error.message}`)
   }
@@ -87,8 +88,8 @@ class OnnxWalk {
     })
   }
 
-  private graph({ start, end }: ProtobufField, depth: number): Promise<void> {
-    if (depth > maxDepth) throw new ProtobufError(`graphs lie within graphs more than ${maxDepth} deep`)
+  private graph({ start, end }: Field, depth: number): Promise<void> {
+    if (depth > maxDepth) throw protobufError(this.reader.where, `graphs within graphs more than ${maxDepth} deep`, start)
     return this.each(start, end, {
       [fields.graph.node]: (field) => this.node(field, depth),
       [fields.graph.initializer]: (field) => this.tensor(field),
@@ -96,7 +97,7 @@ class OnnxWalk {
     })
   }
 
-  private async node({ start, end }: ProtobufField, depth: number): Promise<void> {
+  private async node({ start, end }: Field, depth: number): Promise<void> {
     let [domain, name] = ['', '']
     await this.each(start, end, {
       [fields.node.operator]: async (field) => {
@@ -111,10 +112,10 @@ class OnnxWalk {
     if (!this.operators.has(key) && this.operators.size < 4096) this.operators.set(key, { domain, name, offset: start })
   }
 
-  private attribute({ start, end }: ProtobufField, depth: number): Promise<void> {
-    const graph = (field: ProtobufField) => this.graph(field, depth + 1)
-    const tensor = (field: ProtobufField) => this.tensor(field)
-    const sparse = (field: ProtobufField) => this.sparse(field)
+  private attribute({ start, end }: Field, depth: number): Promise<void> {
+    const graph = (field: Field) => this.graph(field, depth + 1)
+    const tensor = (field: Field) => this.tensor(field)
+    const sparse = (field: Field) => this.sparse(field)
     const { attribute } = fields
     return this.each(start, end, {
       ...{ [attribute.graph]: graph, [attribute.graphs]: graph, [attribute.tensor]: tensor, [attribute.tensors]: tensor },
@@ -122,12 +123,12 @@ class OnnxWalk {
     })
   }
 
-  private sparse({ start, end }: ProtobufField): Promise<void> {
-    const tensor = (field: ProtobufField) => this.tensor(field)
+  private sparse({ start, end }: Field): Promise<void> {
+    const tensor = (field: Field) => this.tensor(field)
     return this.each(start, end, { [fields.sparse.values]: tensor, [fields.sparse.indices]: tensor })
   }
 
-  private tensor({ start, end }: ProtobufField): Promise<void> {
+  private tensor({ start, end }: Field): Promise<void> {
     return this.each(start, end, {
       [fields.tensor.external]: async (field) => {
         let [key, value] = ['', '']
@@ -144,7 +145,7 @@ class OnnxWalk {
     })
   }
 
-  private async function({ start, end }: ProtobufField): Promise<void> {
+  private async function({ start, end }: Field): Promise<void> {
     let [domain, name] = ['', '']
     await this.each(start, end, {
       [fields.function.name]: async (field) => {
@@ -158,7 +159,7 @@ class OnnxWalk {
     this.functions.add(`${domain}::${name}`)
   }
 
-  private each(start: number, end: number, visitors: Readonly<Record<number, (field: ProtobufField) => Promise<void>>>): Promise<void> {
-    return this.reader.message(start, end, (field) => (field.wire === 2 ? visitors[field.field]?.(field) : undefined))
+  private each(start: number, end: number, visitors: Readonly<Record<number, (field: Field) => Promise<void>>>): Promise<void> {
+    return this.reader.message(start, end, (field) => (field.wire === 'bytes' ? visitors[field.number]?.(field) : undefined))
   }
 }

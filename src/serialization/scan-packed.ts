@@ -1,8 +1,9 @@
 import type { ByteSource } from '../io/byte-source.js'
-import { subSource } from './byte-window.js'
+import { subSource } from '../io/byte-window.js'
 import { chunkedSource } from './chunked-source.js'
 import type { FileScan } from './file-scan.js'
-import { type PackedRange, unpack } from './unpack.js'
+import { unpack } from './unpack.js'
+import type { PackedRange } from './unpacked.js'
 
 /** What one member may unpack to, and all of a file together. */
 export const maxUnpackedBytes = 2 ** 27

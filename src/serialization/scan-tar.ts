@@ -1,6 +1,6 @@
 import { showText } from '../core/untrusted-text.js'
 import type { ByteSource } from '../io/byte-source.js'
-import { readShort, subSource } from './byte-window.js'
+import { readShort, subSource } from '../io/byte-window.js'
 import { type FileScan, memberName } from './file-scan.js'
 import { linkStaysInside, staysInside } from './member-path.js'
 

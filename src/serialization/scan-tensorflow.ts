@@ -1,7 +1,8 @@
+import { InputError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
 import type { ByteSource } from '../io/byte-source.js'
+import { type Field, ProtobufReader } from '../io/protobuf.js'
 import type { FileScan } from './file-scan.js'
-import { ProtobufError, type ProtobufField, ProtobufReader } from './protobuf.js'
 
 /** Operations that read or write files by name, or run Python. (Variables are restored by others; tables from assets too.) */
 export const fileOperations = new Set(
@@ -13,19 +14,19 @@ export const fileOperations = new Set(
   ),
 )
 
-type Visitors = Readonly<Record<number, (field: ProtobufField) => Promise<void>>>
+type Visitors = Readonly<Record<number, (field: Field) => Promise<void>>>
 
 /**
  * Scans a SavedModel (`saved_model.pb`) or a frozen graph (`.pb`) of TensorFlow for operations that reach files or run Python, in graphs and
  * in functions. Returns whether it is one: it has nodes. `expected`: its name says so.
  */
 export async function scanTensorFlow(source: ByteSource, scan: FileScan, { expected }: { readonly expected: boolean }): Promise<boolean> {
-  const reader = new ProtobufReader(source, scan.signal)
+  const reader = new ProtobufReader(source, showText(source.name, 300), scan.signal)
   let nodes = 0
   const found = new Map<string, number>()
-  const each = (field: ProtobufField, visitors: Visitors) =>
-    reader.message(field.start, field.end, (inner) => (inner.wire === 2 ? visitors[inner.field]?.(inner) : undefined))
-  const node = async (field: ProtobufField): Promise<void> => {
+  const each = (field: Pick<Field, 'start' | 'end'>, visitors: Visitors) =>
+    reader.message(field.start, field.end, (inner) => (inner.wire === 'bytes' ? visitors[inner.number]?.(inner) : undefined))
+  const node = async (field: Field): Promise<void> => {
     nodes++
     await each(field, {
       2: async (operation) => {
@@ -34,15 +35,15 @@ export async function scanTensorFlow(source: ByteSource, scan: FileScan, { expec
       },
     })
   }
-  const library = (field: ProtobufField) => each(field, { 1: (definition) => each(definition, { 3: node }) })
+  const library = (field: Field) => each(field, { 1: (definition) => each(definition, { 3: node }) })
   const graph: Visitors = { 1: node, 2: library }
-  const whole = { field: 0, wire: 2, start: 0, end: source.byteLength, value: 0 }
+  const whole = { start: 0, end: source.byteLength }
   let problem: string | null = null
   try {
     // SavedModel: meta graphs in field 2, the graph of each in its field 2
     await each(whole, { 2: (meta) => each(meta, { 2: (definition) => each(definition, graph) }) })
   } catch (error) {
-    if (!(error instanceof ProtobufError)) throw error
+    if (!(error instanceof InputError && error.code === 'bad-protobuf')) throw error
     problem = error.message
   }
   if (nodes === 0 || problem) {
@@ -50,7 +51,7 @@ export async function scanTensorFlow(source: ByteSource, scan: FileScan, { expec
       await each(whole, graph)
       problem = null
     } catch (error) {
-      if (!(error instanceof ProtobufError)) throw error
+      if (!(error instanceof InputError && error.code === 'bad-protobuf')) throw error
     }
   }
   for (const [name, offset] of found) {

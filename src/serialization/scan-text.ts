@@ -1,5 +1,5 @@
 import type { ByteSource } from '../io/byte-source.js'
-import { readShort } from './byte-window.js'
+import { readShort } from '../io/byte-window.js'
 import type { FileScan } from './file-scan.js'
 import { judgeTemplate } from './judge-template.js'
 import { fileOperations } from './scan-tensorflow.js'

@@ -1,7 +1,7 @@
 import { showText } from '../core/untrusted-text.js'
 import type { ByteSource } from '../io/byte-source.js'
+import { readShort, subSource } from '../io/byte-window.js'
 import { crc32 } from '../io/crc32.js'
-import { readShort, subSource } from './byte-window.js'
 import { chunkedSource } from './chunked-source.js'
 import { beginsWith } from './file-kind.js'
 import { type FileScan, memberName } from './file-scan.js'
@@ -9,7 +9,8 @@ import { staysInside } from './member-path.js'
 import { isNumericNpy, npyMagic } from './scan-npy.js'
 import { scanPacked } from './scan-packed.js'
 import { scanForPickles, scanPickle } from './scan-pickle.js'
-import { canUnpack, type PackedRange, unpack } from './unpack.js'
+import { canUnpack, unpack } from './unpack.js'
+import type { PackedRange } from './unpacked.js'
 import { listZip, type ZipMember, type ZipRecord } from './zip-walk.js'
 
 /** Members up to this size are read as a whole and their checksum is looked at; of larger stored ones only what their scanner reads. */

@@ -1,6 +1,6 @@
 import type { ByteSource } from '../io/byte-source.js'
+import { readShort } from '../io/byte-window.js'
 import { bytePairs, findPairs } from './byte-pairs.js'
-import { readShort } from './byte-window.js'
 import { isDangerousModule } from './dangerous-imports.js'
 import { judgeImport } from './judge-import.js'
 import { opcodeArguments } from './pickle-opcodes.js'

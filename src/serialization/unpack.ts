@@ -1,20 +1,12 @@
 import { Gunzip, Inflate, Unzlib } from 'fflate'
 import type { ByteSource } from '../io/byte-source.js'
-import type { FileScan } from './file-scan.js'
+import type { NativeCodecs } from './native-codecs.js'
+import { type PackedRange, type Unpacked, unpackedOf } from './unpacked.js'
 
-/** What a compressed stretch unpacks to, as far as it does. */
-export interface Unpacked {
-  /** In pieces, one after another. */
-  readonly chunks: readonly Uint8Array[]
-  readonly byteLength: number
-  /** Why there is no more; null where it came to its end. */
-  readonly problem: 'too-large' | 'damaged' | null
-}
-
-export interface PackedRange {
-  readonly start: number
-  readonly end: number
-  readonly format: 'deflate' | 'gzip' | 'zlib' | 'lz4' | 'zstd'
+/** How it is unpacked. */
+interface Unpacking {
+  readonly signal: AbortSignal | undefined
+  readonly native: NativeCodecs | null
 }
 
 /** Deflate turns a byte into at most 1,032, so that a step overshoots by no more than 8 MB. */
@@ -23,7 +15,7 @@ const stepBytes = 2 ** 13
 const maxIdleSteps = 12
 
 /** Whether a format can be unpacked here. */
-export function canUnpack(format: PackedRange['format'], { native }: Pick<FileScan, 'native'>): boolean {
+export function canUnpack(format: PackedRange['format'], { native }: Pick<Unpacking, 'native'>): boolean {
   return format !== 'zstd' || (native?.formats.has(format) ?? false)
 }
 
@@ -37,12 +29,7 @@ const worthNative = 2 ** 16
  * Unpacks a stretch of a source into memory: no more than `limit` bytes, and where it is damaged, what comes before that. Zstandard only where
  * the platform does (`canUnpack`).
  */
-export async function unpack(
-  source: ByteSource,
-  range: PackedRange,
-  limit: number,
-  { signal, native }: Pick<FileScan, 'signal' | 'native'>,
-): Promise<Unpacked> {
+export async function unpack(source: ByteSource, range: PackedRange, limit: number, { signal, native }: Unpacking): Promise<Unpacked> {
   const { start, end, format } = range
   if (format === 'lz4') return unpackLz4(await source.slice(start, Math.min(end, start + limit)), limit)
   if (native?.formats.has(format) && (format === 'zstd' || Math.min(end - start, limit) >= worthNative)) {
@@ -92,18 +79,6 @@ async function inflate(source: ByteSource, { start, end, format }: PackedRange, 
     if (idle > maxIdleSteps && !last) break
   }
   return unpackedOf(chunks, limit, problem)
-}
-
-/** What is beyond the limit goes. */
-export function unpackedOf(chunks: readonly Uint8Array[], limit: number, problem: Unpacked['problem']): Unpacked {
-  const kept: Uint8Array[] = []
-  let byteLength = 0
-  for (const chunk of chunks) {
-    const part = chunk.subarray(0, limit - byteLength)
-    if (part.length > 0) kept.push(part)
-    byteLength += part.length
-  }
-  return { chunks: kept, byteLength, problem }
 }
 
 /** Frames of LZ4 (its frame format 1.6): blocks that may refer to those before. */

@@ -1,5 +1,5 @@
 import type { ByteSource } from '../io/byte-source.js'
-import { readShort } from './byte-window.js'
+import { readShort } from '../io/byte-window.js'
 
 /** What a zip archive says of a member in one of the two places in which it does. */
 export interface ZipRecord {

@@ -2,10 +2,10 @@ import { expect, test } from 'vitest'
 import { InputError } from '../../src/core/errors.js'
 import { type ByteSource, memorySource } from '../../src/io/byte-source.js'
 import { concatBytes as concat } from '../../src/io/concat-bytes.js'
+import { bytesField } from '../../src/io/protobuf.js'
 import { exposeTensor } from '../../src/model/expose-tensor.js'
 import { penultimateOf } from '../../src/model/network/network.js'
 import { readOnnx } from '../../src/model/onnx.js'
-import { bytesField } from '../../src/model/protobuf.js'
 import { tensorBytes, writeOnnx } from '../support/onnx-writer.js'
 
 const model = writeOnnx({

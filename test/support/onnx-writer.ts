@@ -1,5 +1,5 @@
 import { concatBytes as concat } from '../../src/io/concat-bytes.js'
-import { bytesField, varintField } from '../../src/model/protobuf.js'
+import { bytesField, varintField } from '../../src/io/protobuf.js'
 
 // Writes small ONNX models, field by field as onnx.proto numbers them.
 

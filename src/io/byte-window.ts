@@ -1,6 +1,7 @@
-import { type ByteSource, readBytes } from '../io/byte-source.js'
+import { type ByteSource, readBytes } from './byte-source.js'
 
 const windowBytes = 2 ** 20
+const firstBytes = 4096
 
 /** A stretch of a source, read front to back: what a parser looks at is in memory, and no more than that. */
 export class ByteWindow {
@@ -28,10 +29,10 @@ export class ByteWindow {
     this.signal?.throwIfAborted()
     const { byteLength } = this.source
     const from = Math.min(at, byteLength)
-    this.bytes = await this.source.slice(
-      from,
-      Math.min(byteLength, from + Math.max(count, Math.min(windowBytes, 4096 + 2 * this.bytes.length))),
-    )
+    // more and more of what is read on, little of what is jumped to: the next jump may be as far
+    const readsOn = from >= this.start && from <= this.start + this.bytes.length
+    const wanted = Math.max(count, Math.min(windowBytes, firstBytes + (readsOn ? 2 * this.bytes.length : 0)))
+    this.bytes = await this.source.slice(from, Math.min(byteLength, from + wanted))
     this.start = from
     this.bytesRead += this.bytes.length
   }
