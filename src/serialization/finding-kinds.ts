@@ -17,7 +17,7 @@ export const findingKinds = {
   'pickle-dangerous-import': {
     severity: 'dangerous',
     means:
-      'A pickle imports something that runs programs or code, opens files or connections, or loads other pickles (`os.system`, `builtins.eval`, `torch.load`, `functools.partial` …), also under letters that only look like it. Loading the file may run it.',
+      'A pickle imports something that runs programs or code, opens files or connections, or loads other pickles (`os.system`, `builtins.eval`, `torch.load`, `operator.attrgetter` …), also under letters that only look like it. Loading the file may run it.',
     fix: askForSafetensors,
   },
   'pickle-unknown-import': {
@@ -124,7 +124,7 @@ export const findingKinds = {
   'archive-unread': {
     severity: 'undecided',
     means: 'Something is compressed in a way that is not unpacked here; what it holds was not seen.',
-    fix: 'unpack it in a sandbox without loading it, and scan what comes out',
+    fix: 'unpack it in a sandbox without loading it (bunzip2, unxz, unzstd …), and scan what comes out',
   },
   'archive-foreign': {
     severity: 'suspicious',
@@ -241,6 +241,11 @@ export const findingKinds = {
     severity: 'undecided',
     means: 'A program (Python, a native library, a shell script …) lies with the model. It was not judged.',
     fix: 'read it before it is run; leave it out of what you ship',
+  },
+  'torchscript-file-operation': {
+    severity: 'dangerous',
+    means: 'The code of a TorchScript archive reads or writes files by name when the model is called (`torch.from_file`, `torch.save`).',
+    fix: 'do not run the model outside a sandbox; ask for the weights alone, as safetensors',
   },
   'torchscript-code': {
     severity: 'undecided',

@@ -9,6 +9,7 @@ import { staysInside } from './member-path.js'
 import { isNumericNpy, npyMagic } from './scan-npy.js'
 import { scanPacked } from './scan-packed.js'
 import { scanForPickles, scanPickle } from './scan-pickle.js'
+import { scanTorchScriptCode } from './scan-torchscript.js'
 import { canUnpack, unpack } from './unpack.js'
 import type { PackedRange } from './unpacked.js'
 import { listZip, type ZipMember, type ZipRecord } from './zip-walk.js'
@@ -146,7 +147,8 @@ async function scanStored(
 ): Promise<readonly Uint8Array[] | null> {
   const inner = subSource(source, name, start, end)
   if (isTensor(name)) await scanPickle(inner, scan, { expected: false })
-  else if (torchScript && /\/code\/[^!]*\.(?:py|py\.debug_pkl|debug_pkl)$/.test(name)) return null
+  else if (torchScript && /\/code\/[^!]*\.py$/.test(name)) await scanTorchScriptCode(inner, scan)
+  else if (torchScript && /\/code\/[^!]*\.debug_pkl$/.test(name)) return null
   else if (torchScript && name.endsWith('.pkl')) await scanPickle(inner, scan, { expected: true, torchScript })
   else await scan.inside(inner)
   return !isTensor(name) && end - start <= checkedBytes ? [await readShort(source, start, end)] : null

@@ -1,4 +1,4 @@
-import { deflateSync, gzipSync } from 'node:zlib'
+import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { makeSafetensors } from '../io/make-safetensors.js'
 import { concat, makeZip } from '../io/make-zip.js'
 import { global, latin1, length, pickle, proto, stop, text } from '../support/pickle-assembler.js'
@@ -92,6 +92,7 @@ export const soundFiles: readonly (readonly [name: string, files: readonly Uint8
     [
       new Uint8Array(gzipSync(tensor)),
       new Uint8Array(deflateSync(tensor)),
+      new Uint8Array(zstdCompressSync(tensor)),
       concat([latin1('\x04\x22\x4d\x18\x60\x40\x82'), length(tensor.length + 2 ** 31, 4), tensor, new Uint8Array(4)]),
     ],
   ],

@@ -226,6 +226,13 @@ test('a TorchScript archive names its own classes, and holds code that was not j
     { name: 'm/constants.pkl', data: pickle(proto(2), ').'), method: 0 },
   ]
   expect(await scanBytes('m.pt', makeZip(members))).toMatchObject({ verdict: 'inconclusive', ids: ['torchscript-code'] })
+  for (const call of ['torch.from_file("/etc/passwd", True, 9)', 'ops.aten.save(x, "/tmp/x")']) {
+    const reaching = members.map((one) => (one.name.endsWith('.py') ? { ...one, data: latin1(`def f(x):\n  return ${call}\n`) } : one))
+    expect(await scanBytes('m.pt', makeZip(reaching))).toMatchObject({
+      verdict: 'poisoned',
+      ids: ['torchscript-code', 'torchscript-file-operation'],
+    })
+  }
   const bad = [
     { ...member, data: pickle(proto(2), global('__torch__.net', 'Net'), callWith(global('os', 'system'), 'id'), stop) },
     ...members.slice(1),
