@@ -13,16 +13,16 @@ export type ArrayBehind =
 export function arrayBehind(instance: Value | undefined, state: Value | undefined): ArrayBehind | null {
   if (!isWrapper(instance)) return null
   if (!isKind(state, 'dict')) return { kind: 'unknown' }
-  const itemBytes = itemBytesOf(state.entries.get('dtype'))
+  const itemBytes = itemBytesOf(state.entries?.get('dtype'))
   if (itemBytes === 'objects') return { kind: 'pickled' }
-  const shape = state.entries.get('shape')
+  const shape = state.entries?.get('shape')
   if (itemBytes === null || !isKind(shape, 'tuple')) return { kind: 'unknown' }
   let byteLength = itemBytes
   for (const size of shape.items) {
     if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) return { kind: 'unknown' }
     byteLength *= size
   }
-  const alignment = state.entries.get('numpy_array_alignment_bytes')
+  const alignment = state.entries?.get('numpy_array_alignment_bytes')
   return { kind: 'raw', byteLength, aligned: typeof alignment === 'number' }
 }
 

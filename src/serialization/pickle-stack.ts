@@ -25,6 +25,11 @@ export class PickleStack {
     return this.below + this.values.length
   }
 
+  /** What it holds in memory, marks too. */
+  get size(): number {
+    return this.values.length + this.marks.length
+  }
+
   get memoSize(): number {
     return this.memo.size + (this.from?.memo.size ?? 0)
   }

@@ -21,10 +21,10 @@ export interface Tuple {
   readonly items: readonly Value[]
 }
 
-/** Some of the entries whose keys are strings. */
+/** Some of the entries whose keys are strings; null for none yet, since a file may make millions. */
 export interface Dict {
   readonly kind: 'dict'
-  readonly entries: Map<string, Value>
+  entries: Map<string, Value> | null
 }
 
 /** A literal in the file, by its place. */
@@ -49,8 +49,9 @@ export function tupleOf(items: readonly Value[]): Tuple {
 }
 
 export function setEntry(dict: Value | undefined, key: Value | undefined, value: Value | undefined): void {
-  if (typeof key !== 'string' || !isKind(dict, 'dict') || (dict.entries.size >= keptEntries && !dict.entries.has(key))) return
-  dict.entries.set(key, value ?? null)
+  if (typeof key !== 'string' || !isKind(dict, 'dict')) return
+  dict.entries ??= new Map()
+  if (dict.entries.size < keptEntries || dict.entries.has(key)) dict.entries.set(key, value ?? null)
 }
 
 type Kinds = Extract<Value, { readonly kind: string }>

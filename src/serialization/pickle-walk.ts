@@ -50,6 +50,8 @@ const lookahead = 2 ** 14
 const maxText = 2048
 const maxStack = 2 ** 22
 const maxListed = 4096
+/** Of each kind. */
+const maxOddities = 64
 /** Of what would be followed where an array's bytes are taken for opcodes; those of numbers end sooner. Of one array, and of all of a pickle. */
 const maxInsideArray = 2 ** 16
 const maxInsideArrays = 2 ** 22
@@ -81,6 +83,7 @@ class Walker {
   private problem = ''
   private readonly imports = new Map<string, PickleImport>()
   private readonly oddities: PickleOddity[] = []
+  private readonly oddityCounts = new Map<PickleOddity['kind'], number>()
   private readonly nested: { start: number; end: number; sure: boolean }[] = []
   private readonly insideArrays: PickleImport[] = []
   private insideLeft = maxInsideArrays
@@ -119,7 +122,7 @@ class Walker {
     for (;;) {
       if (!this.window.holds(this.at, lookahead)) await this.window.fill(this.at, lookahead)
       if (this.at >= this.size) return this.fail('it ends without STOP')
-      if (this.stack.depth > maxStack || this.opcodes >= this.maxOpcodes) return this.tooLarge()
+      if (this.stack.size > maxStack || this.opcodes >= this.maxOpcodes) return this.tooLarge()
       const opcode = this.byte(this.at)
       const argument = opcodeArguments[opcode]
       if (argument === undefined) return this.fail(`byte 0x${opcode.toString(16).padStart(2, '0')} is no opcode`)
@@ -203,8 +206,10 @@ class Walker {
   }
 
   private odd(kind: PickleOddity['kind'], offset: number): void {
-    if (this.oddities.length < maxListed && this.oddities.filter((other) => other.kind === kind).length < 64)
-      this.oddities.push({ kind, offset })
+    const listed = this.oddityCounts.get(kind) ?? 0
+    if (listed === maxOddities) return
+    this.oddityCounts.set(kind, listed + 1)
+    this.oddities.push({ kind, offset })
   }
 
   private import(module: Value | undefined, name: Value | undefined, offset: number): void {
@@ -442,13 +447,13 @@ class Walker {
       case 0x64: {
         // d DICT
         const items = this.stack.sinceMark()
-        const dict: Value = { kind: 'dict', entries: new Map() }
+        const dict: Value = { kind: 'dict', entries: null }
         for (let i = 0; i + 1 < items.length; i += 2) setEntry(dict, items[i], items[i + 1])
         this.stack.push(dict)
         break
       }
       case 0x7d: // } EMPTY_DICT
-        this.stack.push({ kind: 'dict', entries: new Map() })
+        this.stack.push({ kind: 'dict', entries: null })
         break
       case 0x6c:
       case 0x91: // l LIST, FROZENSET

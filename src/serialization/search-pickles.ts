@@ -64,7 +64,8 @@ function beginnings(bytes: Uint8Array, places: Uint32Array): number[] {
   for (let index = 0; index < places.length; index++) {
     const place = places[index] as number
     if (bytes[place + 1] === 10) {
-      const begins = textBeginning(bytes, place + 1)
+      // names of modules have two letters and more
+      const begins = isNameByte(bytes[place - 1] ?? 0) ? textBeginning(bytes, place + 1) : -1
       if (begins >= 0) found.push(begins)
     } else if (bytes[place] === protocolOpcode && opcodeArguments[bytes[place + 2] ?? 0] !== undefined) found.push(place)
   }

@@ -11,11 +11,13 @@ export function findPairs(at: usize, end: usize, out: usize, most: i32, firsts: 
   const table = v128.load(firsts);
   const bases = i8x16.splat(<i8>base);
   const highests = i8x16.splat(<i8>highest);
+  // kept in a register: a constant is made anew wherever it stands
+  const ones = i8x16.neg(i8x16.eq(table, table));
   for (; at + 64 <= end; at += 64) {
-    const m0 = matches(v128.load(at), v128.load(at, 1), table, bases, highests);
-    const m1 = matches(v128.load(at, 16), v128.load(at, 17), table, bases, highests);
-    const m2 = matches(v128.load(at, 32), v128.load(at, 33), table, bases, highests);
-    const m3 = matches(v128.load(at, 48), v128.load(at, 49), table, bases, highests);
+    const m0 = matches(v128.load(at), v128.load(at, 1), table, bases, highests, ones);
+    const m1 = matches(v128.load(at, 16), v128.load(at, 17), table, bases, highests, ones);
+    const m2 = matches(v128.load(at, 32), v128.load(at, 33), table, bases, highests, ones);
+    const m3 = matches(v128.load(at, 48), v128.load(at, 49), table, bases, highests, ones);
     if (!v128.any_true(v128.or(v128.or(m0, m1), v128.or(m2, m3)))) continue;
     let hits: u64 = <u64>i8x16.bitmask(m0);
     hits |= <u64>i8x16.bitmask(m1) << 16;
@@ -40,8 +42,8 @@ export function findPairs(at: usize, end: usize, out: usize, most: i32, firsts: 
 /** In each lane: all ones where a byte of `a` and the one behind it, in `b`, are a pair. */
 // @ts-ignore: decorator
 @inline
-function matches(a: v128, b: v128, table: v128, bases: v128, highests: v128): v128 {
-  return i8x16.eq(v128.or(i8x16.min_s(a, highests), i8x16.splat(1)), i8x16.swizzle(table, i8x16.sub(b, bases)));
+function matches(a: v128, b: v128, table: v128, bases: v128, highests: v128, ones: v128): v128 {
+  return i8x16.eq(v128.or(i8x16.min_s(a, highests), ones), i8x16.swizzle(table, i8x16.sub(b, bases)));
 }
 
 /** A byte, taken as signed and no higher than `highest`, with its lowest bit set, so that it is never 0. */
