@@ -2,17 +2,18 @@ import type { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import * as zlib from 'node:zlib'
 import type { ByteSource } from '../io/byte-source.js'
+import { crc32 } from '../io/crc32.js'
 import type { NativeCodecs, NativeFormat } from './native-codecs.js'
 import { type PackedRange, type Unpacked, unpackedOf } from './unpacked.js'
 
 const stepBytes = 2 ** 18
 const options = { chunkSize: 2 ** 18 }
 
-/** Node's own zlib; Zstandard since Node 22.15. */
+/** Node's own zlib; Zstandard since Node 22.15, checksums since 22.2. */
 export const nodeCodecs: NativeCodecs = {
   formats: new Set<NativeFormat>(['deflate', 'gzip', 'zlib', ...('createZstdDecompress' in zlib ? (['zstd'] as const) : [])]),
   unpack,
-  crc32: (bytes, before = 0) => zlib.crc32(bytes, before),
+  crc32: 'crc32' in zlib ? zlib.crc32 : crc32,
 }
 
 async function unpack(source: ByteSource, range: PackedRange, limit: number, signal: AbortSignal | undefined): Promise<Unpacked> {
