@@ -25,7 +25,9 @@ export function readHead(source: ByteSource, end: number): Promise<Uint8Array> {
 }
 
 /** A source over bytes in memory; slices are views. */
-export function memorySource(name: string, bytes: Uint8Array): ByteSource {
+export function memorySource(name: string, given: Uint8Array): ByteSource {
+  // No view of a Node Buffer: its `slice` does not copy.
+  const bytes = new Uint8Array(given.buffer, given.byteOffset, given.byteLength)
   return {
     name,
     byteLength: bytes.byteLength,

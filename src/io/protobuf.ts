@@ -16,12 +16,20 @@ export interface Field {
 /** Bytes of a file by absolute position, `start` … `end − 1`. */
 export type ReadRange = (start: number, end: number) => Promise<Uint8Array>
 
-/** Reads through a window, so that a file whose heavy fields are stepped over is read in its headers only. */
+/**
+ * Reads through a window, so that a file whose heavy fields are stepped over is read in its headers only. Reads that are asked for at the same time
+ * are done one after the other: each moves the window.
+ */
 export function windowedReader(source: ByteSource): ReadRange {
   const window = new ByteWindow(source)
-  return async (start, end) => {
-    await window.fill(start, end - start)
-    return window.bytes.subarray(start - window.start, end - window.start)
+  let before: Promise<unknown> = Promise.resolve()
+  return (start, end) => {
+    const read = before.then(async () => {
+      await window.fill(start, end - start)
+      return window.bytes.subarray(start - window.start, end - window.start)
+    })
+    before = read.catch(() => undefined)
+    return read
   }
 }
 

@@ -89,3 +89,14 @@ test('what lies between the fields is not read, however many there are', async (
   expect(found).toHaveLength(61)
   expect(read).toBeLessThan(2 * 61 * 4200)
 })
+
+test('reads that are asked for at the same time get what they asked for, also of a Node Buffer', async () => {
+  const bytes = Buffer.from(Uint8Array.from({ length: 3_000_000 }, (_, i) => (i * 7919) % 251))
+  const read = windowedReader(memorySource('w', bytes))
+  const starts = [2_900_000, 5, 1_500_001, 2_900_003, 77]
+  const found = await Promise.all(starts.map((start) => read(start, start + 9)))
+  for (const [i, start] of starts.entries()) {
+    expect([...(found[i] as Uint8Array)]).toEqual([...bytes.subarray(start, start + 9)])
+    expect((found[i] as Uint8Array).slice().buffer.byteLength).toBe(9) // a copy, which a Buffer's slice is not
+  }
+})
