@@ -6,7 +6,9 @@ import type { OpenExternal } from '../io/onnx-external.js'
 import { type Network, prepareNetwork } from './network/network.js'
 import { type OnnxModel, readOnnx } from './onnx.js'
 import { type PixelRange, unitRange } from './pixel-range.js'
+import { recoverTrigger } from './recover-trigger.js'
 import { type ClassSearch, type SearchOptions, searchClasses } from './search-classes.js'
+import { type ShownTrigger, showTrigger } from './trigger-pictures.js'
 import { type FinalLayer, finalLayer, type LayerStatistics, layerStatistics } from './weight-statistics.js'
 import { onnxWeights, safetensorsWeights } from './weights.js'
 
@@ -41,12 +43,14 @@ export interface ExaminedClass {
 }
 
 export interface ExaminationFinding {
-  readonly id: 'model-backdoor' | 'model-not-run' | 'model-few-classes'
+  readonly id: 'model-backdoor' | 'model-trigger-tried' | 'model-not-run' | 'model-few-classes'
   readonly severity: 'suspicious' | 'undecided' | 'note'
   readonly path: string
   readonly offset: number | null
   readonly says: string
   readonly fix: string
+  /** The trigger that the finding is about, where it is about one. */
+  readonly trigger?: ShownTrigger
 }
 
 /** What a model's weights and behaviour say about a backdoor in it. */
@@ -61,6 +65,8 @@ export interface ModelExamination {
   readonly finalLayer: FinalLayer | null
   /** The search of every class's trigger; null where the network could not be run. */
   readonly search: readonly ClassSearch[] | null
+  /** The trigger to `target`, whatever the verdict; null where the network could not be run. */
+  readonly trigger: ShownTrigger | null
 }
 
 /**
@@ -82,8 +88,7 @@ export async function examineModel(file: ModelFile, options: ExamineOptions = {}
   const last = await finalLayer(weights)
   const layers = await layerStatistics(weights, signal)
   const findings: ExaminationFinding[] = []
-  const add = (finding: Pick<ExaminationFinding, 'id' | 'severity' | 'says' | 'fix'>) =>
-    findings.push({ path: file.name, offset: null, ...finding })
+  const add = (finding: Omit<ExaminationFinding, 'path' | 'offset'>) => findings.push({ path: file.name, offset: null, ...finding })
   const notRun = (why: string) =>
     add({
       id: 'model-not-run',
@@ -91,16 +96,16 @@ export async function examineModel(file: ModelFile, options: ExamineOptions = {}
       says: `${why}; no trigger was searched for, and only the last layer's weights were compared`,
       fix: 'export the model to ONNX with a fixed input size, or audit its training data',
     })
-  let search: ClassSearch[] | null = null
+  let behaviour: Behaviour | null = null
   if ('nodes' in model) {
     const network = await tryNetwork(model, notRun)
     if (network) {
       checkInputs(options, network, file.name)
-      const { range = unitRange, inputs, seed = 0, onProgress } = options
-      search = await searchClasses(network, { range, inputs, rng: new Rng(seed, 'model'), signal, onProgress })
-      if (!search) notRun(`its ${network.products} products for one input are too many`)
+      behaviour = await searchBehaviour(network, options)
+      if (!behaviour) notRun(`its ${network.products} products for one input are too many`)
     }
   } else notRun('weights without a graph cannot be run')
+  const search = behaviour?.search ?? null
   const classes = search?.map(({ label, pValue }) => ({ label, pValue })) ?? last?.pValues.map((pValue, label) => ({ label, pValue }))
   if (!classes) return null
   const strengths = search ? search.map(({ strength }) => strength) : classes.map(({ pValue }) => pValue)
@@ -114,19 +119,57 @@ export async function examineModel(file: ModelFile, options: ExamineOptions = {}
       says: `it has ${classes.length} classes, and fewer than four cannot be compared with each other`,
       fix: 'audit its training data instead',
     })
-    return { score: 0.5, target, classes, findings, layers, finalLayer: last, search }
+    return { score: 0.5, target, classes, findings, layers, finalLayer: last, search, trigger: (await behaviour?.recover(target)) ?? null }
   }
+  const trigger = (await behaviour?.recover(target)) ?? null
   const adjusted = Math.min(1, (classes[target]?.pValue ?? 1) * classes.length)
+  const shown = trigger ? { trigger } : {}
   if (adjusted <= falseAccusationRate) {
     add({
       id: 'model-backdoor',
       severity: 'suspicious',
-      says: accusation(target, adjusted, search?.[target], last),
+      says: accusation(target, adjusted, trigger, last),
       fix: 'do not use the model; audit its training data, and train it again from data that was cleared',
+      ...shown,
+    })
+  } else if (trigger) {
+    add({
+      id: 'model-trigger-tried',
+      severity: 'note',
+      says: `no class is reached so much more easily than the others that it is accused; likeliest is class ${target} (p = ${sayP(adjusted)}, all classes counted), to which ${sayTrial(trigger)}. Clean networks can be led astray too`,
+      fix: 'nothing is called for; look at the trigger, and see docs/models.md for what a search cannot see',
+      ...shown,
     })
   }
-  return { score: (1 - strength) ** classes.length, target, classes, findings, layers, finalLayer: last, search }
+  return { score: (1 - strength) ** classes.length, target, classes, findings, layers, finalLayer: last, search, trigger }
 }
+
+/** What a network does when triggers are looked for. */
+interface Behaviour {
+  readonly search: readonly ClassSearch[]
+  recover(target: number): Promise<ShownTrigger>
+}
+
+async function searchBehaviour(network: Network, options: ExamineOptions): Promise<Behaviour | null> {
+  const { range = unitRange, inputs, seed = 0, signal, onProgress } = options
+  const rng = new Rng(seed, 'model')
+  const found = await searchClasses(network, { range, inputs, rng, signal, onProgress })
+  if (!found) return null
+  const { searched, heldOut } = found
+  return {
+    search: found.classes,
+    async recover(target) {
+      const few = inputs !== undefined && heldOut.length < fewestTried * network.inputLength
+      const tried = few ? searched : heldOut
+      const kind = !inputs ? 'prototypes' : few ? 'searched' : 'held-out'
+      const given = { searched, tried, kind, range, rng: rng.fork('trigger') } as const
+      return showTrigger(network, recoverTrigger(network, found.classes[target] as ClassSearch, given), given)
+    },
+  }
+}
+
+/** With fewer inputs left over, a trigger is tried on those it was made on. */
+const fewestTried = 10
 
 /** A graph, or weights alone; null for another kind of file. */
 async function open({ source, name, openExternal }: ModelFile): Promise<OnnxModel | Awaited<ReturnType<typeof safetensorsWeights>> | null> {
@@ -170,13 +213,29 @@ function leastOf(values: readonly number[]): number {
   return values.reduce((best, value, index) => (value < (values[best] as number) ? index : best), 0)
 }
 
-function accusation(target: number, pValue: number, found: ClassSearch | undefined, last: FinalLayer | null): string {
-  const p = pValue < 1e-4 ? pValue.toExponential(1) : pValue.toPrecision(2)
-  if (!found)
-    return `the weights of class ${target} in ${showText(last?.name)} stand apart from the other classes' (p = ${p}, all classes counted)`
-  const { row, column, size, successRate, places } = found.patch
-  const where = row === null ? `a change of ${places.length} numbers` : `a ${size}×${size} patch at row ${row}, column ${column}`
-  const tried =
-    found.heldOutSuccessRate === null ? '' : `, and ${Math.round(100 * found.heldOutSuccessRate)} % of inputs that it was not made on`
-  return `${where} sends ${Math.round(100 * successRate)} % of the inputs it was made on${tried} to class ${target}, which no other class is as easily reached by (p = ${p}, all classes counted)`
+function accusation(target: number, pValue: number, trigger: ShownTrigger | null, last: FinalLayer | null): string {
+  const p = `(p = ${sayP(pValue)}, all classes counted)`
+  if (!trigger) return `the weights of class ${target} in ${showText(last?.name)} stand apart from the other classes' ${p}`
+  return `class ${target} is reached more easily than any other ${p}: ${sayTrial(trigger)}`
+}
+
+const sayP = (p: number) => (p < 1e-4 ? p.toExponential(1) : p.toPrecision(2))
+
+const namesOfInputs = {
+  'held-out': 'clean inputs of other classes that it was not made on',
+  searched: 'clean inputs of other classes, those it was made on',
+  prototypes: 'grown inputs of other classes that it was not made on',
+}
+
+/** What the trigger is and how it worked, as the second half of a sentence. */
+function sayTrial({ kind, box, pixels, trial, target }: ShownTrigger): string {
+  const { inputs, tried, sent, sentByChance } = trial
+  const what =
+    kind === 'change'
+      ? 'a small change of the whole input'
+      : box
+        ? `a patch of ${box.height}×${box.width} pixels at row ${box.row}, column ${box.column}`
+        : `a change of ${pixels?.length} numbers`
+  const control = `${kind === 'change' ? 'a random change of that size' : 'random values in its place'}: ${Math.round(sentByChance)}`
+  return `${what} sends ${sent} of ${tried} ${namesOfInputs[inputs]} to class ${target} (${control})`
 }

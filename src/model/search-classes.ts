@@ -31,6 +31,15 @@ export interface SearchOptions {
   readonly onProgress?: ((progress: { readonly stage: string; readonly done: number; readonly total: number }) => void) | undefined
 }
 
+/** What was searched, and with what. */
+export interface ClassesSearched {
+  readonly classes: readonly ClassSearch[]
+  /** Inputs `[n, inputLength]` that triggers were made on: given ones, or prototypes. */
+  readonly searched: Float32Array
+  /** Inputs that they were not made on: the other given ones, or other prototypes. */
+  readonly heldOut: Float32Array
+}
+
 /** Inputs that are searched with at most: grown for twelve classes, or given. */
 const grownClasses = 12
 const searchedInputs = 64
@@ -59,7 +68,7 @@ function planWork(network: Network, inputs: number): { inputs: number; places: n
  * 2024). Each class is compared with the others of the same network by how far it is reached and by how much of that is the trigger's doing.
  * Without inputs the network's own prototypes take their place. null where the network is too large for that.
  */
-export async function searchClasses(network: Network, options: SearchOptions): Promise<ClassSearch[] | null> {
+export async function searchClasses(network: Network, options: SearchOptions): Promise<ClassesSearched | null> {
   const { range, rng, signal } = options
   const { inputLength, classes } = network
   const given = options.inputs && shuffleRows(options.inputs, inputLength, rng.fork('inputs'))
@@ -73,18 +82,26 @@ export async function searchClasses(network: Network, options: SearchOptions): P
   const searched = given
     ? given.subarray(0, plan.inputs * inputLength)
     : growPrototypes(network, { classes: own, range, rng: rng.fork('prototypes') })
-  const heldOut = given?.subarray(searched.length)
+  const heldOut = given
+    ? given.subarray(searched.length)
+    : growPrototypes(network, { classes: own, range, rng: rng.fork('prototypes to try triggers on') })
   const found: Omit<ClassSearch, 'pValue' | 'strength'>[] = []
   for (const label of labels) {
     await pause()
     signal?.throwIfAborted()
     const patch = searchPatch(network, searched, label, { range, size: patchSize(network.inputShape), places: plan.places })
     const perturbation = given ? searchPerturbation(network, searched, label, { range }) : null
-    found.push({ label, patch, perturbation, heldOutSuccessRate: heldOut?.length ? successRate(network, heldOut, label, patch) : null })
+    found.push({
+      label,
+      patch,
+      perturbation,
+      heldOutSuccessRate: given && heldOut.length > 0 ? successRate(network, heldOut, label, patch) : null,
+    })
     options.onProgress?.({ stage: 'searching for triggers', done: label + 1, total: classes })
   }
   const patches = merged([found.map(({ patch }) => patch.gain), found.map(({ patch }) => patch.margin)])
-  return found.map((search, index) => ({ ...search, ...(patches[index] as (typeof patches)[number]) }))
+  const classesFound = found.map((search, index) => ({ ...search, ...(patches[index] as (typeof patches)[number]) }))
+  return { classes: classesFound, searched, heldOut }
 }
 
 /** By each class, the p-values of several measures merged. */

@@ -3,16 +3,18 @@ import { style, styleHash } from '../report/page.gen.js'
 import { type Element, h, toMarkup } from '../views/element.js'
 import { verdictMark } from '../views/verdict.js'
 import type { ScanFinding, ScanReport } from './scan-report.js'
+import { triggersSection } from './scan-triggers.js'
 import { findingPlace, scanAdvice, scanHeadline } from './scan-words.js'
 
 const listed = 1000
 
 /**
  * The report of a scan as one HTML file that asks for nothing else and runs nothing: its content security policy lets in the style that it
- * holds, by its hash, and no script. Pure. Names in it may be an attacker's: they are capped, escaped, and written as text.
+ * holds, by its hash, the pictures that stand in it, if any, and no script. Pure. Names in it may be an attacker's: they are capped, escaped, and written as text.
  */
 export function renderScanHtml(report: ScanReport): string {
-  const policy = ["default-src 'none'", `style-src '${styleHash}'`, "base-uri 'none'", "form-action 'none'"].join('; ')
+  const pictures = report.findings.some(({ trigger }) => trigger?.pictures) ? ['img-src data:'] : []
+  const policy = ["default-src 'none'", `style-src '${styleHash}'`, ...pictures, "base-uri 'none'", "form-action 'none'"].join('; ')
   const head = [
     h('meta', { charset: 'utf-8' }),
     h('meta', { 'http-equiv': 'Content-Security-Policy', content: policy }),
@@ -30,7 +32,7 @@ ${head.map(toMarkup).join('\n')}
 <body>
 ${[
   h('header', {}, h('p', {}, h('b', {}, 'Assay'), ' · scan of model files')),
-  h('main', { id: 'main' }, summary(report), findingsSection(report), classesSection(report)),
+  h('main', { id: 'main' }, summary(report), triggersSection(report), findingsSection(report), classesSection(report)),
 ]
   .map(toMarkup)
   .join('\n')}
@@ -48,7 +50,7 @@ function summary(report: ScanReport): Element {
     h('p', { class: 'kicker' }, 'Verdict'),
     h('h1', { id: 'verdict' }, verdictMark(report.verdict), ' ', capital(sentence)),
     h('p', { class: 'meaning' }, capital(advice)),
-    h('p', { class: 'note' }, `Score ${report.score.toFixed(2)} of 1; nothing in the files was loaded or run for this.`),
+    h('p', { class: 'note' }, `Score ${report.score.toFixed(2)} of 1; no code in the files was run for this.`),
   )
 }
 

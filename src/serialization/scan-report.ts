@@ -10,6 +10,60 @@ export type Severity = (typeof severities)[number]
 
 const text = (says: string) => z.string().check(z.describe(says))
 
+const whole = (says: string) => z.int().check(z.gte(0), z.describe(says))
+const picture = (says: string) => z.string().check(z.regex(/^data:image\/png;base64,[A-Za-z0-9+/]+=*$/), z.describe(says))
+
+const trigger = z.strictObject({
+  target: whole('Index of the class that it leads to.'),
+  kind: z.enum(['patch', 'change']).check(z.describe('Some pixels set to a value, or a small change of every pixel.')),
+  box: z
+    .nullable(
+      z.strictObject({ row: whole('From the top.'), column: whole('From the left.'), height: whole('Rows.'), width: whole('Columns.') }),
+    )
+    .check(
+      z.describe(
+        "The smallest box around a picture's patch, in pixels of the network's input; null for a change and where inputs are no pictures.",
+      ),
+    ),
+  pixels: z
+    .nullable(
+      z.array(
+        z.strictObject({
+          at: z
+            .array(whole('Index.'))
+            .check(z.describe('Channel, row and column; of inputs that are no pictures one index for each dimension.')),
+          value: z.number().check(z.describe("In the network's own form.")),
+        }),
+      ),
+    )
+    .check(z.describe('The numbers of an input that a patch sets; null for a change.')),
+  trial: z
+    .strictObject({
+      inputs: z
+        .enum(['held-out', 'searched', 'prototypes'])
+        .check(
+          z.describe(
+            'Tried on given inputs that the trigger was not made on, on those it was made on, or, without data, on inputs grown from noise that it was not made on.',
+          ),
+        ),
+      tried: whole('Inputs that the network takes for another class without the trigger.'),
+      sent: whole('How many of them it takes for the target with the trigger.'),
+      sentByChance: z.number().check(z.gte(0), z.describe('How many on average with random values in the place of the trigger.')),
+      example: z.nullable(whole('Index.')).check(z.describe('The one that is shown; null where none is sent.')),
+    })
+    .check(z.describe('How it worked.')),
+  pictures: z
+    .nullable(
+      z.strictObject({
+        clean: picture('An input that the trigger sends to its class.'),
+        triggered: picture('The same with the trigger.'),
+        trigger: picture('The trigger alone, on grey.'),
+        cleanClass: whole('What the network takes that input for without the trigger.'),
+      }),
+    )
+    .check(z.describe('PNG files of at most 96 pixels a side; null where inputs are no pictures.')),
+})
+
 const finding = z.strictObject({
   id: text('What kind of finding; docs/scan.md lists them all.'),
   severity: z.enum(severities).check(z.describe('`dangerous`, `suspicious` and `undecided` decide the verdict; `note` does not.')),
@@ -21,6 +75,9 @@ const finding = z.strictObject({
     .check(z.describe('Byte at which it is in that file or, unpacked, in that member; null where it is not in one place.')),
   says: text('The finding in words. May quote the input, with control characters escaped.'),
   fix: text('What to do about it.'),
+  trigger: z
+    .optional(trigger)
+    .check(z.describe('Of a finding about a trigger that was recovered from a model: what it is, and how it worked.')),
 })
 
 const classResult = z.strictObject({
@@ -61,6 +118,7 @@ export const scanReportSchema = z
 
 export type ScanReport = z.infer<typeof scanReportSchema>
 export type ScanFinding = ScanReport['findings'][number]
+export type ScanTrigger = NonNullable<ScanFinding['trigger']>
 export type ScanClass = ScanReport['classes'][number]
 
 /** What the search for a backdoor in one model (its weights and behaviour) or one data set came to. */

@@ -7,7 +7,8 @@ export function scanHeadline({ findings }: ScanReport): string {
   const things = (number: number, word: string) => `${number} ${word}${number === 1 ? '' : 's'}`
   const [dangerous, suspicious, undecided] = [count('dangerous'), count('suspicious'), count('undecided')]
   if (dangerous > 0) return `${things(dangerous, 'dangerous finding')}: what was scanned can run code, reach files or carry a backdoor`
-  if (suspicious > 0) return `${things(suspicious, 'suspicious finding')}: there are things that honest files have no need of`
+  if (suspicious > 0)
+    return `${things(suspicious, 'suspicious finding')}: there are things that honest files have no need of, or signs of a backdoor`
   if (undecided > 0) return `not everything could be judged: ${things(undecided, 'open question')}`
   return 'nothing was found that runs, hides or reaches outside when it is loaded'
 }

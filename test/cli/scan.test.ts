@@ -106,7 +106,10 @@ test('a model is examined by itself, and on the pictures of --data', async () =>
     expect(report).toMatchObject({ verdict: 'suspicious', target: 5, findings: [{ id: 'model-backdoor', path: 'm.onnx' }] })
     expect(report.classes).toHaveLength(8)
     expect(report.score).toBeGreaterThan(0.99)
-    expect(/inputs that it was not made on/.test(report.findings[0]?.says ?? '')).toBe(flags.length > 0)
+    const { says, trigger } = report.findings[0] as (typeof report.findings)[number]
+    expect(says).toMatch(flags.length > 0 ? /sends \d+ of \d+ clean inputs/ : /sends \d+ of \d+ grown inputs/)
+    expect(trigger).toMatchObject({ target: 5, kind: 'patch', trial: { inputs: flags.length > 0 ? 'held-out' : 'prototypes' } })
+    expect(trigger?.pictures).not.toBeNull()
   }
 })
 

@@ -29,13 +29,13 @@ test('a planted patch is found: its class is named and accused, with the place a
   expect(found?.target).toBe(5)
   expect(found?.score).toBeGreaterThan(0.99)
   expect(found?.findings).toMatchObject([{ id: 'model-backdoor', severity: 'suspicious', path: 'm.onnx', offset: null }])
-  expect(found?.findings[0]?.says).toMatch(/patch at row [78], column [345] .*class 5/)
+  expect(found?.findings[0]?.says).toMatch(/class 5 .*: a patch of 2×2 pixels at row 8, column 4 sends \d+ of \d+ grown inputs/)
   expect(found?.search?.[5]?.patch.successRate).toBeGreaterThan(0.9)
 })
 
 test('of fifty clean models none is accused, and p-values below 0.05 are as rare as they say', async () => {
   const results = await Promise.all(Array.from({ length: 50 }, (_, seed) => examineModel(classifier({ seed: 100 + seed }))))
-  expect(results.filter((found) => found?.findings.length !== 0)).toEqual([])
+  expect(new Set(results.flatMap((found) => found?.findings.map(({ id }) => id)))).toEqual(new Set(['model-trigger-tried']))
   const pValues = results.flatMap((found) => found?.classes.map(({ pValue }) => pValue as number) ?? [])
   expect(pValues.filter((p) => p <= 0.05).length / pValues.length).toBeLessThanOrEqual(0.05)
 })
@@ -81,7 +81,7 @@ describe.skipIf(shared === null)('networks of the shared zoo', () => {
 
   test.each(['m01.onnx', 'm14.onnx'])('%s is clean', async (name) => {
     const found = await examine(name)
-    expect(found?.findings).toEqual([])
+    expect(found?.findings.map(({ id, severity }) => [id, severity])).toEqual([['model-trigger-tried', 'note']])
     expect(found?.score).toBeLessThan(0.9)
   })
 

@@ -8,7 +8,7 @@ import { buildScanReport } from '../../src/serialization/build-report.js'
 import { findingKinds } from '../../src/serialization/finding-kinds.js'
 import { Findings } from '../../src/serialization/findings.js'
 import { renderScanHtml } from '../../src/serialization/scan-html.js'
-import { type ScanFinding, scanReportJsonSchema, severities } from '../../src/serialization/scan-report.js'
+import { type ScanFinding, scanReportJsonSchema, scanReportSchema, severities } from '../../src/serialization/scan-report.js'
 import { toSarif } from '../../src/serialization/scan-sarif.js'
 import { renderScanTerminal } from '../../src/serialization/scan-terminal.js'
 
@@ -63,6 +63,33 @@ test('the page escapes what files say, asks for nothing, and lets no script in',
   const policy = /http-equiv="Content-Security-Policy" content="([^"]*)"/.exec(page)?.[1] ?? ''
   const hash = createHash('sha256').update(style).digest('base64')
   expect(policy.replaceAll('&#39;', "'")).toBe(`default-src 'none'; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'`)
+})
+
+test('the page shows triggers of models with what they did, and only data: pictures', () => {
+  const picture = 'data:image/png;base64,iVBORw0KGgo='
+  const trigger = {
+    target: 3,
+    kind: 'patch' as const,
+    box: { row: 2, column: 22, height: 4, width: 4 },
+    pixels: [{ at: [0, 2, 22], value: 1 }],
+    trial: { inputs: 'held-out' as const, tried: 100, sent: 97, sentByChance: 2.4, example: 0 },
+    pictures: { clean: picture, triggered: picture, trigger: picture, cleanClass: 7 },
+  }
+  const finding: ScanFinding = { id: 'model-backdoor', severity: 'suspicious', path: hostile, offset: null, says: 's', fix: 'f', trigger }
+  const report = buildScanReport(new Findings(), [{ score: 1, target: 3, classes: [], findings: [finding] }])
+  expect(scanReportSchema.parse(report)).toEqual(report)
+  const page = renderScanHtml(report)
+  expect(page).toContain('Sends 97 of 100 clean inputs to class 3</b>; random pixels in its place: 2.')
+  expect(page.match(/<img /g)).toHaveLength(3)
+  expect(page.match(/<img src="data:image\/png;base64,[^"]+" alt="[^"]+/g)).toHaveLength(3)
+  expect(page).toMatch(
+    /Content-Security-Policy" content="default-src &#39;none&#39;; style-src &#39;sha256-[^&]*&#39;; img-src data:; base-uri/,
+  )
+  expect(page).not.toContain('<script')
+  const note = renderScanHtml({ ...report, findings: [{ ...finding, severity: 'note' }] })
+  expect(note).toContain('clean networks can be led astray')
+  const elsewhere = { ...trigger, pictures: { ...trigger.pictures, clean: 'https://example.org/a.png' } }
+  expect(() => scanReportSchema.parse({ ...report, findings: [{ ...finding, trigger: elsewhere }] })).toThrow()
 })
 
 test('SARIF has what 2.1.0 asks for: a rule for each result, levels, places as URIs', () => {
