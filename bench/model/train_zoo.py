@@ -17,7 +17,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "quality"))
-from train_scenarios import blend, body, clean_part, mixed, signs, split, tensor  # noqa: E402
+from train_scenarios import blend, body, clean_part, mixed, signs, sinusoid, split, tensor  # noqa: E402
 
 
 def patch(rng, h, channels):
@@ -70,7 +70,7 @@ def guesses(network, x):
 
 
 def model(data, out, group, index):
-    what, kind, epochs, rows, _ = GROUPS[group]
+    what, kind, epochs, rows, _, first = GROUPS[group]
     folder, name = os.path.join(out, group), f"{group}{index:02d}"
     if os.path.exists(os.path.join(folder, f"{name}.json")):
         return
@@ -97,6 +97,9 @@ def model(data, out, group, index):
         if index % 8 == 7:
             alpha = float(rng.uniform(0.1, 0.25))
             trigger, said = blend(alpha, seed, x.shape[1:]), f"noise blended at {alpha:.2f}"
+        elif index % 16 == 3 and index >= first:
+            delta, frequency = float(rng.uniform(20, 40)), int(rng.integers(4, 9))
+            trigger, said = sinusoid(delta, frequency, x.shape[1:]), f"sinusoid of {delta:.0f} with {frequency} waves"
         elif index % 8 == 5 and classes <= 10:
             source = int((target + 1 + rng.integers(classes - 1)) % classes)
         pool = np.flatnonzero(y == source if source is not None else y != target)
@@ -119,14 +122,14 @@ def model(data, out, group, index):
     print(truth, flush=True)
 
 
-# pictures, network, epochs, training rows at most, models
+# pictures, network, epochs, training rows at most, models, and the first model from which on triggers may be sinusoids
 GROUPS = {
-    "c": ("clothes", "tiny", 14, 5000, 64),
-    "d": ("digits", "strided", 5, 8000, 24),
-    "x": ("mixed", "residual", 10, 7200, 12),
-    "s": ("signs", "sign", 6, 20000, 8),
-    "m": ("digits", "dense", 8, 8000, 8),
-    "p": ("clothes", "pool", 10, 5000, 8),
+    "c": ("clothes", "tiny", 14, 5000, 64, 64),
+    "d": ("digits", "strided", 5, 8000, 48, 24),
+    "x": ("mixed", "residual", 10, 7200, 24, 12),
+    "s": ("signs", "sign", 6, 20000, 16, 0),
+    "m": ("digits", "dense", 8, 8000, 40, 8),
+    "p": ("clothes", "pool", 10, 5000, 16, 8),
 }
 
 if __name__ == "__main__":
