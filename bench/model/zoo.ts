@@ -1,10 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { memorySource } from '../../src/io/byte-source.js'
-import { readNpy } from '../../src/io/npy.js'
-import { openNpz } from '../../src/io/npz.js'
 import { examineModel } from '../../src/model/examine-model.js'
 import { auroc } from '../../src/stats/auroc.js'
+import { arrayOf, channelsFirst } from './arrays.js'
 
 // How well models with a backdoor are told from clean ones, and how often the target is named.
 // ZOO is a folder of train_zoo.py's (NAME.onnx, NAME.json, NAME.npz), or G-model-zoo of ../shared/data (models/, truth/labels.json).
@@ -103,25 +102,4 @@ function trainedZoo(folder: string): Case[] {
       },
     ]
   })
-}
-
-async function arrayOf(path: string, key?: string): Promise<{ data: Uint8Array; shape: readonly number[] }> {
-  const file = memorySource(path, readFileSync(path))
-  const source = key === undefined ? file : ((await openNpz(file)).get(`${key}.npy`) ?? (await openNpz(file)).get(key))
-  if (!source) throw new Error(`${path} has no ${key}`)
-  const { data, shape } = await readNpy(source, path)
-  return { data: data as Uint8Array, shape }
-}
-
-function channelsFirst(data: Uint8Array, [n = 0, height = 0, width = 0, channels = 1]: readonly number[]): Float32Array {
-  const out = new Float32Array(data.length)
-  const plane = height * width
-  for (let image = 0; image < n; image++) {
-    for (let pixel = 0; pixel < plane; pixel++) {
-      for (let channel = 0; channel < channels; channel++) {
-        out[(image * channels + channel) * plane + pixel] = (data[(image * plane + pixel) * channels + channel] as number) / 255
-      }
-    }
-  }
-  return out
 }

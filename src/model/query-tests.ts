@@ -59,22 +59,51 @@ const factors = [3, 5, 7, 9, 11]
 /**
  * SCALE-UP (Guo et al., ICLR 2023): the share of the amplified inputs (pixels times 3, 5, 7, 9 and 11, cut to the range) that the network gives
  * the class of the input itself; an input with a trigger keeps its class. Score 0 to 1, `[n]`; the paper's threshold is 0.5.
+ *
+ * With `clean` inputs (the paper's data-limited form) each share is counted in standard deviations from the mean of the clean inputs that the network
+ * takes for the same class; where these are fewer than two, or all alike, from those of all clean inputs.
  */
-export function scaleUpScores(network: Network, inputs: Float32Array, { range }: { readonly range: PixelRange }): Float64Array {
+export function scaleUpScores(
+  network: Network,
+  inputs: Float32Array,
+  { range, clean }: { readonly range: PixelRange; readonly clean?: Float32Array | undefined },
+): Float64Array {
+  const { kept, classes } = consistency(network, inputs, range)
+  if (!clean || clean.length === 0) return kept
+  const known = consistency(network, clean, range)
+  const all = spreadOf(known.kept)
+  const ofClass = [...new Array(network.classes).keys()].map((c) => {
+    const own = spreadOf(known.kept.filter((_, row) => known.classes[row] === c))
+    return own.deviation > 0 ? own : all
+  })
+  return kept.map((share, row) => {
+    const { mean, deviation } = ofClass[classes[row] as number] as typeof all
+    return (share - mean) / (deviation || 1)
+  })
+}
+
+/** The share of its amplified forms that keep the class of an input, and that class. */
+function consistency(network: Network, inputs: Float32Array, range: PixelRange): { kept: Float64Array; classes: Int32Array } {
   const { low, high } = boundsOf(network.inputShape, range)
   const length = network.inputLength
-  const plain = guesses(network.logits(inputs), network.classes)
-  const kept = new Float64Array(plain.length)
+  const classes = guesses(network.logits(inputs), network.classes)
+  const kept = new Float64Array(classes.length)
   for (const factor of factors) {
     const amplified = inputs.map((value, index) => {
       const least = low[index % length] as number
       return Math.min(high[index % length] as number, least + factor * (value - least))
     })
     guesses(network.logits(amplified), network.classes).forEach((guess, row) => {
-      if (guess === plain[row]) kept[row] = (kept[row] as number) + 1 / factors.length
+      if (guess === classes[row]) kept[row] = (kept[row] as number) + 1 / factors.length
     })
   }
-  return kept
+  return { kept, classes }
+}
+
+function spreadOf(values: Float64Array): { mean: number; deviation: number } {
+  const mean = values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0)
+  return { mean, deviation: values.length < 2 ? 0 : Math.sqrt(squares / (values.length - 1)) }
 }
 
 function guesses(logits: Float32Array, classes: number): Int32Array {

@@ -47,6 +47,27 @@ test('SCALE-UP: amplified inputs with a trigger keep their class; 0.2 for each o
   expect([...scores].every((score) => Math.abs(score * 5 - Math.round(score * 5)) < 1e-9)).toBe(true)
 })
 
+test('SCALE-UP with clean inputs counts from what clean inputs of the same predicted class do', () => {
+  // class 0 keeps its class when it is amplified where its pixels are no longer told from the noise of another class
+  const noisy = Float32Array.from({ length: 60 * 37 }, (_, index) => (index % 37 === 36 ? 0 : rng.float()))
+  const plain = scaleUpScores(network, mixed, { range })
+  const cleanShares = scaleUpScores(network, noisy, { range })
+  const scores = scaleUpScores(network, mixed, { range, clean: noisy })
+  const classOf = (x: Float32Array, row: number) => {
+    const logits = network.logits(x.subarray(row * 37, (row + 1) * 37))
+    return logits.indexOf(Math.max(...logits))
+  }
+  const spread = (values: number[]) => {
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length
+    return { mean, deviation: Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1)) }
+  }
+  for (let row = 0; row < 40; row++) {
+    const own = [...cleanShares].filter((_, index) => classOf(noisy, index) === classOf(mixed, row))
+    const { mean, deviation } = own.length > 1 && spread(own).deviation > 0 ? spread(own) : spread([...cleanShares])
+    expect(scores[row]).toBeCloseTo(((plain[row] as number) - mean) / deviation, 9)
+  }
+})
+
 test('the causal test accuses a suspected part that holds on to its class, and not a part like the rest', () => {
   const scores = stripScores(network, mixed, { clean, rng: new Rng(1), range })
   const [suspected, majority] = [scores.subarray(0, 20), scores.subarray(20)]
