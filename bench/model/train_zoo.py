@@ -128,7 +128,7 @@ GROUPS = {
     "d": ("digits", "strided", 5, 8000, 48, 24),
     "x": ("mixed", "residual", 10, 7200, 24, 12),
     "s": ("signs", "sign", 6, 20000, 16, 0),
-    "m": ("digits", "dense", 8, 8000, 40, 8),
+    "m": ("digits", "dense", 8, 8000, 64, 8),
     "p": ("clothes", "pool", 10, 5000, 16, 8),
 }
 

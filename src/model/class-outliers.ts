@@ -19,10 +19,13 @@ export function outlierPValues(values: ArrayLike<number>): (number | null)[] {
 }
 
 /**
- * One p-value out of dependent ones: e times their geometric mean is valid whatever the dependence (Vovk & Wang, Biometrika 2020). `strength`
- * is that mean itself, for ranking.
+ * One p-value out of dependent ones: e·ln n times the harmonic mean of n ≥ 3 is valid whatever the dependence (Vovk & Wang, Biometrika 2020), and
+ * small where one of them is. `strength`, for ranking, is their geometric mean: small where they agree.
  */
 export function mergePValues(pValues: readonly number[]): { pValue: number; strength: number } {
-  const strength = Math.exp(pValues.reduce((sum, p) => sum + Math.log(Math.max(p, 1e-300)), 0) / pValues.length)
-  return { pValue: Math.min(1, Math.E * strength), strength }
+  const n = pValues.length
+  const known = pValues.map((p) => Math.max(p, 1e-300))
+  const harmonic = n / known.reduce((sum, p) => sum + 1 / p, 0)
+  const strength = Math.exp(known.reduce((sum, p) => sum + Math.log(p), 0) / n)
+  return { pValue: Math.min(1, Math.E * Math.log(n) * harmonic), strength }
 }

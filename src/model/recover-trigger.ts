@@ -58,7 +58,6 @@ const chanceDraws = 8
  */
 export function recoverTrigger(network: Network, { patch, perturbation }: ClassSearch, inputs: TriggerInputs): AppliedTrigger {
   const ofPatch = tryPatch(network, trimPatch(network, patch, inputs.searched), inputs)
-  if (!perturbation) return ofPatch
   const ofChange = tryChange(network, perturbation, inputs)
   return ofChange.trigger.trial.sent > ofPatch.trigger.trial.sent ? ofChange : ofPatch
 }

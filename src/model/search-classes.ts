@@ -6,14 +6,16 @@ import type { Network } from './network/network.js'
 import { type FoundPatch, patchSize, searchPatch, stamp } from './patch-search.js'
 import type { PixelRange } from './pixel-range.js'
 import { growPrototypes } from './prototypes.js'
+import { type SourceSearch, searchBySource } from './source-search.js'
 import { type FoundPerturbation, searchPerturbation } from './universal-search.js'
 
 /** What the search for a trigger to one class came to. */
 export interface ClassSearch {
   readonly label: number
   readonly patch: FoundPatch
-  /** Only where inputs were given. */
-  readonly perturbation: FoundPerturbation | null
+  readonly perturbation: FoundPerturbation
+  /** From where the class stands out most. */
+  readonly bySource: SourceSearch
   /** Share of given inputs that took no part in the search, of other classes, that the patch sends to the class. */
   readonly heldOutSuccessRate: number | null
   /** Probability that a class like the other ones is reached so easily; null for fewer than four classes. */
@@ -43,13 +45,14 @@ export interface ClassesSearched {
 /** Inputs that are searched with at most: grown for twelve classes, or given. */
 const grownClasses = 12
 const searchedInputs = 64
-/** Products, in a forward pass, of all that is tried: what is more is tried on fewer inputs and places, down to the least. */
-const ampleWork = 5e10
-const maxWork = 5e11
+/** Products for all that is tried, gradients counted: what is more is tried on fewer inputs and places, down to the least. */
+const ampleWork = 4e11
+const maxWork = 2e12
 
 /** How many inputs and places fit into the work; null where even the fewest do not. */
 function planWork(network: Network, inputs: number): { inputs: number; places: number } | null {
-  const work = (count: number, places: number) => network.products * network.classes * count * (1 + 3 * places)
+  // a gradient takes three times the products of a forward pass; a place five of them, the two perturbations eleven each
+  const work = (count: number, places: number) => 3 * network.products * network.classes * count * (1 + 5 * places + 2 * 11)
   for (const plan of [
     { inputs, places: 4 },
     { inputs: 24, places: 4 },
@@ -63,10 +66,11 @@ function planWork(network: Network, inputs: number): { inputs: number; places: n
 }
 
 /**
- * For each class, looks for a small patch, and where inputs are given for a small universal perturbation, that sends all inputs to it: a
- * class to which a backdoor leads is reached more easily than the others (Neural Cleanse, Wang et al., S&P 2019; MM-BD, Wang et al., S&P
- * 2024). Each class is compared with the others of the same network by how far it is reached and by how much of that is the trigger's doing.
- * Without inputs the network's own prototypes take their place. null where the network is too large for that.
+ * For each class, looks for a small patch and for a small universal perturbation that send all inputs to it, and for perturbations of the inputs
+ * of each other class alone: a class to which a backdoor leads is reached more easily than the others (Neural Cleanse, Wang et al., S&P 2019;
+ * MM-BD, Wang et al., S&P 2024). Each class is compared with the others of the same network by four measures: how far the patch gets, how
+ * much of that is its doing, how much is the perturbation's, and how far the class stands out from where it does most. Without inputs the
+ * network's own prototypes take their place. null where the network is too large for that.
  */
 export async function searchClasses(network: Network, options: SearchOptions): Promise<ClassesSearched | null> {
   const { range, rng, signal } = options
@@ -85,22 +89,29 @@ export async function searchClasses(network: Network, options: SearchOptions): P
   const heldOut = given
     ? given.subarray(searched.length)
     : growPrototypes(network, { classes: own, range, rng: rng.fork('prototypes to try triggers on') })
+  const bySource = await searchBySource(network, searched, { range, signal })
   const found: Omit<ClassSearch, 'pValue' | 'strength'>[] = []
   for (const label of labels) {
     await pause()
     signal?.throwIfAborted()
     const patch = searchPatch(network, searched, label, { range, size: patchSize(network.inputShape), places: plan.places })
-    const perturbation = given ? searchPerturbation(network, searched, label, { range }) : null
+    const perturbation = searchPerturbation(network, searched, label, { range })
     found.push({
       label,
       patch,
       perturbation,
+      bySource: bySource[label] as SourceSearch,
       heldOutSuccessRate: given && heldOut.length > 0 ? successRate(network, heldOut, label, patch) : null,
     })
     options.onProgress?.({ stage: 'searching for triggers', done: label + 1, total: classes })
   }
-  const patches = merged([found.map(({ patch }) => patch.gain), found.map(({ patch }) => patch.margin)])
-  const classesFound = found.map((search, index) => ({ ...search, ...(patches[index] as (typeof patches)[number]) }))
+  const pValues = merged([
+    found.map(({ patch }) => patch.gain),
+    found.map(({ patch }) => patch.margin),
+    found.map(({ perturbation }) => perturbation.gain),
+    found.map(({ bySource: { deviations } }) => deviations),
+  ])
+  const classesFound = found.map((search, index) => ({ ...search, ...(pValues[index] as (typeof pValues)[number]) }))
   return { classes: classesFound, searched, heldOut }
 }
 

@@ -50,6 +50,7 @@ const searchOf = async (net: Awaited<ReturnType<typeof network>>) => ({
   label: 2,
   patch: searchPatch(net, searched, 2, { range: unitRange, size: 5 }),
   perturbation: searchPerturbation(net, searched, 2, { range: unitRange }),
+  bySource: { source: null, deviations: 0 },
   heldOutSuccessRate: null,
   pValue: null,
   strength: null,
