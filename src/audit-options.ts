@@ -2,6 +2,7 @@ import * as z from 'zod/mini'
 import type { Progress } from './core/backend.js'
 import { OptionError } from './core/errors.js'
 import { describeOptionProblems } from './core/option-problems.js'
+import type { Witness } from './core/witness.js'
 
 /** Where to compute. */
 export interface ContextOptions {
@@ -29,6 +30,8 @@ export interface AuditOptions extends ContextOptions {
   readonly detectors?: readonly string[] | undefined
   /** Options by detector id. */
   readonly detectorOptions?: Readonly<Record<string, Readonly<Record<string, unknown>>>> | undefined
+  /** The model that was trained on the set, to be asked about classes that are suspected (`modelWitness` of `assay/model`). Without it nothing is asked. */
+  readonly witness?: Witness | undefined
   readonly onProgress?: ((progress: Progress) => void) | undefined
 }
 
@@ -64,6 +67,7 @@ const auditSchema = z.strictObject({
     ),
     {},
   ),
+  witness: z.optional(checked<Witness>((value) => isObject(value) && typeof (value as Witness).ask === 'function', 'a witness')),
   onProgress: z.optional(checked<NonNullable<AuditOptions['onProgress']>>((value) => typeof value === 'function', 'a function')),
 })
 

@@ -57,17 +57,20 @@ export function auditWith(
     const origin = typeof set.origin === 'function' ? await set.origin() : set.origin
     const ran = results.flatMap((result) => (result.status === 'ran' ? [[result.id, result.scores] as const] : []))
     const scores = combinedScores(set, results)
+    const { conclusions, hearing } = await conclude(set, results, parsed)
     const report = buildReport({
       set,
       results,
       scores,
-      conclusions: concludeClasses(set, results, parsed),
+      conclusions,
+      hearing,
       choice,
       tool: { name: 'assay', version },
       seed: parsed.seed,
       options: {
         falseAccusationRate: parsed.falseAccusationRate,
         detectors: Object.fromEntries(plan.map(({ detector, options: own }) => [detector.id, own])),
+        ...(hearing && { causalTest: hearing.record }),
       },
       digest: origin?.digest ?? (await digest()),
       files: origin?.files ?? [],
@@ -80,6 +83,24 @@ export function auditWith(
     return { report, scores, detectorScores: new Map(ran) }
   }
   return { auditWithScores, audit: async (set, options) => (await auditWithScores(set, options)).report }
+}
+
+/** Concludes from the detectors and, where a class is suspected and there is a witness, again from what that says. */
+async function conclude(
+  set: ActivationSet,
+  results: readonly DetectorResult[],
+  { falseAccusationRate, witness, signal }: ParsedAuditOptions,
+) {
+  const conclusions = concludeClasses(set, results, { falseAccusationRate })
+  if (!witness) return { conclusions, hearing: null }
+  const { hearingInWords, hearWitness } = await import('./verdict/hear-witness.js')
+  const heard = await hearWitness(set, witness, { results, conclusions, signal })
+  if (!heard) return { conclusions, hearing: null }
+  const { testimonies } = heard
+  return {
+    conclusions: testimonies.size > 0 ? concludeClasses(set, results, { falseAccusationRate, testimonies }) : conclusions,
+    hearing: { ...hearingInWords(set, heard), record: await witness.record() },
+  }
 }
 
 interface Run {

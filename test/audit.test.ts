@@ -6,6 +6,7 @@ import type { Backend, Context, DeviceMatrix, Kernel, Progress } from '../src/co
 import { dispose } from '../src/core/dispose.js'
 import { BackendError, InputError, OptionError } from '../src/core/errors.js'
 import { Rng } from '../src/core/rng.js'
+import type { Witness, WitnessQuestion } from '../src/core/witness.js'
 import { detectors } from '../src/detectors/index.js'
 import type { Report } from '../src/report/schema.js'
 import { backends, describeEachBackend } from './support/each-backend.js'
@@ -485,5 +486,64 @@ describe('data at the edge', () => {
     const before = structuredClone(clean)
     await audit(clean)
     expect(clean).toEqual(before)
+  })
+})
+
+describe('a witness', () => {
+  const answer = { inputs: 60, sent: 57, sentByMatched: 3, pValue: 1e-12, mark: 'a patch' }
+  const witnessSaying = (said: object) => {
+    const questions: WitnessQuestion[] = []
+    const witness: Witness = {
+      async ask(_, question) {
+        questions.push(question)
+        return said as never
+      },
+      record: async () => ({ model: 'abc' }),
+    }
+    return { witness, questions }
+  }
+
+  test('is asked about the suspected class alone, suspects against the rest, and what it says is evidence', async () => {
+    const { witness, questions } = witnessSaying(answer)
+    const report = await audit({ ...poisoned, trusted }, { witness })
+    expect(questions.map(({ classIndex }) => classIndex)).toEqual([1])
+    const [{ suspects, rest }] = questions as [WitnessQuestion]
+    expect([...suspects, ...rest].sort((a, b) => a - b)).toEqual([...poisoned.labels.keys()].filter((row) => poisoned.labels[row] === 1))
+    expect(plantedRows.filter((row) => suspects.includes(row)).length).toBeGreaterThan(0.9 * plantedRows.length)
+    const evidence = report.classes.map((entry) => entry.evidence.filter(({ detector }) => detector === 'causal-test'))
+    expect(evidence).toEqual([
+      [],
+      [
+        {
+          detector: 'causal-test',
+          statistic: 0.9,
+          pValue: 1e-12,
+          threshold: null,
+          says: 'a patch leads the model to this class on 57 of 60 inputs of other classes; the same of other rows of the class: 3',
+        },
+      ],
+      [],
+    ])
+    expect(report.detectors.at(-1)).toEqual({
+      id: 'causal-test',
+      status: 'ran',
+      reason: 'the model was asked about 1 suspected class and answered about 1',
+    })
+    expect(report.options.causalTest).toEqual({ model: 'abc' })
+  })
+
+  test('that does not answer changes nothing but what is said of it; one that is not asked changes nothing', async () => {
+    const { witness, questions } = witnessSaying({ reason: 'the set has no pictures' })
+    const without = lasting(await audit({ ...poisoned, trusted }))
+    const { options, detectors: listed, ...rest } = lasting(await audit({ ...poisoned, trusted }, { witness }))
+    expect({ ...without, options, detectors: listed }).toEqual({ ...rest, options, detectors: listed })
+    expect(listed.at(-1)).toMatchObject({
+      id: 'causal-test',
+      status: 'skipped',
+      reason: expect.stringContaining('class 1 because the set has no'),
+    })
+    expect(questions).toHaveLength(1)
+    expect(lasting(await audit(clean, { witness }))).toEqual(lasting(await audit(clean)))
+    expect(questions).toHaveLength(1)
   })
 })

@@ -58,7 +58,10 @@ const table: Record<string, { ours: readonly string[]; packages: readonly string
   custody: { ours: [...parts, 'provenance'], packages: anything },
   gate: { ours: [...parts, 'custody'], packages: anything },
   proxy: { ours: [...parts, 'gate', 'version.ts'], packages: anything },
-  model: { ours: [...parts, 'exhibits/pictures.ts', 'exhibits/png.ts'], packages: anything },
+  model: {
+    ours: [...parts, 'exhibits/look-alikes.ts', 'exhibits/pictures.ts', 'exhibits/png.ts', 'views/report-view.ts'],
+    packages: anything,
+  },
   serialization: { ours: [...parts, 'views/element.ts', 'views/verdict.ts'], packages: anything },
   redteam: { ours: parts, packages: anything },
   sanitize: { ours: [...parts, 'version.ts'], packages: anything },

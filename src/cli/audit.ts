@@ -1,13 +1,16 @@
+import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import type { AuditOptions } from '../audit-options.js'
 import { OptionError } from '../core/errors.js'
+import type { Witness } from '../core/witness.js'
+import { isFolder } from '../io/node-file-source.js'
 import { writeNpyFloat32 } from '../io/npy.js'
 import { renderJson } from '../report/json.js'
 import { renderTerminal } from '../report/terminal.js'
 import { type AuditFlags, addAuditFlags, addFileFlags, auditFilesOf, auditOptionsOf, type FileFlags } from './audit-flags.js'
 import { type ExitCode, type FailOn, failOnLevels, verdictExitCode } from './exit-codes.js'
-import { addModelFlags, extractFolder, type ModelFlags } from './extract.js'
+import { addModelFlags, extractFolder, type ModelFlags, readPreprocessing } from './extract.js'
 import { type Io, wantsColor } from './io.js'
 import {
   checkDistinct,
@@ -72,19 +75,36 @@ async function runAudit(path: string, flags: Flags, io: Io): Promise<ExitCode> {
     if (/\.onnx$|^hub:/i.test(path)) {
       throw new OptionError('missing-option', '--data: missing, expected the data that the model was trained on; add --data PATH')
     }
-    return auditPath(path, flags, io)
+    return auditPath(path, flags, io, await witnessIn(path))
   }
   const { data } = flags
   return withTemporaryFolder(async (room) => {
     await extractFolder({ model: path, data, out: room, flags }, io)
-    return auditPath(room, flags, io)
+    return auditPath(room, flags, io, await witnessOf(path, flags))
   })
 }
 
-async function auditPath(path: string, flags: Flags, io: Io): Promise<ExitCode> {
+/** The model of an audit folder, to be asked about suspected classes; none where the folder has none. */
+async function witnessIn(path: string): Promise<Witness | undefined> {
+  const model = join(path, 'model.onnx')
+  const isThere =
+    (await isFolder(path).catch(() => false)) &&
+    (await access(model).then(
+      () => true,
+      () => false,
+    ))
+  return isThere ? witnessOf(model, {}) : undefined
+}
+
+async function witnessOf(modelPath: string, flags: Pick<ModelFlags, 'preprocess'>): Promise<Witness> {
+  const { modelFileWitness } = await import('../model/node-model-witness.js')
+  return modelFileWitness(modelPath, { preprocess: flags.preprocess === undefined ? undefined : await readPreprocessing(flags.preprocess) })
+}
+
+async function auditPath(path: string, flags: Flags, io: Io, witness: Witness | undefined): Promise<ExitCode> {
   const { auditWithScores, openAudit, toHtml } = io.library
   const progress = createProgressLine(io.stderr, { quiet: flags.quiet ?? false })
-  const options: AuditOptions = { ...auditOptionsOf(flags), signal: io.signal, onProgress: progress.report }
+  const options: AuditOptions = { ...auditOptionsOf(flags), ...(witness && { witness }), signal: io.signal, onProgress: progress.report }
   try {
     const set = await openAudit(path, auditFilesOf(flags))
     const { report, scores, detectorScores } = await auditWithScores(set, options)

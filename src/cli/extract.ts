@@ -144,7 +144,7 @@ function inRoomOf<T>(paths: readonly string[], use: (room: string) => Promise<T>
 }
 
 /** JSON as it is, or the path of a file with it. */
-async function readPreprocessing(given: string): Promise<Preprocessing> {
+export async function readPreprocessing(given: string): Promise<Preprocessing> {
   const { parsePreprocessing } = await import('../model/preprocessor-config.js')
   const inline = given.trimStart().startsWith('{')
   let json = given

@@ -1,3 +1,5 @@
+import type { Testimony } from './witness.js'
+
 /** What a detector says of one class. */
 export type ClassFinding = RanFinding | SkippedFinding
 
@@ -88,4 +90,6 @@ export interface ClassConclusion {
   }[]
   /** The conclusion in words, where it needs some. */
   readonly says: string | null
+  /** What the model said of the suspected part; absent where it was not asked, or had nothing to say. */
+  readonly testimony?: Testimony
 }

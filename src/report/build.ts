@@ -2,6 +2,7 @@ import type { ActivationSet, ClassInfo } from '../core/activation-set.js'
 import type { BackendChoice } from '../core/backend.js'
 import type { ClassConclusion, DetectorResult } from '../core/result.js'
 import { showText } from '../core/untrusted-text.js'
+import type { Testimony } from '../core/witness.js'
 import type { ClassReport, Report, ReportVerdict } from './schema.js'
 
 /** Undecided classes may hold this share of the rows before they make the whole audit undecided. */
@@ -16,6 +17,8 @@ export interface ReportParts {
   readonly results: readonly DetectorResult[]
   /** One per class of the set. */
   readonly conclusions: readonly ClassConclusion[]
+  /** What was heard from the model; null or absent where it was not asked. */
+  readonly hearing?: Readonly<Report['detectors'][number]> | null
   readonly choice: BackendChoice
   readonly tool: Readonly<Report['tool']>
   readonly seed: number
@@ -32,7 +35,7 @@ type RanResult = Extract<DetectorResult, { status: 'ran' }>
 
 /** Gathers what the detectors found, and what was concluded from it, into a report. Pure: no clock, no randomness, nothing passed in is changed. */
 export function buildReport(parts: ReportParts): Report {
-  const { set, results, conclusions, choice, tool, seed, options, digest, files, timings } = parts
+  const { set, results, conclusions, hearing, choice, tool, seed, options, digest, files, timings } = parts
   const ran = results.filter((result) => result.status === 'ran')
   const classes = set.classes.map((info, index) =>
     reportClass(set, { info, index, ran, conclusion: conclusions[index] as ClassConclusion }),
@@ -54,7 +57,7 @@ export function buildReport(parts: ReportParts): Report {
     verdict: overallVerdict(classes, detectors),
     classes,
     rows: reportRows(parts, ran),
-    detectors,
+    detectors: hearing ? [...detectors, { id: hearing.id, status: hearing.status, reason: hearing.reason }] : detectors,
     timings: { readMs: timings.readMs, computeMs: timings.computeMs, detectors: { ...timings.detectors } },
   }
 }
@@ -130,7 +133,7 @@ interface Concluded {
 
 function reportClass(set: ActivationSet, { info, index, ran, conclusion }: Concluded): ClassReport {
   const { label, name, rows } = info
-  const { verdict, pValue, epsilon, minDetectableEpsilon, sourceClass, says: concluded } = conclusion
+  const { verdict, pValue, epsilon, minDetectableEpsilon, sourceClass, says: concluded, testimony } = conclusion
   const evidence: ClassReport['evidence'] = []
   for (const { id, classes } of ran) {
     const finding = classes[index]
@@ -141,6 +144,7 @@ function reportClass(set: ActivationSet, { info, index, ran, conclusion }: Concl
     const says = isDivision && concluded !== null ? `${finding.says}; ${concluded}` : finding.says
     evidence.push({ detector: id, statistic, pValue: isDivision ? pValue : finding.pValue, threshold, says })
   }
+  if (testimony) evidence.push(evidenceOf(testimony))
   return {
     label,
     name,
@@ -152,6 +156,11 @@ function reportClass(set: ActivationSet, { info, index, ran, conclusion }: Concl
     sourceLabel: sourceClass === null ? null : (set.classes[sourceClass]?.label ?? null),
     evidence,
   }
+}
+
+function evidenceOf({ inputs, sent, sentByMatched, pValue, mark }: Testimony): ClassReport['evidence'][number] {
+  const says = `${mark} leads the model to this class on ${sent} of ${inputs} inputs of other classes; the same of other rows of the class: ${sentByMatched}`
+  return { detector: 'causal-test', statistic: (sent - sentByMatched) / inputs, pValue, threshold: null, says }
 }
 
 function reportRows({ set, conclusions, scores: known }: ReportParts, ran: readonly RanResult[]): Report['rows'] {

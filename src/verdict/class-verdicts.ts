@@ -1,8 +1,10 @@
 import type { ActivationSet } from '../core/activation-set.js'
 import type { ClassConclusion, DetectorResult, RanFinding, SplitFinding } from '../core/result.js'
 import { showText } from '../core/untrusted-text.js'
+import type { Testimony } from '../core/witness.js'
 import { classPValue, logOddsAt } from './class-p-value.js'
 import { holm } from './holm.js'
+import { isStrong } from './testimony.js'
 
 /** Weight of the source's shape from which a class is poisoned without trusted rows that say so. */
 const sourceIsSure = 0.5
@@ -30,8 +32,8 @@ type RanResult = Extract<DetectorResult, { status: 'ran' }>
  * A verdict for every class. Decided by the log odds that a part of the class was planted (`splitOdds`): their p-values are adjusted
  * by Holm's method to a family-wise `falseAccusationRate`.
  *
- * - accused: p ≤ rate, and a kind of evidence agrees that does not look at the gap: trusted rows are missing from the part, or it has the
- *   shape of one other class. `poisoned`, or `suspicious` where that is only just enough to name the class;
+ * - accused: p ≤ rate, and a kind of evidence agrees that does not look at the gap: trusted rows are missing from the part, it has the
+ *   shape of one other class, or the model's testimony is strong (`isStrong`). `poisoned`, or `suspicious` where that is only just enough to name the class;
  * - not accused, but near it (p ≤ three times the rate, or before adjusting ≤ 0.3 times), or a group, two halves or a tight group far off that nothing tells from natural ones: `inconclusive`;
  * - a second group far off: `multimodal`, but `inconclusive` where it has the very shape of another class or lacks trusted rows at ten to one;
  *   otherwise `clean`.
@@ -43,7 +45,7 @@ type RanResult = Extract<DetectorResult, { status: 'ran' }>
 export function concludeClasses(
   set: ActivationSet,
   results: readonly DetectorResult[],
-  { falseAccusationRate }: { falseAccusationRate: number },
+  { falseAccusationRate, testimonies = new Map() }: { falseAccusationRate: number; testimonies?: ReadonlyMap<number, Testimony> },
 ): ClassConclusion[] {
   const ran = results.filter((result) => result.status === 'ran')
   const divides = ran.find(({ classes }) => classes.some((finding) => finding.status === 'ran' && finding.split !== undefined))
@@ -53,16 +55,20 @@ export function concludeClasses(
   const adjusted = holm(pValues)
   const conclusions = set.classes.map(() => undecided)
   for (const [i, { c, finding }] of judged.entries()) {
-    conclusions[c] = conclude(set, {
+    const testimony = testimonies.get(c)
+    const rate = falseAccusationRate
+    const conclusion = conclude(set, {
       c,
       id: divides.id,
       finding,
       pValue: pValues[i] as number,
       adjusted: adjusted[i] as number,
-      rate: falseAccusationRate,
+      rate,
+      modelAgrees: testimony !== undefined && isStrong(testimony, { rate, asked: testimonies.size }),
       least: logOddsAt(falseAccusationRate / judged.length),
       source: finding.split?.source?.classIndex ?? sourceNamed(ran, c),
     })
+    conclusions[c] = testimony ? { ...conclusion, testimony } : conclusion
   }
   return conclusions
 }
@@ -74,13 +80,16 @@ interface Judged {
   readonly pValue: number
   readonly adjusted: number
   readonly rate: number
+  /** Whether the model's testimony is strong. */
+  readonly modelAgrees: boolean
   /** Log odds from which the class would be accused. */
   readonly least: number
   /** The class that suspected rows seem to be taken from. */
   readonly source: number | null
 }
 
-function conclude(set: ActivationSet, { c, id, finding, pValue, adjusted, rate, least, source: sourceClass }: Judged): ClassConclusion {
+function conclude(set: ActivationSet, judged: Judged): ClassConclusion {
+  const { c, id, finding, pValue, adjusted, rate, modelAgrees, least, source: sourceClass } = judged
   const split = finding.split ?? null
   const minDetectableEpsilon = split ? detectable(split, (set.classes[c] as { rows: number }).rows, least) : null
   const base = { pValue, minDetectableEpsilon, sourceClass: null, accusations: [], says: null }
@@ -97,8 +106,8 @@ function conclude(set: ActivationSet, { c, id, finding, pValue, adjusted, rate, 
   }
   if (adjusted > rate) return { ...open, says: 'not accused, but too near to it to be cleared' }
   const { trusted, source } = split.agrees
-  if (split.isHalf && !trusted) return { ...open, says: twoHalves }
-  if (!trusted && !source) {
+  if (split.isHalf && !trusted && !modelAgrees) return { ...open, says: twoHalves }
+  if (!trusted && !source && !modelAgrees) {
     return { ...open, says: 'a group of its own, but neither trusted rows nor the shape of another class say that it was planted' }
   }
   const sourceName = sourceClass === null ? undefined : set.classes[sourceClass]
@@ -106,11 +115,12 @@ function conclude(set: ActivationSet, { c, id, finding, pValue, adjusted, rate, 
     `${split.suspects.length} rows of class ${showText(set.classes[c]?.label, 60)} form a group of their own, with a gap between it and the rest`,
     ...(trusted ? ['none or too few of the trusted rows lie there'] : []),
     ...(sourceName ? [`they resemble class ${showText(sourceName.label, 60)} more than any other, and seem to be taken from it`] : []),
+    ...(modelAgrees ? ['what sets them apart leads the model to the class on inputs of other classes'] : []),
   ].join('; ')
   const planted = 1 / (1 + Math.exp(-finding.statistic))
   return {
     ...base,
-    verdict: trusted || (split.source?.weight ?? 0) >= sourceIsSure ? 'poisoned' : 'suspicious',
+    verdict: trusted || modelAgrees || (split.source?.weight ?? 0) >= sourceIsSure ? 'poisoned' : 'suspicious',
     epsilon: split.share,
     sourceClass,
     accusations: [{ detector: id, reason, rows: split.suspects, probabilities: split.posteriors.map((posterior) => planted * posterior) }],

@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest'
 import type { RowImage } from '../../src/core/activation-set.js'
 import { InputError } from '../../src/core/errors.js'
 import { Rng } from '../../src/core/rng.js'
+import { surestRegion } from '../../src/exhibits/look-alikes.js'
 import { Pictures } from '../../src/exhibits/pictures.js'
-import { surestRegion, triggerPicture } from '../../src/exhibits/trigger-picture.js'
+import { triggerPicture } from '../../src/exhibits/trigger-picture.js'
 
 interface Made {
   readonly channels?: 1 | 3 | 4

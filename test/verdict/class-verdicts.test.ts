@@ -113,6 +113,45 @@ describe('a class that is accused', () => {
   })
 })
 
+describe("the model's testimony", () => {
+  const strong = { inputs: 60, sent: 57, sentByMatched: 3, pValue: 1e-12, mark: 'a patch' }
+  const hear = (finding: ClassFinding, testimony = strong, asked = 1) => {
+    const results = [ranResult('divider', [], [finding])]
+    const testimonies = new Map(Array.from({ length: asked }, (_, c) => [c, testimony] as const))
+    return concludeClasses(setOf(1), results, { falseAccusationRate: rate, testimonies })[0] as ClassConclusion
+  }
+  const agrees = { trusted: false, source: false }
+
+  it('agrees where nothing else does, and is carried into the conclusion', () => {
+    expect(hear(divided(rate / 2, { agrees }))).toMatchObject({
+      verdict: 'poisoned',
+      accusations: [{ reason: expect.stringContaining('what sets them apart leads the model to the class on inputs of other classes') }],
+      testimony: strong,
+    })
+    expect(hear(divided(rate / 2, { agrees, isHalf: true })).verdict).toBe('poisoned')
+  })
+
+  it('does not where it is weak, nor where its p-value does not hold for all classes that were asked about', () => {
+    for (const weak of [
+      { ...strong, sent: 30 },
+      { ...strong, sentByMatched: 40 },
+      { ...strong, pValue: 0.02 },
+    ]) {
+      expect(hear(divided(rate / 2, { agrees }), weak)).toMatchObject({ verdict: 'inconclusive', testimony: weak })
+    }
+    expect(hear(divided(rate / 2, { agrees }), { ...strong, pValue: 0.006 }).verdict).toBe('poisoned')
+    expect(hear(divided(rate / 2, { agrees }), { ...strong, pValue: 0.006 }, 2).verdict).toBe('inconclusive')
+  })
+
+  it('accuses no class by itself: without a gap that the rate allows, the verdict stays', () => {
+    for (const finding of [divided(2 * rate, { agrees }), divided(0.5, { agrees }), divided(1)]) {
+      const { testimony, ...rest } = hear(finding)
+      expect(testimony).toEqual(strong)
+      expect(rest).toEqual(concludeOne(finding))
+    }
+  })
+})
+
 describe('a class that is not accused', () => {
   it('is clean, its share at most what would have been seen', () => {
     expect(concludeOne(divided(1, { attainable: attainable((epsilon) => (epsilon > 0.12 ? 100 : -100)) }))).toEqual({
