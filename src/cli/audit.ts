@@ -40,7 +40,7 @@ export function addAuditCommand(program: Command, io: Io, finish: (code: ExitCod
     .command('audit')
     .summary('look for poisoned rows in a training set')
     .description(
-      'Looks for poisoned rows in a training set, given the activations of its rows in the model and their labels.\n\nPATH is a folder with activations.npy and labels.npy, a .npz, .safetensors or Parquet file that holds both, or an activations .npy file with --labels. Or PATH is an .onnx model, here or on the Hub, and --data the inputs it was trained on (see assay extract).',
+      'Looks for poisoned rows in a training set, given the activations of its rows in the model and their labels.\n\nPATH is a folder with activations.npy and labels.npy, a .npz, .safetensors or Parquet file that holds both, or an activations .npy file with --labels. Or PATH is an .onnx model, here or on the Hub, and --data the inputs it was trained on (see assay extract). Where model and pictures are at hand (a folder may have model.onnx), the model is asked about suspected classes.',
     )
     .argument('<PATH>', 'audit folder, or a file with activations')
     .option('--json <FILE>', 'write the report as JSON; - writes it to stdout, and nothing else there', text)

@@ -4,7 +4,7 @@ import type { ActivationSet } from './activation-set.js'
 export interface Witness {
   /** Throws only what `signal` was aborted with; what keeps it from answering is said. */
   ask(set: ActivationSet, question: WitnessQuestion): Promise<Testimony | NoTestimony>
-  /** What the answers depend on beside the set, for the options of the report: asked when something was answered. */
+  /** What the answers depend on beside the set, for the options of the report: asked when it was asked something. */
   record(): Promise<Readonly<Record<string, unknown>>>
 }
 

@@ -61,7 +61,8 @@ export interface OpenedAudit extends AuditInput {
  * long opening, all passes so far and hashing took. A file that changes is refused as soon as that shows (`changed`, `truncated`). Links
  * in the folder are followed: hub caches keep their files behind links. No path that is written inside a file is ever followed.
  *
- * Files with pictures and texts of their own are no part of `origin`: they are for showing, no verdict depends on them, and pictures are
+ * Files with pictures and texts of their own are no part of `origin`: they are for showing, no detector sees them (a witness that does has their digest
+ * in its record), and pictures are
  * only looked at in form here, so that an audit does not pay for hashing them. Those in a bundle are hashed with it.
  *
  * Throws one `InputError` that names everything that is missing or wrong, but for the values of the activations, which show in a pass.

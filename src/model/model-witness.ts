@@ -1,5 +1,7 @@
 import type { ActivationSet } from '../core/activation-set.js'
+import { toHex } from '../core/bytes-as-text.js'
 import { InputError } from '../core/errors.js'
+import { newSha256InJs } from '../core/sha256-in-js.js'
 import { showText } from '../core/untrusted-text.js'
 import type { NoTestimony, Testimony, Witness, WitnessQuestion } from '../core/witness.js'
 import { Pictures } from '../exhibits/pictures.js'
@@ -30,10 +32,11 @@ const fewestHosts = 10
  * pictures like them (`markOf`) is laid over pictures of other classes, those of the class they seem to be taken from where there are
  * enough, which the model takes for what they are not: the class in question. Beside it, on the same pictures, the same of rows of the class that are not suspected. The
  * p-value is the exact one-sided test of McNemar on the pictures that only one of the two sends to the class. Pictures are those of the set (`images`); labels have to
- * be the indices of the model's classes.
+ * be the indices of the model's classes. The record has the digests of the model and of the pictures that were compared.
  */
 export function modelWitness(open: () => Promise<WitnessModel>): Witness {
   let opened: Promise<WitnessModel> | null = null
+  const compared = newSha256InJs()
   const model = () => {
     opened ??= open()
     return opened
@@ -41,21 +44,24 @@ export function modelWitness(open: () => Promise<WitnessModel>): Witness {
   return {
     async ask(set, question) {
       try {
-        return await testify(set, question, await model())
+        return await testify(set, question, { ...(await model()), compared })
       } catch (error) {
         question.signal?.throwIfAborted()
         if (!(error instanceof InputError)) throw error
         return { reason: showText(error.message, 300) }
       }
     },
-    record: async () => ({ model: (await model()).sha256, preprocess: (await model()).preprocess }),
+    async record() {
+      const { sha256, preprocess } = await model()
+      return { model: sha256, preprocess, pictures: toHex(compared.clone().digest()) }
+    },
   }
 }
 
 async function testify(
   set: ActivationSet,
   question: WitnessQuestion,
-  { classifier, preprocess }: WitnessModel,
+  { classifier, preprocess, compared }: WitnessModel & { readonly compared: ReturnType<typeof newSha256InJs> },
 ): Promise<Testimony | NoTestimony> {
   const { images } = set
   if (!images) return { reason: 'the set has no pictures' }
@@ -68,6 +74,7 @@ async function testify(
   const outside = rowsOutside(set, question)
   const others = await readLike(pictures, outside.others, { most: mostOthers, like, spaced: true })
   const sources = await readLike(pictures, outside.sources, { most: mostOthers, like, spaced: true })
+  for (const { data } of [...suspects, ...majority, ...others, ...sources]) compared.update(data)
   if (suspects.length < fewest || majority.length < fewest || others.length < fewestHosts) {
     const reason = `there are pictures of ${suspects.length} suspected rows, ${majority.length} others of the class and ${others.length} of other classes, needs ${fewest}, ${fewest} and ${fewestHosts}`
     return { reason }

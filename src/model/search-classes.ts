@@ -47,7 +47,7 @@ const grownClasses = 12
 const searchedInputs = 64
 /** Products for all that is tried, gradients counted: what is more is tried on fewer inputs and places, down to the least. */
 const ampleWork = 4e11
-const maxWork = 2e12
+const maxWork = 5e12
 
 /** How many inputs and places fit into the work; null where even the fewest do not. */
 function planWork(network: Network, inputs: number): { inputs: number; places: number } | null {
@@ -57,10 +57,10 @@ function planWork(network: Network, inputs: number): { inputs: number; places: n
     { inputs, places: 4 },
     { inputs: 24, places: 4 },
     { inputs: 12, places: 3 },
-    { inputs: 8, places: 2 },
+    { inputs: 8, places: 1 },
   ]) {
     const count = Math.min(plan.inputs, inputs)
-    if (work(count, plan.places) <= (plan.places === 2 ? maxWork : ampleWork)) return { inputs: count, places: plan.places }
+    if (work(count, plan.places) <= (plan.places === 1 ? maxWork : ampleWork)) return { inputs: count, places: plan.places }
   }
   return null
 }

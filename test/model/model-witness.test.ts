@@ -68,7 +68,9 @@ test('the place where suspected rows differ is found, and leads the model to the
   const said = (await witness.ask(set, question)) as Testimony
   expect(said).toMatchObject({ inputs: 60, sent: 60, sentByMatched: 0, pValue: expect.closeTo(2 ** -60, 20) })
   expect(said.mark).toMatch(/rows (9|10) to 1[01] and columns (9|10) to 11/)
-  expect(await witness.record()).toEqual({ model: 'abc', preprocess: defaultPreprocessing })
+  const record = await witness.record()
+  expect(record).toEqual({ model: 'abc', preprocess: defaultPreprocessing, pictures: expect.stringMatching(/^[0-9a-f]{64}$/) })
+  expect(await witness.record()).toEqual(record)
   const fromOne = (await witness.ask(set, { ...question, sourceClass: 0 })) as Testimony
   expect(fromOne).toMatchObject({ sent: 60, sentByMatched: 0 })
 })
