@@ -54,7 +54,7 @@ async function runnerOf(model: OnnxModel, bytes: () => Promise<Uint8Array>): Pro
     const length = input.shape.reduce((product, size) => product * size, 1)
     const tensor = penultimateOf(model)
     if (tensor === null) throw error
-    const runner = await onnxRuntimeRunner({ bytes: await bytes(), input, tensor, logits: logitsOf(model)?.name ?? '' })
+    const runner = await onnxRuntimeRunner({ bytes: await bytes(), externalData: [], input, tensor, logits: logitsOf(model)?.name ?? '' })
     return async (x) => (await runner.run(x, x.length / length)).logits
   }
 }

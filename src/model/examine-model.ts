@@ -1,13 +1,16 @@
 import { InputError, OptionError } from '../core/errors.js'
 import { Rng } from '../core/rng.js'
 import { showText } from '../core/untrusted-text.js'
-import { type ByteSource, readHead } from '../io/byte-source.js'
+import { type ByteSource, readBytes, readHead } from '../io/byte-source.js'
 import type { OpenExternal } from '../io/onnx-external.js'
-import { type Network, prepareNetwork } from './network/network.js'
+import { openClassifier } from './classifier.js'
+import { estimatedNetwork } from './estimated-network.js'
+import { prepareNetwork } from './network/network.js'
 import { type OnnxModel, readOnnx } from './onnx.js'
 import { type PixelRange, unitRange } from './pixel-range.js'
 import { recoverTrigger } from './recover-trigger.js'
 import { type ClassSearch, type SearchOptions, searchClasses } from './search-classes.js'
+import type { SearchedNetwork } from './searched-network.js'
 import { type ShownTrigger, showTrigger } from './trigger-pictures.js'
 import { type FinalLayer, finalLayer, type LayerStatistics, layerStatistics } from './weight-statistics.js'
 import { onnxWeights, safetensorsWeights } from './weights.js'
@@ -98,7 +101,7 @@ export async function examineModel(file: ModelFile, options: ExamineOptions = {}
     })
   let behaviour: Behaviour | null = null
   if ('nodes' in model) {
-    const network = await tryNetwork(model, notRun)
+    const network = await tryNetwork(model, { file, range: options.range ?? unitRange, notRun })
     if (network) {
       checkInputs(options, network, file.name)
       behaviour = await searchBehaviour(network, options)
@@ -150,7 +153,7 @@ interface Behaviour {
   recover(target: number): Promise<ShownTrigger>
 }
 
-async function searchBehaviour(network: Network, options: ExamineOptions): Promise<Behaviour | null> {
+async function searchBehaviour(network: SearchedNetwork, options: ExamineOptions): Promise<Behaviour | null> {
   const { range = unitRange, inputs, seed = 0, signal, onProgress } = options
   const rng = new Rng(seed, 'model')
   const found = await searchClasses(network, { range, inputs, rng, signal, onProgress })
@@ -163,7 +166,7 @@ async function searchBehaviour(network: Network, options: ExamineOptions): Promi
       const tried = few ? searched : heldOut
       const kind = !inputs ? 'prototypes' : few ? 'searched' : 'held-out'
       const given = { searched, tried, kind, range, rng: rng.fork('trigger') } as const
-      return showTrigger(network, recoverTrigger(network, found.classes[target] as ClassSearch, given), given)
+      return showTrigger(network, await recoverTrigger(network, found.classes[target] as ClassSearch, given), given)
     },
   }
 }
@@ -184,7 +187,14 @@ async function open({ source, name, openExternal }: ModelFile): Promise<OnnxMode
   }
 }
 
-async function tryNetwork(model: OnnxModel, notRun: (why: string) => void): Promise<Network | null> {
+interface Tried {
+  readonly file: ModelFile
+  readonly range: PixelRange
+  readonly notRun: (why: string) => void
+}
+
+/** The network to be searched: run and differentiated here or, where it has operations that are not known here, run in ONNX Runtime where that is installed. */
+async function tryNetwork(model: OnnxModel, { file, range, notRun }: Tried): Promise<SearchedNetwork | null> {
   try {
     const network = await prepareNetwork(model)
     if (!network.takesIds) return network
@@ -192,12 +202,26 @@ async function tryNetwork(model: OnnxModel, notRun: (why: string) => void): Prom
     return null
   } catch (error) {
     if (!(error instanceof InputError) || error.code !== 'unsupported-model') throw error
+    try {
+      const { source, name } = file
+      const classifier = await openClassifier(model, () => readBytes(source, 0, source.byteLength, showText(name, 300)))
+      if (!classifier.takesIds) return await estimatedNetwork(classifier, { range, products: guessedProducts(model) })
+    } catch (refusal) {
+      if (!(refusal instanceof InputError)) throw refusal
+    }
     notRun(error.message)
     return null
   }
 }
 
-function checkInputs({ inputs, range }: ExamineOptions, network: Network, name: string): void {
+/** Products of one forward pass, where the graph is not known well enough to count them: as if every weight were used on a sixteenth of the pixels. */
+function guessedProducts({ initializers, inputs }: OnnxModel): number {
+  const pixels = (inputs[0]?.shape ?? []).slice(-2).reduce<number>((product, size) => product * (size ?? 1), 1)
+  const weights = [...initializers.values()].reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0)
+  return weights * Math.max(1, pixels / 16)
+}
+
+function checkInputs({ inputs, range }: ExamineOptions, network: SearchedNetwork, name: string): void {
   const where = showText(name, 300)
   if (inputs && (inputs.length === 0 || inputs.length % network.inputLength !== 0)) {
     const shape = network.inputShape.join('×')

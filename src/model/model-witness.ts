@@ -8,7 +8,7 @@ import { Pictures } from '../exhibits/pictures.js'
 import type { Pixels } from '../exhibits/png.js'
 import { binomialCdf } from '../stats/binomial.js'
 import type { Classifier } from './classifier.js'
-import { type Preprocessing, pictureInput } from './preprocess.js'
+import { type Preprocessing, pictureInput, preparePicture } from './preprocess.js'
 import { markOf } from './transplant.js'
 
 /** The model of a witness. */
@@ -83,7 +83,8 @@ async function testify(
     const length = classifier.inputLength
     const x = new Float32Array(list.length * length)
     for (const [at, one] of list.entries()) {
-      x.set(pictureInput({ kind: 'pixels', ...one }, classifier.inputShape, preprocess, 'a picture of the set'), at * length)
+      const prepared = preparePicture(one, classifier.inputShape, preprocess, 'a picture of the set')
+      x.set(pictureInput(prepared, classifier.inputShape, preprocess, 'a picture of the set'), at * length)
     }
     question.signal?.throwIfAborted()
     const logits = await classifier.logits(x)

@@ -1,6 +1,6 @@
 import { marginSeeds, marginsOf, meanOf } from './margins.js'
-import type { Network } from './network/network.js'
 import { boundsOf, type PixelRange } from './pixel-range.js'
+import type { SearchedNetwork } from './searched-network.js'
 
 /** The patch that pulls inputs to a class most, of those that were tried, and how far it pulls. */
 export interface FoundPatch {
@@ -42,12 +42,17 @@ export function patchSize(shape: readonly number[]): number {
  * the sum over its pixels of the mean gradient times the way to the nearer bound that the gradient points to; the places with the greatest
  * such gain are tried, and each patch is improved by the signs of the gradient with the patch on, until it stays the same.
  */
-export function searchPatch(network: Network, inputs: Float32Array, target: number, search: PatchSearch): FoundPatch {
+export async function searchPatch(
+  network: SearchedNetwork,
+  inputs: Float32Array,
+  target: number,
+  search: PatchSearch,
+): Promise<FoundPatch> {
   const { inputLength, inputShape, classes } = network
   const count = inputs.length / inputLength
   const { low, high } = boundsOf(inputShape, search.range)
   const seeds = marginSeeds(classes, () => target)
-  const plain = network.gradient(inputs, seeds)
+  const plain = await network.gradient(inputs, seeds)
   const before = marginsOf(plain.logits, classes, target)
   const [toLow, toHigh] = [new Float64Array(inputLength), new Float64Array(inputLength)]
   for (let index = 0; index < inputs.length; index++) {
@@ -64,7 +69,7 @@ export function searchPatch(network: Network, inputs: Float32Array, target: numb
   )) {
     let values = Float32Array.from(places, (p) => ((toHigh[p] as number) > (toLow[p] as number) ? high[p] : low[p]) as number)
     for (let round = 0; round < (search.rounds ?? 5); round++) {
-      const { logits, gradient } = network.gradient(stamp(inputs, inputLength, { places, values }), seeds)
+      const { logits, gradient } = await network.gradient(stamp(inputs, inputLength, { places, values }), seeds)
       const after = marginsOf(logits, classes, target)
       const margin = meanOf(after)
       if (!best || margin > best.margin) {

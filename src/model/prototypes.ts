@@ -1,7 +1,7 @@
 import type { Rng } from '../core/rng.js'
 import { marginSeeds, marginsOf } from './margins.js'
-import type { Network } from './network/network.js'
 import { boundsOf, type PixelRange } from './pixel-range.js'
+import type { SearchedNetwork } from './searched-network.js'
 
 /** Backgrounds that prototypes grow on, between the least and the greatest pixel. */
 const backgrounds = [0, 0.5]
@@ -16,10 +16,10 @@ const enough = 4
  * Inputs that stand in for data nobody gave: for each class in `classes`, one on a dark and one on a grey background, smooth noise that
  * was moved along the smoothed gradient of the class's margin until the network is sure of it. `[2·classes, inputLength]`, within `range`.
  */
-export function growPrototypes(
-  network: Network,
+export async function growPrototypes(
+  network: SearchedNetwork,
   { classes, range, rng }: { readonly classes: readonly number[]; readonly range: PixelRange; readonly rng: Rng },
-): Float32Array {
+): Promise<Float32Array> {
   const { inputLength, inputShape } = network
   const { low, high } = boundsOf(inputShape, range)
   const targets = backgrounds.flatMap(() => [...classes])
@@ -35,7 +35,7 @@ export function growPrototypes(
   }
   for (let step = 0; step < steps; step++) {
     const seeds = marginSeeds(network.classes, (row) => targets[row] as number)
-    const { logits, gradient } = network.gradient(x, seeds)
+    const { logits, gradient } = await network.gradient(x, seeds)
     const open = targets.map((target, row) => {
       const own = logits.subarray(row * network.classes, (row + 1) * network.classes)
       return (marginsOf(own, network.classes, target)[0] as number) <= enough

@@ -1,9 +1,9 @@
 import type { Rng } from '../core/rng.js'
 import { marginsOf, meanOf } from './margins.js'
-import type { Network } from './network/network.js'
 import { type FoundPatch, stamp } from './patch-search.js'
 import { boundsOf, type PixelRange } from './pixel-range.js'
 import type { ClassSearch } from './search-classes.js'
+import type { SearchedNetwork } from './searched-network.js'
 import { type FoundPerturbation, perturb } from './universal-search.js'
 
 /** The trigger that the search came to, without what it has no need of, and how it worked on inputs. */
@@ -56,17 +56,21 @@ const chanceDraws = 8
  * Recovers the trigger to a class: of the patch that was found, the parts without which it works as well are taken off, the least telling first;
  * where a small change of the whole picture sends more of the tried inputs than the patch, that is the trigger. Tries it on `tried`.
  */
-export function recoverTrigger(network: Network, { patch, perturbation }: ClassSearch, inputs: TriggerInputs): AppliedTrigger {
-  const ofPatch = tryPatch(network, trimPatch(network, patch, inputs.searched), inputs)
-  const ofChange = tryChange(network, perturbation, inputs)
+export async function recoverTrigger(
+  network: SearchedNetwork,
+  { patch, perturbation }: ClassSearch,
+  inputs: TriggerInputs,
+): Promise<AppliedTrigger> {
+  const ofPatch = await tryPatch(network, await trimPatch(network, patch, inputs.searched), inputs)
+  const ofChange = await tryChange(network, perturbation, inputs)
   return ofChange.trigger.trial.sent > ofPatch.trigger.trial.sent ? ofChange : ofPatch
 }
 
-function tryPatch(
-  network: Network,
+async function tryPatch(
+  network: SearchedNetwork,
   { target, row, places, values }: FoundPatch,
   { tried, kind, range, rng }: TriggerInputs,
-): AppliedTrigger {
+): Promise<AppliedTrigger> {
   const { inputLength, inputShape } = network
   const { low, high } = boundsOf(inputShape, range)
   const draws = rng.fork('random patches')
@@ -76,10 +80,14 @@ function tryPatch(
   const ats = [...places].map((place) => placeOf(place, inputShape))
   const pixels = ats.map((at, index) => ({ at, value: values[index] as number }))
   const box = row === null ? null : boxOf(ats as [number, number, number][])
-  return { trigger: { target, kind: 'patch', box, pixels, trial: trialOf(network, target, { tried, kind, apply, atRandom }) }, apply }
+  return { trigger: { target, kind: 'patch', box, pixels, trial: await trialOf(network, target, { tried, kind, apply, atRandom }) }, apply }
 }
 
-function tryChange(network: Network, { target, change }: FoundPerturbation, { tried, kind, range, rng }: TriggerInputs): AppliedTrigger {
+async function tryChange(
+  network: SearchedNetwork,
+  { target, change }: FoundPerturbation,
+  { tried, kind, range, rng }: TriggerInputs,
+): Promise<AppliedTrigger> {
   const bounds = boundsOf(network.inputShape, range)
   const draws = rng.fork('random changes')
   const apply = (x: Float32Array) => perturb(x, change, bounds)
@@ -90,7 +98,7 @@ function tryChange(network: Network, { target, change }: FoundPerturbation, { tr
       bounds,
     )
   return {
-    trigger: { target, kind: 'change', box: null, pixels: null, trial: trialOf(network, target, { tried, kind, apply, atRandom }) },
+    trigger: { target, kind: 'change', box: null, pixels: null, trial: await trialOf(network, target, { tried, kind, apply, atRandom }) },
     apply,
   }
 }
@@ -102,35 +110,36 @@ interface Tries {
   readonly atRandom: (inputs: Float32Array) => Float32Array
 }
 
-function trialOf(network: Network, target: number, { tried, kind, apply, atRandom }: Tries): Trial {
-  const marginsAfter = (x: Float32Array) => marginsOf(network.logits(x), network.classes, target)
-  const before = marginsAfter(tried)
+async function trialOf(network: SearchedNetwork, target: number, { tried, kind, apply, atRandom }: Tries): Promise<Trial> {
+  const marginsAfter = async (x: Float32Array) => marginsOf(await network.logits(x), network.classes, target)
+  const before = await marginsAfter(tried)
   const others = [...before.keys()].filter((index) => (before[index] as number) <= 0)
   const sentBy = (after: Float64Array) => others.filter((index) => (after[index] as number) > 0)
-  const sent = sentBy(marginsAfter(apply(tried)))
+  const sent = sentBy(await marginsAfter(apply(tried)))
   let byChance = 0
-  for (let draw = 0; draw < chanceDraws; draw++) byChance += sentBy(marginsAfter(atRandom(tried))).length / chanceDraws
+  for (let draw = 0; draw < chanceDraws; draw++) byChance += sentBy(await marginsAfter(atRandom(tried))).length / chanceDraws
   return { inputs: kind, tried: others.length, sent: sent.length, sentByChance: byChance, example: sent[0] ?? null }
 }
 
 /** The patch without the parts that it does not need. */
-function trimPatch(network: Network, patch: FoundPatch, searched: Float32Array): FoundPatch {
+async function trimPatch(network: SearchedNetwork, patch: FoundPatch, searched: Float32Array): Promise<FoundPatch> {
   if (patch.row === null || patch.column === null) return patch
   const target = patch.target
-  const before = marginsOf(network.logits(searched), network.classes, target)
-  const tryParts = (kept: ReadonlySet<number>) => {
-    const after = marginsOf(network.logits(stamp(searched, network.inputLength, only(patch, kept, partOf))), network.classes, target)
+  const before = marginsOf(await network.logits(searched), network.classes, target)
+  const tryParts = async (kept: ReadonlySet<number>) => {
+    const after = marginsOf(await network.logits(stamp(searched, network.inputLength, only(patch, kept, partOf))), network.classes, target)
     return { sent: after.filter((value, index) => value > 0 && (before[index] as number) <= 0).length, margin: meanOf(after) }
   }
   const partOf = partsOf(patch, network.inputShape)
   const kept = new Set(partOf)
-  const whole = tryParts(kept).sent
-  const without = [...kept].map((part) => ({ part, margin: tryParts(new Set([...kept].filter((other) => other !== part))).margin }))
+  const whole = (await tryParts(kept)).sent
+  const without: { part: number; margin: number }[] = []
+  for (const part of kept) without.push({ part, margin: (await tryParts(new Set([...kept].filter((other) => other !== part)))).margin })
   without.sort((a, b) => b.margin - a.margin || a.part - b.part)
   for (const { part } of without) {
     if (kept.size === 1) break
     kept.delete(part)
-    if (tryParts(kept).sent < keptSuccess * whole || whole === 0) kept.add(part)
+    if ((await tryParts(kept)).sent < keptSuccess * whole || whole === 0) kept.add(part)
   }
   return { ...patch, ...only(patch, kept, partOf) }
 }

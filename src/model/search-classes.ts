@@ -2,10 +2,10 @@ import { pause } from '../core/pause.js'
 import type { Rng } from '../core/rng.js'
 import { mergePValues, outlierPValues } from './class-outliers.js'
 import { marginsOf } from './margins.js'
-import type { Network } from './network/network.js'
 import { type FoundPatch, patchSize, searchPatch, stamp } from './patch-search.js'
 import type { PixelRange } from './pixel-range.js'
 import { growPrototypes } from './prototypes.js'
+import type { SearchedNetwork } from './searched-network.js'
 import { type SourceSearch, searchBySource } from './source-search.js'
 import { type FoundPerturbation, searchPerturbation } from './universal-search.js'
 
@@ -50,9 +50,10 @@ const ampleWork = 4e11
 const maxWork = 5e12
 
 /** How many inputs and places fit into the work; null where even the fewest do not. */
-function planWork(network: Network, inputs: number): { inputs: number; places: number } | null {
-  // a gradient takes three times the products of a forward pass; a place five of them, the two perturbations eleven each
-  const work = (count: number, places: number) => 3 * network.products * network.classes * count * (1 + 5 * places + 2 * 11)
+function planWork(network: SearchedNetwork, inputs: number): { inputs: number; places: number } | null {
+  // a place takes five gradients, the two perturbations eleven each
+  const gradients = (places: number) => 1 + 5 * places + 2 * 11
+  const work = (count: number, places: number) => network.gradientPasses * network.products * network.classes * count * gradients(places)
   for (const plan of [
     { inputs, places: 4 },
     { inputs: 24, places: 4 },
@@ -72,7 +73,7 @@ function planWork(network: Network, inputs: number): { inputs: number; places: n
  * much of that is its doing, how much is the perturbation's, and how far the class stands out from where it does most. Without inputs the
  * network's own prototypes take their place. null where the network is too large for that.
  */
-export async function searchClasses(network: Network, options: SearchOptions): Promise<ClassesSearched | null> {
+export async function searchClasses(network: SearchedNetwork, options: SearchOptions): Promise<ClassesSearched | null> {
   const { range, rng, signal } = options
   const { inputLength, classes } = network
   const given = options.inputs && shuffleRows(options.inputs, inputLength, rng.fork('inputs'))
@@ -85,23 +86,23 @@ export async function searchClasses(network: Network, options: SearchOptions): P
   const own = chosen.slice(0, Math.min(grown, plan.inputs >> 1)).map(({ label }) => label)
   const searched = given
     ? given.subarray(0, plan.inputs * inputLength)
-    : growPrototypes(network, { classes: own, range, rng: rng.fork('prototypes') })
+    : await growPrototypes(network, { classes: own, range, rng: rng.fork('prototypes') })
   const heldOut = given
     ? given.subarray(searched.length)
-    : growPrototypes(network, { classes: own, range, rng: rng.fork('prototypes to try triggers on') })
+    : await growPrototypes(network, { classes: own, range, rng: rng.fork('prototypes to try triggers on') })
   const bySource = await searchBySource(network, searched, { range, signal })
   const found: Omit<ClassSearch, 'pValue' | 'strength'>[] = []
   for (const label of labels) {
     await pause()
     signal?.throwIfAborted()
-    const patch = searchPatch(network, searched, label, { range, size: patchSize(network.inputShape), places: plan.places })
-    const perturbation = searchPerturbation(network, searched, label, { range })
+    const patch = await searchPatch(network, searched, label, { range, size: patchSize(network.inputShape), places: plan.places })
+    const perturbation = await searchPerturbation(network, searched, label, { range })
     found.push({
       label,
       patch,
       perturbation,
       bySource: bySource[label] as SourceSearch,
-      heldOutSuccessRate: given && heldOut.length > 0 ? successRate(network, heldOut, label, patch) : null,
+      heldOutSuccessRate: given && heldOut.length > 0 ? await successRate(network, heldOut, label, patch) : null,
     })
     options.onProgress?.({ stage: 'searching for triggers', done: label + 1, total: classes })
   }
@@ -125,9 +126,14 @@ function merged(measures: readonly (readonly number[])[]): { pValue: number | nu
 }
 
 /** Share of the inputs of other classes that a patch sends to its class. */
-export function successRate(network: Network, inputs: Float32Array, target: number, patch: FoundPatch): number | null {
-  const before = marginsOf(network.logits(inputs), network.classes, target)
-  const after = marginsOf(network.logits(stamp(inputs, network.inputLength, patch)), network.classes, target)
+export async function successRate(
+  network: SearchedNetwork,
+  inputs: Float32Array,
+  target: number,
+  patch: FoundPatch,
+): Promise<number | null> {
+  const before = marginsOf(await network.logits(inputs), network.classes, target)
+  const after = marginsOf(await network.logits(stamp(inputs, network.inputLength, patch)), network.classes, target)
   const others = [...before.keys()].filter((index) => (before[index] as number) <= 0)
   return others.length === 0 ? null : others.filter((index) => (after[index] as number) > 0).length / others.length
 }

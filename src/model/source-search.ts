@@ -1,6 +1,6 @@
 import { pause } from '../core/pause.js'
-import type { Network } from './network/network.js'
 import type { PixelRange } from './pixel-range.js'
+import type { SearchedNetwork } from './searched-network.js'
 import { searchPerturbation } from './universal-search.js'
 
 /** How much more easily inputs of one class are moved to a target than to the other classes. */
@@ -25,9 +25,13 @@ const mostSources = 12
  * to every other class. What leads inputs of one class to a target (a trigger for one source only, too) stands out among what that class is
  * otherwise easily taken for, which depends on the class it starts from more than on a backdoor.
  */
-export async function searchBySource(network: Network, inputs: Float32Array, { range, signal }: SearchBySource): Promise<SourceSearch[]> {
+export async function searchBySource(
+  network: SearchedNetwork,
+  inputs: Float32Array,
+  { range, signal }: SearchBySource,
+): Promise<SourceSearch[]> {
   const { classes, inputLength } = network
-  const logits = network.logits(inputs)
+  const logits = await network.logits(inputs)
   const rowsOf = new Map<number, number[]>()
   for (let row = 0; row * inputLength < inputs.length; row++) {
     const own = logits.subarray(row * classes, (row + 1) * classes)
@@ -43,7 +47,8 @@ export async function searchBySource(network: Network, inputs: Float32Array, { r
       own.set(inputs.subarray((rows[at] as number) * inputLength, ((rows[at] as number) + 1) * inputLength), at * inputLength)
     }
     const targets = [...found.keys()].filter((target) => target !== source)
-    const gains = targets.map((target) => searchPerturbation(network, own, target, { range }).gain)
+    const gains: number[] = []
+    for (const target of targets) gains.push((await searchPerturbation(network, own, target, { range })).gain)
     const mean = gains.reduce((sum, gain) => sum + gain, 0) / gains.length
     const deviation = Math.sqrt(gains.reduce((sum, gain) => sum + (gain - mean) ** 2, 0) / gains.length)
     for (const [at, target] of targets.entries()) {

@@ -1,8 +1,8 @@
 import { viewPixels } from '../exhibits/pictures.js'
 import type { Pixels } from '../exhibits/png.js'
-import type { Network } from './network/network.js'
 import { boundsOf, type PixelRange } from './pixel-range.js'
 import type { AppliedTrigger, RecoveredTrigger } from './recover-trigger.js'
+import type { SearchedNetwork } from './searched-network.js'
 
 /** A trigger for people to look at, as `data:` URLs of PNG files; sides of more than 96 pixels are shrunk to that. */
 export interface TriggerPictures {
@@ -19,7 +19,7 @@ export interface TriggerPictures {
 export type ShownTrigger = RecoveredTrigger & { readonly pictures: TriggerPictures | null }
 
 /** Adds pictures of the trigger on one of the inputs `tried`. */
-export async function showTrigger(network: Network, applied: AppliedTrigger, inputs: ShownInputs): Promise<ShownTrigger> {
+export async function showTrigger(network: SearchedNetwork, applied: AppliedTrigger, inputs: ShownInputs): Promise<ShownTrigger> {
   return { ...applied.trigger, pictures: await picturesOf(network, applied, inputs) }
 }
 
@@ -29,7 +29,7 @@ interface ShownInputs {
 }
 
 async function picturesOf(
-  network: Network,
+  network: SearchedNetwork,
   { trigger, apply }: AppliedTrigger,
   { tried, range }: ShownInputs,
 ): Promise<TriggerPictures | null> {
@@ -51,7 +51,7 @@ async function picturesOf(
     (value - (low[index] as number)) / ((high[index] as number) - (low[index] as number))
   const clean = tried.slice(example * inputLength, (example + 1) * inputLength)
   const triggered = apply(clean)
-  const logits = network.logits(clean)
+  const logits = await network.logits(clean)
   return {
     clean: await show((index) => shareOfRange(clean[index] as number, index)),
     triggered: await show((index) => shareOfRange(triggered[index] as number, index)),

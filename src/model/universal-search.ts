@@ -1,6 +1,6 @@
 import { marginSeeds, marginsOf, meanOf } from './margins.js'
-import type { Network } from './network/network.js'
 import { boundsOf, type PixelRange } from './pixel-range.js'
+import type { SearchedNetwork } from './searched-network.js'
 
 /** One small change of every pixel that pulls all inputs to a class: what blended triggers are, and what makes a class easy to reach for others. */
 export interface FoundPerturbation {
@@ -25,12 +25,12 @@ const smallStep = 0.4
  * `inputs: [n, inputLength]`. `size` is a root mean square over the pixels, as a share of their range: a fourteenth of it is a patch of two
  * black pixels turned white in a picture of 28×28, or every pixel changed by 18 of 255.
  */
-export function searchPerturbation(
-  network: Network,
+export async function searchPerturbation(
+  network: SearchedNetwork,
   inputs: Float32Array,
   target: number,
   { range, size = 1 / 14 }: { readonly range: PixelRange; readonly size?: number },
-): FoundPerturbation {
+): Promise<FoundPerturbation> {
   const { inputLength, inputShape, classes } = network
   const bounds = boundsOf(inputShape, range)
   const spans = bounds.low.map((low, pixel) => (bounds.high[pixel] as number) - low)
@@ -41,7 +41,7 @@ export function searchPerturbation(
   let before: Float64Array | null = null
   let best: FoundPerturbation | null = null
   for (let step = 0; step <= steps; step++) {
-    const { logits, gradient } = network.gradient(perturb(inputs, change, bounds), seeds)
+    const { logits, gradient } = await network.gradient(perturb(inputs, change, bounds), seeds)
     const after = marginsOf(logits, classes, target)
     const margin = meanOf(after)
     const plain: Float64Array = before ?? after

@@ -48,8 +48,8 @@ const [searched, tried] = [pictures(24, 1), pictures(40, 2)]
 const inputs = { searched, tried, kind: 'held-out', range: unitRange, rng: new Rng(3) } as const
 const searchOf = async (net: Awaited<ReturnType<typeof network>>) => ({
   label: 2,
-  patch: searchPatch(net, searched, 2, { range: unitRange, size: 5 }),
-  perturbation: searchPerturbation(net, searched, 2, { range: unitRange }),
+  patch: await searchPatch(net, searched, 2, { range: unitRange, size: 5 }),
+  perturbation: await searchPerturbation(net, searched, 2, { range: unitRange }),
   bySource: { source: null, deviations: 0 },
   heldOutSuccessRate: null,
   pValue: null,
@@ -58,7 +58,7 @@ const searchOf = async (net: Awaited<ReturnType<typeof network>>) => ({
 
 test('of a patch what it has no need of is taken off, and it is tried on inputs it was not made on, beside random pixels', async () => {
   const net = await network()
-  const { trigger, apply } = recoverTrigger(net, await searchOf(net), inputs)
+  const { trigger, apply } = await recoverTrigger(net, await searchOf(net), inputs)
   expect(trigger).toMatchObject({ target: 2, kind: 'patch', trial: { inputs: 'held-out', tried: 30 } })
   const planted = ['9,10', '10,9', '10,10']
   expect(trigger.pixels?.every(({ at: [, y, x], value }) => planted.includes(`${y},${x}`) && value === 1)).toBe(true)
@@ -72,7 +72,7 @@ test('of a patch what it has no need of is taken off, and it is tried on inputs 
 
 test('where a small change of every pixel works better than any patch, that is the trigger', async () => {
   const net = await network({ spread: true })
-  const { trigger } = recoverTrigger(net, await searchOf(net), inputs)
+  const { trigger } = await recoverTrigger(net, await searchOf(net), inputs)
   expect(trigger).toMatchObject({ kind: 'change', box: null, pixels: null })
   expect(trigger.trial.sent).toBeGreaterThan(20)
   expect(trigger.trial.sentByChance).toBeLessThan(10)
@@ -80,7 +80,7 @@ test('where a small change of every pixel works better than any patch, that is t
 
 test('it is shown on an input that it sends, as PNG; inputs that are no pictures are not shown', async () => {
   const net = await network()
-  const applied = recoverTrigger(net, await searchOf(net), inputs)
+  const applied = await recoverTrigger(net, await searchOf(net), inputs)
   const { pictures: shown } = await showTrigger(net, applied, inputs)
   expect(shown?.cleanClass).not.toBe(2)
   for (const url of [shown?.clean, shown?.triggered, shown?.trigger]) expect(url).toMatch(/^data:image\/png;base64,iVBORw0KGgo/)

@@ -14,6 +14,8 @@ export interface Network {
   readonly classes: number
   /** Products that are summed in one input's forward pass; for deciding how much can be asked of it. */
   readonly products: number
+  /** What a gradient takes, in forward passes. */
+  readonly gradientPasses: number
   /** Whether the input is whole numbers, such as token ids: such a network can be run, but not differentiated by it. */
   readonly takesIds: boolean
   /** A value of the graph by its name, for `x: [n, inputLength]`, with the logits. Throws `InputError` `bad-tensor` where it is not computed. */
@@ -80,6 +82,7 @@ async function prepare(model: OnnxModel): Promise<Network> {
     inputLength,
     classes,
     products: steps.reduce((sum, { terms, output }) => sum + terms * (probed.get(output)?.data.length as number), 0),
+    gradientPasses: 3,
     takesIds: input.dtype.startsWith('int'),
     inspect(x, name) {
       const values = run(x)
