@@ -31,10 +31,10 @@ import { writeOnnx } from './support/onnx-writer.js'
 const root = join(import.meta.dirname, '..')
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const node22 = join(root, 'test/support/node-22/node_modules/.bin/node')
-const maxPackedBytes = 1_200_000
+const maxPackedBytes = 1_220_000
 /** Of what a page loads, with gzip at level 9. */
 const maxPageBytes = 60_000
-const maxUnpackedBytes = 4_100_000
+const maxUnpackedBytes = 4_300_000
 /** Of the audit page, which is one file that holds everything: as it is, and with gzip at level 9. */
 const maxAuditPageBytes = 800_000
 const maxAuditPageGzipped = 320_000
@@ -217,11 +217,21 @@ test('the public names of assay/provenance are these', () => {
 test('the public names of assay/model are these', () => {
   const browser = namesOf('assay/model', process.execPath, ['--conditions=browser'])
   expect(browser).toEqual([
-    ...['causalTest', 'examineModel', 'exposeTensor', 'extractSet', 'parsePreprocessing', 'penultimateOf', 'prepareNetwork'],
-    ...['rangeOf', 'readOnnx', 'scaleUpScores', 'searchPatch', 'searchPerturbation', 'stripScores'],
+    ...['causalTest', 'examineModel', 'exposeTensor', 'extractSet', 'modelWitness', 'openClassifier'],
+    ...[
+      'parsePreprocessing',
+      'penultimateOf',
+      'prepareNetwork',
+      'rangeOf',
+      'readOnnx',
+      'scaleUpScores',
+      'searchPatch',
+      'searchPerturbation',
+      'stripScores',
+    ],
   ])
   expect(namesOf('assay/model', process.execPath).filter((name) => !browser.includes(name))).toEqual([
-    ...['cleanInputs', 'extract', 'fetchHubData', 'fetchHubModel'],
+    ...['cleanInputs', 'extract', 'fetchHubData', 'fetchHubModel', 'modelFileWitness'],
   ])
 })
 

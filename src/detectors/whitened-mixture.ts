@@ -5,7 +5,7 @@ import { fewestRows } from '../linalg/class-split.js'
 import { dot } from '../linalg/moments.js'
 import { binomialInterval } from '../stats/binomial-interval.js'
 import { fitTwoNormals, upperPosterior } from '../stats/two-normals.js'
-import { type DividedClass, reasonNotToDivide, type Suspected, type SuspectedParts, suspectedParts } from './class-divisions.js'
+import type { DividedClass, Suspected, SuspectedParts } from './class-divisions.js'
 import { findingsOf, gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
 import type { Detector } from './detector.js'
 import type { Division } from './divide-class.js'
@@ -64,6 +64,7 @@ export const whitenedMixture: Detector<WhitenedMixtureOptions> = {
   async detect(context, set, { directions, logOdds, minRows, fitRows }) {
     const skipReason = (c: number, rank: number) => reasonToSkip(set, c, { id, minRows, least: 2 * fewestRows, rank })
     const wanted = [...set.set.classes.keys()].filter((c) => skipReason(c, set.varies[c] as number) === null)
+    const { reasonNotToDivide, suspectedParts } = await import('./class-divisions.js') // pages load it when it first runs
     const refusal = wanted.length > 0 ? reasonNotToDivide(set) : null
     if (refusal) return { status: 'skipped', id, reason: refusal }
     const found = wanted.length > 0 ? await suspectedParts(set, { directions, minRows, fitRows }) : null
