@@ -73,8 +73,10 @@ export function placeRows(
   for (let row = start; row < end; row++) {
     const place = placeOf[row] as number
     if (place >= rows) continue
-    const to = place * paddedCols
-    for (let j = 0, from = row * cols; j < cols; j++, from++) output[to + j] = (data[from] as number) - (subtracted[j] as number)
-    output.fill(0, to + cols, to + paddedCols)
+    // Views of both rows: a place may be beyond 2³¹, and an index that may be is computed in floating point.
+    const to = output.subarray(place * paddedCols, (place + 1) * paddedCols)
+    const from = data.subarray(row * cols, (row + 1) * cols)
+    for (let j = 0; j < cols; j++) to[j] = (from[j] as number) - (subtracted[j] as number)
+    for (let j = cols; j < paddedCols; j++) to[j] = 0
   }
 }
