@@ -14,6 +14,8 @@ const operationsOf: Readonly<Record<string, (inputs: readonly DeviceMatrix[], ou
   'kmeans-distances': ([x], _output, params) => 3 * size(x) * (params as { clusters: number }).clusters,
   'silhouette-sample': ([x], output) => 3 * size(x) * output.rows,
   silhouette: ([x, , , starts]) => (3 * size(x) * (x?.rows ?? 0)) / Math.max(1, (starts?.rows ?? 2) - 1),
+  'non-finite': ([x]) => size(x),
+  'place-rows': ([x]) => size(x),
   'nearest-rows': ([x, , references]) => 2 * size(x) * (references?.rows ?? 0),
 }
 
@@ -22,8 +24,8 @@ const size = (matrix: DeviceMatrix | undefined) => (matrix ? matrix.rows * matri
 /** The backend, with the operations of all that it runs added up. Throws where nobody has said how a kernel's are counted. */
 export function counting(backend: Backend): { backend: Backend; operations: () => number } {
   let operations = 0
-  const run = <P>(kernel: Kernel<P>, inputs: readonly DeviceMatrix[], params: P): DeviceMatrix => {
-    const output = backend.run(kernel, inputs, params)
+  const run = <P>(kernel: Kernel<P>, inputs: readonly DeviceMatrix[], params: P, into?: DeviceMatrix): DeviceMatrix => {
+    const output = backend.run(kernel, inputs, params, into)
     const count = operationsOf[kernel.id]
     if (!count) throw new Error(`nobody has said how the operations of ${kernel.id} are counted`)
     operations += count(inputs, output, params)
