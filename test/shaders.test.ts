@@ -1,11 +1,12 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { shaderText } from '../src/kernels/embed.mjs'
 
 const root = join(import.meta.dirname, '..')
 const shaders = readdirSync(join(root, 'shaders'))
   .filter((name) => name.endsWith('.wgsl'))
-  .map((name) => ({ name, text: readFileSync(join(root, 'shaders', name), 'utf8') }))
+  .map((name) => ({ name, text: shaderText(join(root, 'shaders'), name) }))
 
 // Dawn's SPIR-V output zeroes `var s: f32;` inside a loop once per call, not once per iteration.
 test('every var has an initialiser', () => {

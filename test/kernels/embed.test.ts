@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -17,6 +17,13 @@ test('a shader goes under its name, without comments and indentation, every line
   expect(generated.match(/^ {2}'.*'/gm)).toEqual(["  'one'", "  'two-words'"])
 })
 
+test('a line that includes a part stands for its text', () => {
+  const files = { 'one.wgsl': '// head\n// include parts/common.wgsl\nfn f() {}\n', 'parts/common.wgsl': '// of two\nfn g() {}\n' }
+  const generated = withShaders(files, embed)
+  expect(generated).toContain(`  'one':\n    ${JSON.stringify('\n\nfn g() {}\nfn f() {}\n')},\n`)
+  expect(generated.match(/^ {2}'.*'/gm)).toEqual(["  'one'"])
+})
+
 test('a name that is not kebab-case is refused', () => {
   expect(() => withShaders({ 'Two_Words.wgsl': '' }, embed)).toThrow('Two_Words.wgsl')
 })
@@ -24,6 +31,7 @@ test('a name that is not kebab-case is refused', () => {
 function withShaders<T>(files: Record<string, string>, use: (folder: string) => T): T {
   const folder = mkdtempSync(join(tmpdir(), 'assay-embed-'))
   try {
+    mkdirSync(join(folder, 'parts'))
     for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text)
     return use(folder)
   } finally {
