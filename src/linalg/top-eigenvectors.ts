@@ -261,8 +261,13 @@ async function byKrylov(set: DeviceSet, k: number, width: number): Promise<Pairs
   return solvers
 }
 
-/** Seeded Gaussian start, the same for every class and backend: float32 values, so that what is uploaded is what is meant. */
+/** Seeded Gaussian start, the same for every class and backend: float32 values, so that what is uploaded is what is meant. Zero in the padding, and so are all vectors made of it. */
 function startBlock(set: DeviceSet, width: number): Float64Array {
   const rng = set.context.rng.fork('top-eigenvectors')
-  return Float64Array.from({ length: width * set.paddedCols }, () => Math.fround(rng.normal()))
+  const { paddedCols } = set
+  const { cols } = set.set.activations
+  return Float64Array.from({ length: width * paddedCols }, (_, at) => {
+    const value = Math.fround(rng.normal())
+    return at % paddedCols < cols ? value : 0
+  })
 }
