@@ -18,11 +18,10 @@ export function blocksInClassOrder({ starts, activations: { rows } }: Activation
     // A class is cut only where a block has no room for it.
     end = starts.findLast((at) => at <= full) ?? 0
     if (end <= start) end = full
-    const [from, to] = [start, end]
     blocks.push({
-      rows: to - from,
-      starts: starts.map((at) => Math.min(Math.max(at, from), to) - from),
-      positions: starts.subarray(0, -1).map((at) => Math.max(at, from)),
+      rows: end - start,
+      starts: starts.map((at) => Math.min(Math.max(at, start), end) - start),
+      positions: starts.subarray(0, -1).map((at) => Math.max(at, start)),
     })
   }
   return blocks
@@ -71,8 +70,11 @@ export function placer(
         blockOf[c] = block
         next[c] = starts[block]?.[c] as number
       }
-      const places = found.get(block) ?? new Uint32Array(count).fill(nowhere)
-      found.set(block, places)
+      let places = found.get(block)
+      if (!places) {
+        places = new Uint32Array(count).fill(nowhere)
+        found.set(block, places)
+      }
       places[i] = next[c] as number
       next[c] = (next[c] as number) + 1
     }
