@@ -80,6 +80,7 @@ export function auditWith(
         detectors: elapsedMs,
       },
     })
+    parsed.signal?.throwIfAborted()
     return { report, scores, detectorScores: new Map(ran) }
   }
   return { auditWithScores, audit: async (set, options) => (await auditWithScores(set, options)).report }

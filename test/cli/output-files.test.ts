@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { constants } from 'node:fs'
 import { chmod, lstat, mkdir, mkdtemp, open, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -80,17 +81,18 @@ describe('removeTemporaryFiles', () => {
     await writeFile(join(folder, 'a'), 'before')
     const pipe = join(folder, 'pipe')
     execFileSync('mkfifo', [pipe])
-    // Nobody reads the pipe yet, so the write stops there, with the first file's temporary one in place.
+    // Nobody reads the pipe yet, so the write gets no further than there, with the first file's temporary one in place.
     const writing = writeOutputFiles([
       { path: join(folder, 'a'), bytes: 'after' },
       { path: pipe, bytes: 'x' },
     ])
+    const refused = expect(writing).rejects.toThrow('ENOENT')
     await until(async () => (await readdir(folder)).length === 3)
     removeTemporaryFiles()
     expect((await readdir(folder)).sort()).toEqual(['a', 'pipe'])
     expect(await readFile(join(folder, 'a'), 'utf8')).toBe('before')
-    const reader = await open(pipe, 'r')
-    await expect(writing).rejects.toThrow('ENOENT')
+    const reader = await open(pipe, constants.O_RDONLY | constants.O_NONBLOCK)
+    await refused
     await reader.close()
     removeTemporaryFiles()
   })

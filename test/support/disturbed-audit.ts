@@ -25,6 +25,8 @@ export interface DisturbedRun {
   /** What the audit gave, or `null` where it threw. */
   readonly report: Report | null
   readonly error: unknown
+  /** Whether the signal had aborted when the audit ended. */
+  readonly aborted: boolean
   readonly seen: Seen
   /** The backends that the audit opened, in turn. */
   readonly backends: readonly string[]
@@ -40,12 +42,13 @@ export async function auditDisturbed(disturb: Disturbance, options: AuditOptions
     backends.push(context.backend)
     return context
   }
-  const run = { report: null as Report | null, error: undefined as unknown, seen }
+  const run = { report: null as Report | null, error: undefined as unknown, aborted: false, seen }
   try {
     run.report = await auditWith(recorded).audit(set, options)
   } catch (error) {
     run.error = error
   }
+  run.aborted = options.signal?.aborted ?? false
   await vi.waitFor(() => {
     expect(
       backends.map(({ liveBytes }) => liveBytes),
