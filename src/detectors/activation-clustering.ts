@@ -119,8 +119,10 @@ export const activationClustering: Detector<ActivationClusteringOptions> = {
 
 /** Those positions of class c that are in `wanted`, highest score first. */
 function fallingScores(set: DeviceSet, c: number, scores: Float32Array, wanted: Uint32Array): Uint32Array {
-  const isWanted = new Set(wanted)
-  return positionsByScore(set, c, scores).filter((i) => isWanted.has(i))
+  const start = set.set.starts[c] as number
+  const isWanted = new Uint8Array((set.set.starts[c + 1] as number) - start)
+  for (const i of wanted) isWanted[i - start] = 1
+  return positionsByScore(set, c, scores).filter((i) => isWanted[i - start] === 1)
 }
 
 function inWords({ mean, halfWidth, rows }: MeanSilhouette, of: number): string {

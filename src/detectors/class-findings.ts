@@ -1,4 +1,5 @@
 import type { DeviceSet } from '../core/device-set.js'
+import { fallingOrder } from '../core/falling-order.js'
 import { pause } from '../core/pause.js'
 import type { ClassFinding, DetectorResult } from '../core/result.js'
 import { showText } from '../core/untrusted-text.js'
@@ -61,30 +62,12 @@ export function gatherResult(id: string, set: DeviceSet, sortedScores: Float32Ar
 }
 
 /** Positions of a class in class order, highest score first, ties by row. */
-export function positionsByScore(set: DeviceSet, classIndex: number, sortedScores: ArrayLike<number>): Uint32Array {
+export function positionsByScore(set: DeviceSet, classIndex: number, sortedScores: Float32Array): Uint32Array {
   const { starts } = set.set
   const start = starts[classIndex] as number
   const end = starts[classIndex + 1] as number
   // Positions of a class are in row order already, so breaking ties by position breaks them by row.
-  if (sortedScores instanceof Float32Array && end - start <= mostPerKey) {
-    return fallingOrder(sortedScores.subarray(start, end)).map((i) => start + i)
-  }
-  const positions = Uint32Array.from({ length: end - start }, (_, i) => start + i)
-  return positions.sort((a, b) => (sortedScores[b] as number) - (sortedScores[a] as number) || a - b)
-}
-
-/** A score takes 32 of the 53 bits of a key. */
-const mostPerKey = 2 ** 21
-
-/** Indices of float32 values, largest first, ties by index: numbers that hold both sort many times as fast as a comparison does. */
-function fallingOrder(values: Float32Array): Uint32Array {
-  const bits = new Uint32Array(values.map((value) => value + 0).buffer) // −0 is as large as 0
-  const keys = new Float64Array(bits.length)
-  for (let i = 0; i < keys.length; i++) {
-    const word = bits[i] as number
-    keys[i] = (word >= 2 ** 31 ? word : 2 ** 31 - 1 - word) * mostPerKey + i
-  }
-  return new Uint32Array(keys.sort().map((key) => key % mostPerKey))
+  return fallingOrder(sortedScores.subarray(start, end)).map((i) => start + i)
 }
 
 /** The set's rows at positions of class order. */

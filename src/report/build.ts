@@ -1,5 +1,6 @@
 import type { ActivationSet, ClassInfo } from '../core/activation-set.js'
 import type { BackendChoice } from '../core/backend.js'
+import { fallingOrder } from '../core/falling-order.js'
 import type { ClassConclusion, DetectorResult } from '../core/result.js'
 import { showText } from '../core/untrusted-text.js'
 import type { Testimony } from '../core/witness.js'
@@ -98,30 +99,32 @@ export function combinedScores(set: ActivationSet, results: readonly DetectorRes
     const judged = isJudged(c)
     for (const { scores, classes } of judged ? inDeviations : ran) {
       if (classes[c]?.status !== 'ran') continue
-      const of = judged ? deviationOf(scores) : rankOf(scores, members, share)
-      for (const row of members) combined[row] = Math.max(combined[row] as number, of(row))
+      const own = new Float32Array(members.length)
+      for (let i = 0; i < own.length; i++) own[i] = scores[members[i] as number] as number
+      const suspicions = judged ? own.map(ofDeviation) : ranks(own, share)
+      for (let i = 0; i < own.length; i++) {
+        const row = members[i] as number
+        combined[row] = Math.max(combined[row] as number, suspicions[i] as number)
+      }
     }
   }
   return combined
 }
 
-function deviationOf(scores: Float32Array): (row: number) => number {
-  return (row) => {
-    const score = scores[row] as number
-    return (1 + score / (1 + Math.abs(score))) / 2
-  }
-}
+const ofDeviation = (score: number) => (1 + score / (1 + Math.abs(score))) / 2
 
-function rankOf(scores: Float32Array, members: Uint32Array, share: number): (row: number) => number {
-  if (members.length < 2) return () => 0
-  const sorted = Float32Array.from(members, (row) => scores[row] as number).sort()
-  return (row) => {
-    const score = scores[row] as number
-    const lower = countBelow(sorted, score)
-    let ties = 0
-    while (sorted[lower + ties + 1] === score) ties++
-    return (share * (lower + ties / 2)) / (members.length - 1)
+/** Each score's rank among all of them, times `share`. */
+function ranks(scores: Float32Array, share: number): Float32Array {
+  const out = new Float32Array(scores.length)
+  const last = scores.length - 1
+  const order = fallingOrder(scores)
+  for (let first = 0, end: number; first < last; first = end) {
+    end = first + 1
+    while (end <= last && scores[order[end] as number] === scores[order[first] as number]) end++
+    const rank = (share * (scores.length - end + (end - first - 1) / 2)) / last
+    for (let at = first; at < end; at++) out[order[at] as number] = rank
   }
+  return out
 }
 
 interface Concluded {
@@ -164,23 +167,37 @@ function evidenceOf({ inputs, sent, sentByMatched, pValue, mark }: Testimony): C
 }
 
 function reportRows({ set, conclusions, scores: known }: ReportParts, ran: readonly RanResult[]): Report['rows'] {
-  const found = new Map<number, { reasons: string[]; probability: number | null }>()
+  /** By row, one more than its place among the rows that are accused. */
+  const placeOf = new Uint32Array(set.activations.rows)
+  const found: { readonly reasons: string[]; readonly probability: number | null }[] = []
   for (const { detector, reason, rows, probabilities } of conclusions.flatMap(({ accusations }) => accusations)) {
     const sentence = `${detector}: ${reason}`
-    for (const [i, row] of [...rows].entries()) {
-      const before = found.get(row)
-      if (!before) found.set(row, { reasons: [sentence], probability: probabilities ? (probabilities[i] as number) : null })
+    for (let i = 0; i < rows.length; i++) {
+      const row = rows[i] as number
+      const before = found[(placeOf[row] as number) - 1]
+      if (!before) placeOf[row] = found.push({ reasons: [sentence], probability: probabilities ? (probabilities[i] as number) : null })
       else if (!before.reasons.includes(sentence)) before.reasons.push(sentence)
     }
   }
-  const scores = known ?? (found.size > 0 ? combinedScores(set, ran) : new Float32Array())
-  const flagged = [...found.keys()].sort((a, b) => (scores[b] as number) - (scores[a] as number) || a - b)
-  const probability = flagged.map((row) => found.get(row)?.probability ?? null)
-  return {
-    flagged,
-    reasons: flagged.map((row) => found.get(row)?.reasons as string[]),
-    probability: flagged.length > 0 && probability.every((value) => value !== null) ? probability : null,
+  const scores = known ?? (found.length > 0 ? combinedScores(set, ran) : new Float32Array())
+  const accused = new Uint32Array(found.length)
+  const suspicion = new Float32Array(found.length)
+  for (let row = 0, at = 0; at < found.length; row++) {
+    if (placeOf[row] === 0) continue
+    accused[at] = row
+    suspicion[at++] = scores[row] as number
   }
+  const flagged: number[] = []
+  const reasons: string[][] = []
+  const probability: (number | null)[] = []
+  for (const at of fallingOrder(suspicion)) {
+    const row = accused[at] as number
+    const entry = found[(placeOf[row] as number) - 1] as (typeof found)[number]
+    flagged.push(row)
+    reasons.push(entry.reasons)
+    probability.push(entry.probability)
+  }
+  return { flagged, reasons, probability: flagged.length > 0 && probability.every((value) => value !== null) ? probability : null }
 }
 
 /** A detector that ran may still have skipped classes; the reason says so, because an empty evidence list alone would not say why. */
@@ -202,16 +219,4 @@ function reportDetector(result: DetectorResult, classes: readonly ClassInfo[]): 
   if (skipped === 0) return { id, status, reason: `${classes.length === 1 ? 'ran on the only class' : `ran on all ${of}`}${sampled}` }
   const more = skipped > skips.length ? `; and ${skipped - skips.length} more` : ''
   return { id, status, reason: `ran on ${classes.length - skipped} of ${of}${sampled}; skipped ${skips.join('; ')}${more}` }
-}
-
-/** How many of the sorted values are less than `value`. */
-function countBelow(sorted: Float32Array, value: number): number {
-  let start = 0
-  let end = sorted.length
-  while (start < end) {
-    const middle = (start + end) >>> 1
-    if ((sorted[middle] as number) >= value) end = middle
-    else start = middle + 1
-  }
-  return start
 }
