@@ -15,6 +15,8 @@ export interface ExchangeOptimum {
 }
 
 const maxSweeps = 100
+/** Sweeps that look at all rows; what is left to do after them takes many sweeps with a few moves each. */
+const sweepsOfAll = 4
 /** Rows between two yields: about a millisecond of work. */
 const rowsPerTurn = 2 ** 14
 
@@ -22,7 +24,8 @@ const rowsPerTurn = 2 ** 14
  * Improves a k-means solution by moving single rows (Hartigan 1975; Telgarsky & Vattani, AISTATS 2010): a row goes to another cluster where
  * that lowers the sum of squares counting that both centres move with it. Every optimum of this is one of Lloyd's, not the other way
  * round, so it leaves Lloyd's shallow optima. Rows move in order of what their move gains, so the result does not hang on the order of the
- * rows. `centres: [clusters, dims]` is where it starts. Float64; a handful of sweeps of n · clusters · dims operations. Yields now and then.
+ * rows. `centres: [clusters, dims]` is where it starts. Float64; some dozens of sweeps, of which all but the first few look only at rows
+ * that are so near to another cluster that they may move by now. Yields now and then.
  */
 export function* exchange({ points, dims, clusters }: Partition, centres: ArrayLike<number>): Generator<void, ExchangeOptimum, void> {
   const rows = points.length / dims
@@ -42,33 +45,47 @@ export function* exchange({ points, dims, clusters }: Partition, centres: ArrayL
   }
   doubleEngine()?.keep(points)
   const gains = new Float64Array(rows)
+  const margins = new Float64Array(Math.min(rows, rowsPerTurn))
+  let border: Border | null = null
   for (let sweep = 0; sweep < maxSweeps; sweep++) {
-    const movers: number[] = []
-    for (let first = 0; first < rows; first += rowsPerTurn) {
-      const end = Math.min(first + rowsPerTurn, rows)
-      const block = { points: points.subarray(first * dims, end * dims), from: assigned.subarray(first, end), at, dims, sizes }
-      ;(doubleEngine() ? gainsInWebAssembly : plainGains)(block, gains.subarray(first, end))
-      if (end < rows) yield
+    if (sweep === sweepsOfAll) border = new Border(points, { dims, clusters })
+    const candidates = border?.candidates() ?? null
+    const count = candidates?.length ?? rows
+    for (let first = 0; first < count; first += rowsPerTurn) {
+      const end = Math.min(first + rowsPerTurn, count)
+      const some = candidates?.subarray(first, end)
+      const own = some
+        ? gathered({ points, dims, assigned }, some)
+        : { points: points.subarray(first * dims, end * dims), from: assigned.subarray(first, end) }
+      const found = { gains: gains.subarray(first, end), margins: margins.subarray(0, end - first) }
+      ;(doubleEngine() ? gainsInWebAssembly : plainGains)({ ...own, at, dims, sizes }, found)
+      if (some) border?.seen(some, found.margins)
+      if (end < count) yield
     }
-    for (let i = 0; i < rows; i++) if ((gains[i] as number) > 0) movers.push(i)
+    /** Places among those that were looked at, which are in the order of the rows. */
+    const movers: number[] = []
+    for (let place = 0; place < count; place++) if ((gains[place] as number) > 0) movers.push(place)
     if (movers.length === 0) break
     movers.sort((a, b) => (gains[b] as number) - (gains[a] as number) || a - b)
-    for (const [turn, i] of movers.entries()) {
+    const before = { at: at.slice(), sizes: sizes.slice() }
+    for (const [turn, place] of movers.entries()) {
       if ((turn + 1) % rowsPerTurn === 0) yield
+      const i = candidates ? (candidates[place] as number) : place
       const from = assigned[i] as number
       const { to, gain } = bestMove(points, i * dims, { from, at, dims, sizes })
       if (gain <= 0) continue
       assigned[i] = to
-      const before = sizes[from] as number
-      const after = sizes[to] as number
+      const left = sizes[from] as number
+      const joined = sizes[to] as number
       for (let j = 0; j < dims; j++) {
         const value = points[i * dims + j] as number
-        at[from * dims + j] = (at[from * dims + j] as number) - (value - (at[from * dims + j] as number)) / (before - 1)
-        at[to * dims + j] = (at[to * dims + j] as number) + (value - (at[to * dims + j] as number)) / (after + 1)
+        at[from * dims + j] = (at[from * dims + j] as number) - (value - (at[from * dims + j] as number)) / (left - 1)
+        at[to * dims + j] = (at[to * dims + j] as number) + (value - (at[to * dims + j] as number)) / (joined + 1)
       }
-      sizes[from] = before - 1
-      sizes[to] = after + 1
+      sizes[from] = left - 1
+      sizes[to] = joined + 1
     }
+    border?.moved(before, { at, sizes })
   }
   let inertia = 0
   for (let i = 0; i < rows; i++) inertia += squaredDistance(points, i * dims, at, (assigned[i] as number) * dims, dims)
@@ -94,23 +111,128 @@ interface Block {
   readonly sizes: Float64Array
 }
 
-/** What each row's best move takes off the sum of squares. */
-function plainGains({ points, from, at, dims, sizes }: Block, gains: Float64Array): void {
-  for (let i = 0; i < gains.length; i++) gains[i] = bestMove(points, i * dims, { from: from[i] as number, at, dims, sizes }).gain
+/** Those rows and their clusters, one after the other. */
+function gathered(
+  { points, dims, assigned }: { readonly points: Float32Array; readonly dims: number; readonly assigned: Uint8Array },
+  rows: Uint32Array,
+): Pick<Block, 'points' | 'from'> {
+  const some = new Float32Array(rows.length * dims)
+  const from = new Uint8Array(rows.length)
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i] as number
+    from[i] = assigned[row] as number
+    for (let j = 0; j < dims; j++) some[i * dims + j] = points[row * dims + j] as number
+  }
+  return { points: some, from }
+}
+
+/** Where all centres and sizes are. */
+interface State {
+  readonly at: Float64Array
+  readonly sizes: Float64Array
+}
+
+/**
+ * Which rows may move. A row stays as long as √f·(distance to its own centre) is less than √g·(distance to any other), f and g being the weights n/(n − 1) and
+ * n/(n + 1) of the squares. When it was last looked at there was a margin between the two; since then neither can have changed by more than the centres have moved
+ * and the roots of the weights have changed, times the largest distance there is. So a row that is left out would not have moved.
+ */
+class Border {
+  readonly #dims: number
+  readonly #clusters: number
+  /** Of each row, how much of `#drift` it takes until it has to be looked at again. */
+  readonly #until: Float64Array
+  #drift = 0
+  /** No row is further from any centre. */
+  readonly #reach: number
+
+  constructor(points: Float32Array, { dims, clusters }: Pick<Partition, 'dims' | 'clusters'>) {
+    this.#dims = dims
+    this.#clusters = clusters
+    this.#until = new Float64Array(points.length / dims).fill(-1)
+    let largest = 0
+    for (let at = 0; at < points.length; at += dims) {
+      let square = 0
+      for (let j = at; j < at + dims; j++) square += (points[j] as number) * (points[j] as number)
+      largest = Math.max(largest, square)
+    }
+    this.#reach = 2 * Math.sqrt(largest) // centres are means of rows
+  }
+
+  /** Rows that are to be looked at, rising. */
+  candidates(): Uint32Array {
+    const until = this.#until
+    const found = new Uint32Array(until.length)
+    let count = 0
+    for (let i = 0; i < until.length; i++) if ((until[i] as number) <= this.#drift) found[count++] = i
+    return found.subarray(0, count)
+  }
+
+  seen(rows: Uint32Array, margins: Float64Array): void {
+    const rounding = 1e-9 * this.#reach
+    for (let i = 0; i < rows.length; i++) this.#until[rows[i] as number] = this.#drift + (margins[i] as number) - rounding
+  }
+
+  /** Rows moved meanwhile. */
+  moved(before: State, now: State): void {
+    let centres = 0
+    let weights = 0
+    for (let k = 0; k < this.#clusters; k++) {
+      const [old, size] = [before.sizes[k] as number, now.sizes[k] as number]
+      if (Math.min(old, size) < 3) {
+        this.#until.fill(-1)
+        return
+      }
+      let square = 0
+      for (let j = k * this.#dims; j < (k + 1) * this.#dims; j++) square += ((now.at[j] as number) - (before.at[j] as number)) ** 2
+      centres = Math.max(centres, square)
+      weights = Math.max(weights, Math.abs(Math.sqrt(old / (old - 1)) - Math.sqrt(size / (size - 1))))
+      weights = Math.max(weights, Math.abs(Math.sqrt(old / (old + 1)) - Math.sqrt(size / (size + 1))))
+    }
+    // √f is at most √1.5 and √g less than 1.
+    this.#drift += 2.5 * Math.sqrt(centres) + 2 * weights * this.#reach
+  }
+}
+
+interface Found {
+  readonly gains: Float64Array
+  readonly margins: Float64Array
+}
+
+/** What each row's best move takes off the sum of squares, and how far it is from moving. */
+function plainGains({ points, from, at, dims, sizes }: Block, { gains, margins }: Found): void {
+  for (let i = 0; i < gains.length; i++) {
+    const own = from[i] as number
+    gains[i] = bestMove(points, i * dims, { from: own, at, dims, sizes }).gain
+    margins[i] = margin(points, i * dims, { from: own, at, dims, sizes })
+  }
+}
+
+function margin(points: Float32Array, point: number, { from, at, dims, sizes }: Move): number {
+  const size = sizes[from] as number
+  if (size <= 1) return -1
+  let nearest = Number.MAX_VALUE
+  for (let k = 0; k < sizes.length; k++) {
+    const other = sizes[k] as number
+    if (k !== from) nearest = Math.min(nearest, (other / (other + 1)) * squaredDistance(points, point, at, k * dims, dims))
+  }
+  return Math.sqrt(nearest) - Math.sqrt((size / (size - 1)) * squaredDistance(points, point, at, from * dims, dims))
 }
 
 /** By src/wasm/exchange.ts. */
-function gainsInWebAssembly({ points, from, at, dims, sizes }: Block, gains: Float64Array): void {
+function gainsInWebAssembly({ points, from, at, dims, sizes }: Block, { gains, margins }: Found): void {
   const engine = doubleEngine() as DoubleEngine
-  const [own, centres, rows, clusters, to] = engine.enter(points, at, sizes, from, gains.byteLength) as [
+  const [own, centres, rows, clusters, to, apart] = engine.enter(points, at, sizes, from, gains.byteLength, gains.byteLength) as [
+    number,
     number,
     number,
     number,
     number,
     number,
   ]
-  engine.loops.exchangeGains(own, gains.length, dims, centres, sizes.length, rows, clusters, to)
+  engine.loops.exchangeGains(own, gains.length, dims, centres, sizes.length, rows, clusters, to, apart)
   gains.set(engine.view(to, gains.length))
+  margins.set(engine.view(apart, gains.length))
 }
 
 interface Move {

@@ -1,6 +1,7 @@
 /**
  * What moving to the cluster that it is best in, all centres moving as it moves, takes off the sum of squares, for each row of float32 points
- * `[rows, dims]` (0: it stays): linalg/hartigan.ts. `from`: the cluster, a byte, that each row is in; centres and sizes in float64.
+ * `[rows, dims]` (0: it stays): linalg/hartigan.ts. `from`: the cluster, a byte, that each row is in; centres and sizes in float64. margins: how much
+ * further any other centre is than the own one, each times the root of what its square is weighted by.
  */
 export function exchangeGains(
   points: usize,
@@ -11,26 +12,32 @@ export function exchangeGains(
   sizes: usize,
   from: usize,
   gains: usize,
+  margins: usize,
 ): void {
   const bytes = <usize>dims << 2;
   const step = <usize>dims << 3;
-  for (let row = 0; row < rows; row++, points += bytes, gains += 8) {
+  for (let row = 0; row < rows; row++, points += bytes, gains += 8, margins += 8) {
     const own = <i32>load<u8>(from + row);
     const size = load<f64>(sizes + (<usize>own << 3));
     store<f64>(gains, 0);
+    store<f64>(margins, -1);
     if (size <= 1) continue;
+    let nearest = f64.MAX_VALUE;
     const cost = (size / (size - 1)) * distance(points, centres + <usize>own * step, dims);
     let best = cost * 1e-12;
     let stays = true;
     for (let k = 0; k < clusters; k++) {
       if (k == own) continue;
       const other = load<f64>(sizes + (<usize>k << 3));
-      const gain = cost - (other / (other + 1)) * distance(points, centres + <usize>k * step, dims);
+      const there = (other / (other + 1)) * distance(points, centres + <usize>k * step, dims);
+      nearest = Math.min(nearest, there);
+      const gain = cost - there;
       if (gain <= best) continue;
       best = gain;
       stays = false;
     }
     if (!stays) store<f64>(gains, best);
+    store<f64>(margins, Math.sqrt(nearest) - Math.sqrt(cost));
   }
 }
 

@@ -99,3 +99,69 @@ test('one row stays alone, and what was passed in stays as it is', () => {
   expect([...centres]).toEqual([0, 0, 5, 5])
   expect([...points]).toEqual([1, 2])
 })
+
+/** Looks at every row at every sweep. */
+function plainExchange(points: Float32Array, first: ArrayLike<number>, clusters: number): ExchangeOptimum {
+  const rows = points.length / dims
+  const assigned = nearestOf(points, first, clusters)
+  const sizes = Array.from({ length: clusters }, (_, k) => assigned.filter((own) => own === k).length)
+  const centres = Float64Array.from({ length: clusters * dims }, (_, at) => {
+    const k = Math.floor(at / dims)
+    const own = assigned.flatMap((cluster, i) => (cluster === k ? [points[i * dims + (at % dims)] as number] : []))
+    return own.reduce((sum, value) => sum + value, 0) / own.length
+  })
+  const square = (i: number, k: number) => {
+    let sum = 0
+    for (let j = 0; j < dims; j++) sum += ((points[i * dims + j] as number) - (centres[k * dims + j] as number)) ** 2
+    return sum
+  }
+  const best = (i: number) => {
+    const from = assigned[i] as number
+    const size = sizes[from] as number
+    const cost = size > 1 ? (size / (size - 1)) * square(i, from) : 0
+    let move = { to: from, gain: cost * 1e-12 }
+    for (let k = 0; k < clusters; k++) {
+      const other = sizes[k] as number
+      const gain = cost - (other / (other + 1)) * square(i, k)
+      if (k !== from && gain > move.gain) move = { to: k, gain }
+    }
+    return move.to === from ? { to: from, gain: 0 } : move
+  }
+  for (let sweep = 0; sweep < 100; sweep++) {
+    const gains = Array.from({ length: rows }, (_, i) => best(i).gain)
+    const movers = [...gains.keys()].filter((i) => (gains[i] as number) > 0)
+    if (movers.length === 0) break
+    for (const i of movers.sort((a, b) => (gains[b] as number) - (gains[a] as number) || a - b)) {
+      const { to, gain } = best(i)
+      if (gain <= 0) continue
+      const from = assigned[i] as number
+      for (let j = 0; j < dims; j++) {
+        const value = points[i * dims + j] as number
+        centres[from * dims + j] =
+          (centres[from * dims + j] as number) - (value - (centres[from * dims + j] as number)) / ((sizes[from] as number) - 1)
+        centres[to * dims + j] =
+          (centres[to * dims + j] as number) + (value - (centres[to * dims + j] as number)) / ((sizes[to] as number) + 1)
+      }
+      assigned[i] = to
+      sizes[from] = (sizes[from] as number) - 1
+      sizes[to] = (sizes[to] as number) + 1
+    }
+  }
+  return { centres, inertia: Array.from({ length: rows }, (_, i) => square(i, assigned[i] as number)).reduce((a, b) => a + b, 0) }
+}
+
+test('gives what looking at every row at every sweep gives', () => {
+  for (let seed = 0; seed < 12; seed++) {
+    const clusters = 2 + (seed % 3)
+    // A single cloud has many shallow optima, and takes many sweeps.
+    const points = cloud(300 + 100 * (seed % 4), 100 + seed)
+    if (seed % 2) for (let i = 0; i < 200; i++) points[i] = (points[i] as number) + 6
+    const first = points.slice(0, clusters * dims)
+    const found = exchanged({ points, dims, clusters }, first)
+    const expected = plainExchange(points, first, clusters)
+    expect(found.inertia).toBeCloseTo(expected.inertia, 9)
+    found.centres.forEach((value, at) => {
+      expect(value).toBeCloseTo(expected.centres[at] as number, 9)
+    })
+  }
+})
