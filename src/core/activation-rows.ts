@@ -48,7 +48,7 @@ export function toActivationRows(
 ): ActivationRows {
   if (input === null || typeof input !== 'object' || 'data' in input || !('blocks' in input)) {
     const matrix = toMatrix(input, where, { unchecked })
-    return unchecked ? { ...rowsInMemory(matrix), blocks: blocksOf(matrix, () => checkFinite(matrix, where)) } : rowsInMemory(matrix)
+    return unchecked ? { ...rowsInMemory(matrix), blocks: blocksOf(matrix, where) } : rowsInMemory(matrix)
   }
   const { rows, cols } = input
   if (typeof input.blocks !== 'function' || !isCount(rows) || !isCount(cols)) {
@@ -65,19 +65,21 @@ const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as num
 /** A matrix whose values are finite, as rows; blocks are views of it. */
 export function rowsInMemory(matrix: Matrix): ActivationRows {
   const { rows, cols } = matrix
-  return { rows, cols, inMemory: matrix, blocks: blocksOf(matrix, () => undefined) }
+  return { rows, cols, inMemory: matrix, blocks: blocksOf(matrix, null) }
 }
 
-/** Views of a matrix. `check` is called before the first pass that is to be checked. */
-function blocksOf({ data, rows, cols }: Matrix, check: () => void): ActivationRows['blocks'] {
-  let checked = false
+/** Views of a matrix, whose values are looked at by the first checked pass that comes to its end; `where` is null where they have been. */
+function blocksOf({ data, rows, cols }: Matrix, where: string | null): ActivationRows['blocks'] {
+  let isChecked = where === null
   return async function* (rowsPerBlock, { unchecked = false } = {}) {
-    if (!unchecked && !checked) check()
-    checked ||= !unchecked
+    const looks = !unchecked && !isChecked
     for (let start = 0; start < rows; start += rowsPerBlock) {
       const end = Math.min(start + rowsPerBlock, rows)
-      yield { start, rows: end - start, data: data.subarray(start * cols, end * cols) }
+      const block = { start, rows: end - start, data: data.subarray(start * cols, end * cols) }
+      if (looks) checkFinite({ ...block, cols }, where as string, { firstRow: start })
+      yield block
     }
+    isChecked ||= !unchecked
   }
 }
 

@@ -19,28 +19,32 @@ export interface HashOptions {
 /**
  * SHA-256 (hex) of a set that came as arrays: over the checked activations, then the labels, each as a line `name dtype shape` followed by
  * the little-endian bytes; labels that are not all numbers go as JSON. Two sets with the same activations and labels have the same
- * digest, whatever arrays they came in. It is computed once, a few milliseconds at a time. Activations that do not lie in memory are hashed as they are first read to their end, so use the
- * returned set in place of `set`.
+ * digest, whatever arrays they came in. Activations are hashed as they are first read to their end, so use the returned set in place of `set`; where they lie
+ * in memory and the platform has no SHA-256 that is fed block by block, all at once when the digest is asked for.
  */
 export function hashedSet(set: ActivationSet, options: HashOptions = {}): { readonly set: ActivationSet; digest(): Promise<string> } {
   const { activations } = set
+  const { newSha256, signal } = options
   const { rows, cols, inMemory } = activations
   const head = new TextEncoder().encode(`activations float32 ${rows},${cols}\n`)
-  if (inMemory) {
-    let whole: Promise<string> | null = null
-    const digest = () => {
-      whole ??= sha256([head, floatBytes(inMemory.data), ...labelBytes(set)], options).then(toHex)
-      return whole
+  let digest: Promise<string> | null = null
+  if (inMemory && !newSha256) {
+    return {
+      set,
+      digest() {
+        digest ??= sha256([head, floatBytes(inMemory.data), ...labelBytes(set)], signal).then(toHex)
+        return digest
+      },
     }
-    return { set, digest }
   }
-  let whole: Awaited<ReturnType<typeof sha256InJs>> | null = null
+  let whole: Sha256 | null = null
   const hashed: ActivationRows = {
     rows,
     cols,
     inMemory,
     async *blocks(rowsPerBlock, options) {
-      const hash = whole ? null : (await sha256InJs()).update(head)
+      const hash = whole ? null : (newSha256?.() ?? (await sha256InJs()))
+      hash?.update(head)
       for await (const block of activations.blocks(rowsPerBlock, options)) {
         hash?.update(floatBytes(block.data))
         yield block
@@ -48,13 +52,17 @@ export function hashedSet(set: ActivationSet, options: HashOptions = {}): { read
       whole ??= hash
     },
   }
+  const finish = async () => {
+    if (!whole) for await (const _ of readRows(hashed, { rowsPerBlock: rowsPerRead(cols), signal }));
+    const hash = whole as unknown as Sha256
+    for (const part of labelBytes(set)) hash.update(part)
+    return toHex(hash.digest())
+  }
   return {
     set: { ...set, activations: hashed },
-    async digest() {
-      if (!whole) for await (const _ of readRows(hashed, { rowsPerBlock: rowsPerRead(cols) }));
-      const hash = (whole as NonNullable<typeof whole>).clone()
-      for (const part of labelBytes(set)) hash.update(part)
-      return toHex(hash.digest())
+    digest() {
+      digest ??= finish()
+      return digest
     },
   }
 }
@@ -63,23 +71,23 @@ function labelBytes({ classes, classOf }: ActivationSet): Uint8Array[] {
   const text = new TextEncoder()
   const labels = classes.map(({ label }) => label)
   const numeric = labels.every((label) => typeof label === 'number')
-  const perRow = Array.from(classOf, (c) => labels[c] as number | string)
-  return [
-    text.encode(`labels ${numeric ? 'float64' : 'json'} ${classOf.length}\n`),
-    numeric ? littleEndian(new Uint8Array(Float64Array.from(perRow as number[]).buffer), 8) : text.encode(JSON.stringify(perRow)),
-  ]
+  const head = text.encode(`labels ${numeric ? 'float64' : 'json'} ${classOf.length}\n`)
+  if (!numeric) return [head, text.encode(JSON.stringify(Array.from(classOf, (c) => labels[c])))]
+  const values = new Float64Array(classOf.length)
+  for (let row = 0; row < values.length; row++) values[row] = labels[classOf[row] as number] as number
+  return [head, littleEndian(new Uint8Array(values.buffer), 8)]
 }
 
 const floatBytes = ({ buffer, byteOffset, byteLength }: Float32Array) => littleEndian(new Uint8Array(buffer, byteOffset, byteLength), 4)
 
 /**
- * The platform's SHA-256: block by block where it has that; else all at once, which takes two copies and less than 2 GiB, and which pages
- * that were not loaded over a secure connection have not. Else one in JavaScript.
+ * The platform's SHA-256 all at once, which takes two copies and less than 2 GiB, and which pages that were not loaded over a secure connection have not. Else
+ * one in JavaScript, a few milliseconds at a time.
  */
-async function sha256(parts: readonly Uint8Array[], { newSha256, signal }: HashOptions): Promise<Uint8Array> {
+async function sha256(parts: readonly Uint8Array[], signal: AbortSignal | undefined): Promise<Uint8Array> {
   const byteLength = parts.reduce((sum, part) => sum + part.byteLength, 0)
   const subtle = globalThis.crypto?.subtle as SubtleCrypto | undefined
-  if (!newSha256 && subtle && byteLength < 2 ** 31) {
+  if (subtle && byteLength < 2 ** 31) {
     const bytes = new Uint8Array(byteLength)
     let at = 0
     for (const part of parts) {
@@ -88,7 +96,7 @@ async function sha256(parts: readonly Uint8Array[], { newSha256, signal }: HashO
     }
     return new Uint8Array(await subtle.digest('SHA-256', bytes))
   }
-  const hash: Sha256 = newSha256?.() ?? (await sha256InJs())
+  const hash: Sha256 = await sha256InJs()
   const block = 2 ** 22
   for (const part of parts) {
     for (let at = 0; at < part.byteLength; at += block) {

@@ -1,3 +1,4 @@
+import { doubleEngine } from './double-engine.js'
 import { InputError } from './errors.js'
 import { float16ToFloat32Table } from './float16.js'
 import { showText } from './untrusted-text.js'
@@ -100,9 +101,11 @@ export function checkFinite(
 ): Matrix {
   const { data, cols } = matrix
   const { original = (row, col) => data[row * cols + col] as number, firstRow = 0 } = options
-  const block = 4096
+  const engine = doubleEngine()
+  const block = engine ? 2 ** 16 : 4096
   for (let start = 0; start < data.length; start += block) {
     const end = Math.min(start + block, data.length)
+    if (engine && engine.loops.nonFinite(engine.enter(data.subarray(start, end))[0] as number, end - start) === 0) continue
     // Four sums, none of which waits for another.
     let [a, b, c, d] = [0, 0, 0, 0]
     let i = start

@@ -73,6 +73,16 @@ test('is the same where the platform has no SHA-256, as on pages without a secur
   expect(await base()).toBe(expected)
 })
 
+test('by a SHA-256 that is fed block by block is the same, found by the first pass to its end or by one of its own', async () => {
+  const set = toActivationSet({ activations: { data: Float32Array.from(values), rows: 3, cols: 2 }, labels: [0, 1, 0] })
+  const newSha256 = () => createHash('sha256')
+  const [asked, passed] = [hashedSet(set, { newSha256 }), hashedSet(set, { newSha256 })]
+  for await (const _ of passed.set.activations.blocks(2)) break
+  for await (const _ of passed.set.activations.blocks(2));
+  for await (const _ of passed.set.activations.blocks(1));
+  for (const { digest } of [asked, passed]) for (const found of [await digest(), await digest()]) expect(found).toBe(await base())
+})
+
 test('of rows that come in blocks is that of the same rows in memory, from the first pass or from one of its own', async () => {
   let passes = 0
   const inBlocks = {
