@@ -2,7 +2,7 @@ import type { Task } from './core/lane.js'
 import { divideClassTask } from './detectors/divide-class.js'
 import { mostTellingTask } from './detectors/most-telling.js'
 import { type FromThread, serveThread, type ToThread } from './forms/thread.js'
-import { gramBandsTask } from './linalg/gram-bands.js'
+import { gramBandsTask, gramDeviationsTask } from './linalg/gram-bands.js'
 import { exchangeTask } from './linalg/hartigan.js'
 import { denseDirectionsTask } from './linalg/leave-one-out-eigen.js'
 import { twoGroupsTask } from './linalg/two-groups.js'
@@ -12,6 +12,7 @@ const tasks: readonly Task<never, unknown>[] = [
   divideClassTask,
   exchangeTask,
   gramBandsTask,
+  gramDeviationsTask,
   mostTellingTask,
   twoGroupsTask,
 ]

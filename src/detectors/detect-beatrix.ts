@@ -1,8 +1,10 @@
+import type { RowBlock } from '../core/activation-rows.js'
 import type { DeviceSet } from '../core/device-set.js'
-import { readRows, rowsPerRead } from '../core/read-rows.js'
+import { readRows } from '../core/read-rows.js'
 import type { ClassFinding } from '../core/result.js'
+import { partForThread, sharedFloats } from '../core/shared-floats.js'
 import { runTasks } from '../core/tasks.js'
-import { type GramBands, GramDeviations, gramBandsTask } from '../linalg/gram-bands.js'
+import { type BandLimits, bandLimits, type GramBands, gramBandsTask, gramDeviationsTask } from '../linalg/gram-bands.js'
 import { gatherRows } from '../linalg/row-sample.js'
 import { drawSome } from '../stats/draws.js'
 import { robustDeviations } from '../stats/robust-deviations.js'
@@ -23,6 +25,9 @@ const fewestTrusted = 20
 /** Rows of a class that its bands are taken from where trusted ones are too few; fewer where all classes' are more than 2²⁵ values. */
 const bandRows = 500
 const bandValues = 2 ** 25
+/** Values of a block of rows, and of a stretch of one class's that a thread takes. */
+const valuesPerBlock = 2 ** 21
+const valuesPerStretch = 2 ** 18
 
 /** What `beatrix` does: loaded when it first runs. */
 export const detectBeatrix: Detector<BeatrixOptions>['detect'] = async (context, set, { minRows }) => {
@@ -32,19 +37,30 @@ export const detectBeatrix: Detector<BeatrixOptions>['detect'] = async (context,
   const wanted = [...classes.keys()].filter((c) => reasons[c] === null)
   const trusted = trustedOf(set)
   const bands = await bandsOf(set, wanted, trusted)
-  const deviationsOf = new Map([...bands].map(([c, own]) => [c, new GramDeviations(own)]))
+  const limits = new Map([...bands].map(([c, own]) => [c, bandLimits(own)]))
   const scoreOf = new Float32Array(activations.rows)
   const sums = new Float64Array(classes.length)
-  for await (const { start, rows, data } of readRows(activations, { rowsPerBlock: rowsPerRead(8 * cols), signal: context.signal })) {
-    for (let i = 0; i < rows; i++) {
-      const c = classOf[start + i] as number
-      const own = deviationsOf.get(c)
-      if (!own) continue
-      const { beyond, within } = own.of(data, i * cols)
-      sums[c] = (sums[c] as number) + beyond
-      scoreOf[start + i] = beyond > 0 ? beyond : -1 / (1 + within)
-    }
-    context.progress(0.4 + (0.6 * (start + rows)) / activations.rows)
+  const rowsPerBlock = Math.max(1, Math.floor(valuesPerBlock / cols))
+  const gathered = sharedFloats(Math.min(rowsPerBlock, activations.rows) * cols)
+  for await (const block of readRows(activations, { rowsPerBlock, signal: context.signal })) {
+    const stretches = gatherStretches(block, classOf, { gathered, isWanted: (c) => limits.has(c) })
+    const deviations = await runTasks(context, gramDeviationsTask, {
+      count: stretches.length,
+      input: async (i) => {
+        const { c, first, rows } = stretches[i] as Stretch
+        return { rows: partForThread(gathered, first * cols, (first + rows.length) * cols), ...(limits.get(c) as BandLimits) }
+      },
+      progress: () => context.signal?.throwIfAborted(),
+    })
+    stretches.forEach(({ c, rows }, i) => {
+      const own = deviations[i] as Float64Array
+      rows.forEach((row, at) => {
+        const [beyond, within] = [own[2 * at] as number, own[2 * at + 1] as number]
+        sums[c] = (sums[c] as number) + beyond
+        scoreOf[row] = beyond > 0 ? beyond : -1 / (1 + within)
+      })
+    })
+    context.progress(0.4 + (0.6 * (block.start + block.rows)) / activations.rows)
   }
   const means = wanted.map((c) => (sums[c] as number) / (classes[c] as { rows: number }).rows)
   const { deviations } = robustDeviations(means)
@@ -57,6 +73,40 @@ export const detectBeatrix: Detector<BeatrixOptions>['detect'] = async (context,
     return findingOf(set, c, { scores, deviation, isTrusted: trusted.has(c) })
   })
   return gatherResult(id, set, scores, findings)
+}
+
+/** Rows of one class that lie one after the other, and which of the set's they are. */
+interface Stretch {
+  readonly c: number
+  readonly first: number
+  readonly rows: readonly number[]
+}
+
+/** Puts a block's rows class by class into `gathered`, as stretches of some milliseconds' work. */
+function gatherStretches(
+  { start, rows, data }: RowBlock,
+  classOf: Int32Array,
+  { gathered, isWanted }: { readonly gathered: Float32Array; readonly isWanted: (c: number) => boolean },
+): Stretch[] {
+  const cols = data.length / rows
+  const rowsOf = new Map<number, number[]>()
+  for (let row = start; row < start + rows; row++) {
+    const c = classOf[row] as number
+    const own = rowsOf.get(c)
+    if (own) own.push(row)
+    else if (isWanted(c)) rowsOf.set(c, [row])
+  }
+  const most = Math.max(1, Math.floor(valuesPerStretch / cols))
+  const stretches: Stretch[] = []
+  let filled = 0
+  for (const [c, own] of rowsOf) {
+    for (let at = 0; at < own.length; at += most) {
+      const some = own.slice(at, at + most)
+      stretches.push({ c, first: filled, rows: some })
+      for (const row of some) gathered.set(data.subarray((row - start) * cols, (row - start + 1) * cols), filled++ * cols)
+    }
+  }
+  return stretches
 }
 
 /** Values of a class's trusted rows, `[rows, cols]`, where there are enough of them. */

@@ -1,4 +1,6 @@
+import { type DoubleEngine, doubleEngine } from '../core/double-engine.js'
 import type { Task } from '../core/lane.js'
+import { sharedFloats } from '../core/shared-floats.js'
 import { medianInPlace } from '../stats/median.js'
 
 /** Orders of Gram features: powers 1 … 8 (Ma et al. 2023; Sastry & Oore 2020). */
@@ -121,70 +123,131 @@ export interface GramDeviation {
   readonly within: number
 }
 
-/**
- * Deviations of rows of `cols` values from their class's bands. What of a band is the same for all rows is worked out once: a row then
- * takes about ten operations a feature and no division.
- */
-export class GramDeviations {
-  readonly #cols: number
-  readonly #bands: GramBands
-  /** One over what a distance from the median is divided by; 0 where that is 0. */
-  readonly #perSpread: Float64Array
-  /** One over what a distance beyond the upper and the lower end is divided by; 0 where that is 0. */
-  readonly #perUpper: Float64Array
-  readonly #perLower: Float64Array
-  readonly #scaled: Float64Array
-  readonly #powers: Float64Array
+/** What of a class's bands is the same for all rows, worked out once: a row then takes about ten operations a feature and no division. */
+export interface BandLimits {
+  readonly cols: number
+  /**
+   * Medians, half widths, and one over what a distance from the median, beyond the upper and beyond the lower end is divided by (0 where that is 0):
+   * `[5, 8, stride]`, `stride` being cols or one more, in memory that threads share.
+   */
+  readonly limits: Float64Array
+}
 
-  constructor(bands: GramBands) {
-    const { median, half, size } = bands
-    const cols = median.length / orders
-    const inverse = (value: number) => (value > 0 ? 1 / value : 0)
-    const meanAt = (at: number) => size[Math.floor(at / cols)] as number
-    this.#cols = cols
-    this.#bands = bands
-    this.#perSpread = half.map((reach, at) => inverse(reach / deviationsWide + meanAt(at) / 10))
-    this.#perUpper = half.map((reach, at) => inverse(Math.abs((median[at] as number) + reach) + meanAt(at)))
-    this.#perLower = half.map((reach, at) => inverse(Math.abs((median[at] as number) - reach) + meanAt(at)))
-    this.#scaled = new Float64Array(cols)
-    this.#powers = new Float64Array(cols)
-  }
+const strideOf = (cols: number) => cols + (cols & 1)
 
-  /** Deviation of the row whose values begin at `from`. Finite. */
-  of(x: ArrayLike<number>, from: number): GramDeviation {
-    const cols = this.#cols
-    const { median, half } = this.#bands
-    const [perSpread, perUpper, perLower, scaled, powers] = [this.#perSpread, this.#perUpper, this.#perLower, this.#scaled, this.#powers]
-    let largest = 0
-    for (let j = 0; j < cols; j++) largest = Math.max(largest, Math.abs(x[from + j] as number))
+export function bandLimits({ median, half, size }: GramBands): BandLimits {
+  const cols = median.length / orders
+  const stride = strideOf(cols)
+  const width = orders * stride
+  const limits = new Float64Array(sharedFloats(2 * 5 * width).buffer)
+  const inverse = (value: number) => (value > 0 ? 1 / value : 0)
+  for (let order = 0; order < orders; order++) {
+    const mean = size[order] as number
     for (let j = 0; j < cols; j++) {
-      const value = largest > 0 ? (x[from + j] as number) / largest : 0
-      scaled[j] = value
-      powers[j] = value
+      const [middle, reach] = [median[order * cols + j] as number, half[order * cols + j] as number]
+      const values = [
+        middle,
+        reach,
+        inverse(reach / deviationsWide + mean / 10),
+        inverse(Math.abs(middle + reach) + mean),
+        inverse(Math.abs(middle - reach) + mean),
+      ]
+      for (const [i, value] of values.entries()) limits[i * width + order * stride + j] = value
     }
-    let beyond = 0
-    let within = 0
-    for (let p = 1, at = 0; p <= orders; p++) {
-      let sum = 0
-      for (let j = 0; j < cols; j++) sum += powers[j] as number
-      const root = rootOf(sum, p) * largest ** 2
-      const even = p % 2 === 0
-      for (let j = 0; j < cols; j++, at++) {
+  }
+  return { cols, limits }
+}
+
+/** Rows of one class, `[n, cols]`, and its bands. */
+export interface BandedRows extends BandLimits {
+  readonly rows: Float32Array
+}
+
+/** Rows that are dealt with between two yields: some milliseconds. */
+const valuesPerTurn = 2 ** 18
+
+/** How far each row is from its class's bands: `[n, 2]`, `GramDeviation.beyond` and `.within`. Finite. */
+export function* gramDeviations({ rows, cols, limits }: BandedRows): Generator<void, Float64Array, void> {
+  const n = rows.length / cols
+  const out = new Float64Array(n * 2)
+  doubleEngine()?.keep(limits)
+  const perTurn = Math.max(1, Math.floor(valuesPerTurn / (orders * cols)))
+  for (let first = 0; first < n; first += perTurn) {
+    const end = Math.min(first + perTurn, n)
+    const block = { rows: rows.subarray(first * cols, end * cols), cols, limits }
+    ;(doubleEngine() ? deviationsInWebAssembly : plainDeviations)(block, out.subarray(first * 2, end * 2))
+    if (end < n) yield
+  }
+  for (let i = 0; i < n; i++) {
+    out[2 * i] = Math.min((out[2 * i] as number) / (orders * cols), largestDeviation)
+    out[2 * i + 1] = (out[2 * i + 1] as number) / (orders * cols)
+  }
+  return out
+}
+
+export const gramDeviationsTask: Task<BandedRows, Float64Array> = { name: 'Gram deviations', run: gramDeviations }
+
+/** Sums over a row's features. Even and odd columns are added up apart, here and below. */
+function plainDeviations({ rows, cols, limits }: BandedRows, out: Float64Array): void {
+  const stride = strideOf(cols)
+  const width = orders * stride
+  const scaled = new Float64Array(stride)
+  const powers = new Float64Array(stride)
+  for (let i = 0, from = 0; from < rows.length; i++, from += cols) {
+    let largest = 0
+    for (let j = 0; j < cols; j++) largest = Math.max(largest, Math.abs(rows[from + j] as number))
+    for (let j = 0; j < cols; j++) scaled[j] = largest > 0 ? (rows[from + j] as number) / largest : 0
+    powers.set(scaled)
+    const beyond: [number, number] = [0, 0]
+    const within: [number, number] = [0, 0]
+    for (let p = 1; p <= orders; p++) {
+      const sums: [number, number] = [0, 0]
+      for (let j = 0; j < stride; j++) sums[(j & 1) as 0 | 1] += powers[j] as number
+      const root = rootOf(sums[0] + sums[1], p) * (largest * largest)
+      for (let j = 0, at = (p - 1) * stride; j < stride; j++, at++) {
         const value = scaled[j] as number
-        const off = (even ? Math.abs(value) : value) * root - (median[at] as number)
+        const lane = (j & 1) as 0 | 1
+        const off = (p % 2 === 0 ? Math.abs(value) : value) * root - (limits[at] as number)
         const distance = Math.abs(off)
-        const reach = half[at] as number
-        const deviations = Math.min(distance * (perSpread[at] as number), mostDeviations)
-        within += deviations * deviations
+        const reach = limits[width + at] as number
+        const deviations = Math.min(distance * (limits[2 * width + at] as number), mostDeviations)
+        within[lane] += deviations * deviations
         if (distance > reach) {
-          const per = (off > 0 ? perUpper[at] : perLower[at]) as number
-          beyond += per > 0 ? (distance - reach) * per : 1
+          const per = limits[(off > 0 ? 3 : 4) * width + at] as number
+          beyond[lane] += per > 0 ? (distance - reach) * per : 1
         }
         powers[j] = (powers[j] as number) * value
       }
     }
-    return { beyond: Math.min(beyond / median.length, largestDeviation), within: within / median.length }
+    out[2 * i] = beyond[0] + beyond[1]
+    out[2 * i + 1] = within[0] + within[1]
   }
+}
+
+/** The same bits. Roots are taken here: a power's last digit is the engine's own affair. */
+function deviationsInWebAssembly({ rows, cols, limits }: BandedRows, out: Float64Array): void {
+  const engine = doubleEngine() as DoubleEngine
+  const n = rows.length / cols
+  const stride = strideOf(cols)
+  const [at, scaled, sums] = engine.enter(rows, stride * 8, n * (orders + 1) * 8) as [number, number, number]
+  engine.loops.powerSums(at, n, cols, scaled, sums)
+  const roots = engine.take(sums, n * (orders + 1))
+  for (let i = 0, to = 0; i < n; i++, to++) {
+    const largest = roots[to] as number
+    for (let p = 1; p <= orders; p++) {
+      to++
+      roots[to] = rootOf(roots[to] as number, p) * (largest * largest)
+    }
+  }
+  const [x, bands, factors, room, found] = engine.enter(rows, limits, roots, stride * 8, out.byteLength) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ]
+  engine.loops.bandDeviations(x, n, cols, bands, factors, room, found)
+  out.set(engine.view(found, out.length))
 }
 
 const rootOf = (sum: number, p: number) => Math.sign(sum) * Math.abs(sum) ** (1 / p)

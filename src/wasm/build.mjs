@@ -14,6 +14,7 @@ const sources = [
   'doubles.ts',
   'eigen.ts',
   'exchange.ts',
+  'gram-deviations.ts',
   'inner-product.ts',
   'minimax.ts',
   'mixture.ts',

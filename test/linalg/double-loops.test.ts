@@ -4,6 +4,7 @@ import { Rng } from '../../src/core/rng.js'
 import { atOnce } from '../../src/core/turns.js'
 import { choleskyOf } from '../../src/linalg/cholesky.js'
 import { splitClass } from '../../src/linalg/class-split.js'
+import { bandLimits, gramBands, gramDeviations } from '../../src/linalg/gram-bands.js'
 import { exchange } from '../../src/linalg/hartigan.js'
 import { minimaxDirection } from '../../src/linalg/minimax-direction.js'
 import { moments } from '../../src/linalg/moments.js'
@@ -54,6 +55,12 @@ describe.each([
       })
     }
     expectSameBits(() => atOnce(solvedRows(rows, { mean, factor }, null)))
+  })
+
+  it('Gram features’ distances from bands, of rows within them and beyond, and of zeros', () => {
+    const singles = Float32Array.from(rows.data, (value, i) => (i < cols ? 0 : i % 5 === 0 ? -4 * value : value - 3))
+    const bands = bandLimits(atOnce(gramBands({ rows: singles.slice(0, Math.ceil(n / 2) * cols), cols })))
+    expectSameBits(() => atOnce(gramDeviations({ rows: singles, ...bands })))
   })
 
   it('projections on one direction and on many', () => {

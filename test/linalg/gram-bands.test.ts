@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { Rng } from '../../src/core/rng.js'
 import { atOnce } from '../../src/core/turns.js'
-import { type GramBands, GramDeviations, gramBands, gramFeatures } from '../../src/linalg/gram-bands.js'
+import { bandLimits, type GramBands, gramBands, gramDeviations, gramFeatures } from '../../src/linalg/gram-bands.js'
 import { expectAllClose } from '../support/allclose.js'
 
-const deviationOf = (row: number[], bands: GramBands) => new GramDeviations(bands).of(row, 0)
+function deviationOf(row: number[], bands: GramBands) {
+  const [beyond, within] = atOnce(gramDeviations({ rows: Float32Array.from(row), ...bandLimits(bands) }))
+  return { beyond, within }
+}
 
 function featuresOf(row: number[]): Float64Array {
   const out = new Float64Array(8 * row.length)

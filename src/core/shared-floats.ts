@@ -1,0 +1,10 @@
+/** Zeros in memory that threads share, where there is such memory: what lies there is not copied for a thread. */
+export function sharedFloats(length: number): Float32Array {
+  return new Float32Array(typeof SharedArrayBuffer === 'undefined' ? new ArrayBuffer(length * 4) : new SharedArrayBuffer(length * 4))
+}
+
+/** Some of the values, to be handed to a thread: a view where threads share them, else a copy of them alone. */
+export function partForThread(values: Float32Array, start: number, end: number): Float32Array {
+  const isShared = typeof SharedArrayBuffer !== 'undefined' && values.buffer instanceof SharedArrayBuffer
+  return isShared ? values.subarray(start, end) : values.slice(start, end)
+}

@@ -1,0 +1,110 @@
+// Gram features of rows of `cols` float32 values and how far they are from bands (linalg/gram-bands.ts). `scaled` is room for a row of float64
+// numbers, cols or one more, the last of which is then 0. Even and odd columns are added up apart.
+
+const orders: i32 = 8;
+
+/** Puts a row over its largest size there; gives that. */
+function scale(row: usize, cols: i32, scaled: usize): f64 {
+  let largest: f64 = 0;
+  for (let j = 0; j < cols; j++) largest = Math.max(largest, Math.abs(<f64>load<f32>(row + (<usize>j << 2))));
+  if (cols & 1) store<f64>(scaled + (<usize>cols << 3), 0);
+  if (largest == 0) {
+    memory.fill(scaled, 0, <usize>cols << 3);
+    return 0;
+  }
+  const divisor = f64x2.splat(largest);
+  const even = cols & ~1;
+  for (let j = 0; j < even; j += 2) {
+    const values = f64x2.promote_low_f32x4(v128.load64_zero(row + (<usize>j << 2)));
+    v128.store(scaled + (<usize>j << 3), f64x2.div(values, divisor));
+  }
+  if (cols & 1) store<f64>(scaled + (<usize>even << 3), <f64>load<f32>(row + (<usize>even << 2)) / largest);
+  return largest;
+}
+
+/** Of each row its largest size, then the sums of the powers 1 … 8 of its values over that: to sums `[n, 9]`. */
+export function powerSums(rows: usize, n: i32, cols: i32, scaled: usize, sums: usize): void {
+  const end = scaled + (<usize>(cols + (cols & 1)) << 3);
+  for (let i = 0; i < n; i++, rows += <usize>cols << 2, sums += (orders + 1) << 3) {
+    store<f64>(sums, scale(rows, cols, scaled));
+    let s1 = f64x2.splat(0);
+    let s2 = f64x2.splat(0);
+    let s3 = f64x2.splat(0);
+    let s4 = f64x2.splat(0);
+    let s5 = f64x2.splat(0);
+    let s6 = f64x2.splat(0);
+    let s7 = f64x2.splat(0);
+    let s8 = f64x2.splat(0);
+    for (let at = scaled; at < end; at += 16) {
+      const value = v128.load(at);
+      let power = value;
+      s1 = f64x2.add(s1, power);
+      power = f64x2.mul(power, value);
+      s2 = f64x2.add(s2, power);
+      power = f64x2.mul(power, value);
+      s3 = f64x2.add(s3, power);
+      power = f64x2.mul(power, value);
+      s4 = f64x2.add(s4, power);
+      power = f64x2.mul(power, value);
+      s5 = f64x2.add(s5, power);
+      power = f64x2.mul(power, value);
+      s6 = f64x2.add(s6, power);
+      power = f64x2.mul(power, value);
+      s7 = f64x2.add(s7, power);
+      power = f64x2.mul(power, value);
+      s8 = f64x2.add(s8, power);
+    }
+    storeSum(sums, s1, 1);
+    storeSum(sums, s2, 2);
+    storeSum(sums, s3, 3);
+    storeSum(sums, s4, 4);
+    storeSum(sums, s5, 5);
+    storeSum(sums, s6, 6);
+    storeSum(sums, s7, 7);
+    storeSum(sums, s8, 8);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function storeSum(to: usize, sum: v128, at: usize): void {
+  store<f64>(to + (at << 3), f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1));
+}
+
+/**
+ * How far each row's features are beyond the ends of their bands, and from their middle (squares), added up: to out `[n, 2]`. limits: `[5, 8, stride]`,
+ * roots: `[n, 9]`, of which the first is not looked at.
+ */
+export function bandDeviations(rows: usize, n: i32, cols: i32, limits: usize, roots: usize, scaled: usize, out: usize): void {
+  const bytes = <usize>(cols + (cols & 1)) << 3;
+  const width = bytes * orders;
+  const most = f64x2.splat(20);
+  const one = f64x2.splat(1);
+  const zero = f64x2.splat(0);
+  for (let i = 0; i < n; i++, rows += <usize>cols << 2, roots += (orders + 1) << 3, out += 16) {
+    scale(rows, cols, scaled);
+    let beyond = zero;
+    let within = zero;
+    for (let order = 0; order < orders; order++) {
+      const root = v128.load64_splat(roots + (<usize>(order + 1) << 3));
+      const signs = f64x2.splat(order & 1 ? -0.0 : 0.0);
+      const medians = limits + <usize>order * bytes;
+      for (let at: usize = 0; at < bytes; at += 16) {
+        const band = medians + at;
+        const value = v128.andnot(v128.load(scaled + at), signs);
+        const off = f64x2.sub(f64x2.mul(value, root), v128.load(band));
+        const distance = f64x2.abs(off);
+        const deviations = f64x2.min(f64x2.mul(distance, v128.load(band + 2 * width)), most);
+        within = f64x2.add(within, f64x2.mul(deviations, deviations));
+        const reach = v128.load(band + width);
+        const leaves = f64x2.gt(distance, reach);
+        if (!v128.any_true(leaves)) continue;
+        const per = v128.bitselect(v128.load(band + 3 * width), v128.load(band + 4 * width), f64x2.gt(off, zero));
+        const by = v128.bitselect(f64x2.mul(f64x2.sub(distance, reach), per), one, f64x2.gt(per, zero));
+        beyond = f64x2.add(beyond, v128.and(by, leaves));
+      }
+    }
+    store<f64>(out, f64x2.extract_lane(beyond, 0) + f64x2.extract_lane(beyond, 1));
+    store<f64>(out, f64x2.extract_lane(within, 0) + f64x2.extract_lane(within, 1), 8);
+  }
+}
