@@ -52,7 +52,7 @@ export const silhouetteForm: Form<void> = {
   },
   run(engine, work, phase, piece) {
     if (phase === 0) sumBlock(engine, work, piece)
-    else finishClass(work, piece)
+    else finishClass(engine, work, piece)
   },
 }
 
@@ -117,21 +117,21 @@ export function placeMasks(memory: ArrayBufferLike, [rowMasks, lastMasks]: reado
   }
 }
 
-function finishClass({ inputs, output, scratch }: Work<void>, class_: number): void {
+function finishClass(engine: Engine, { inputs, output, scratch }: Work<void>, class_: number): void {
   const { layouts, blocks, clusters } = blocked(inputs)
   const layout = layouts[class_] as Layout
   const { rowAt } = layout
   const sizes = (inputs[4] as HostMatrix).data.subarray(class_ * mostClusters, (class_ + 1) * mostClusters)
-  const totals = new Float64Array(clusters * rowAt.length)
+  const [part, totals] = engine.place(rowAt.length * 4, clusters * rowAt.length * 8) as [number, number]
+  engine.clear(totals, clusters * rowAt.length * 2)
   for (const { start, sumsAt } of blocks.filter((block) => block.class_ === class_)) {
     const places = rowAt.length - start
     for (let k = 0; k < clusters; k++) {
-      for (let place = 0, to = k * rowAt.length + start, from = sumsAt + k * places; place < places; place++, to++, from++) {
-        totals[to] = (totals[to] as number) + (scratch[from] as number)
-      }
+      engine.put(part, scratch.subarray(sumsAt + k * places, sumsAt + (k + 1) * places))
+      engine.wasm.addColumns(part, 1, places, totals + (k * rowAt.length + start) * 8)
     }
   }
-  silhouettesOf(layout, totals, sizes, output)
+  silhouettesOf(layout, engine.doubles(totals, clusters * rowAt.length), sizes, output)
 }
 
 /** Silhouettes from the sums of distances to each cluster, `[clusters, places]`. */

@@ -189,7 +189,11 @@ function rotateRows(z: Float64Array, n: number, i: number, c: number, s: number)
  */
 export function withFixedSign(vector: Float64Array): Float64Array {
   let largest = 0
-  for (const value of vector) largest = Math.max(largest, Math.abs(value))
-  const decisive = vector.find((value) => Math.abs(value) >= largest * (1 - 1e-4)) ?? 0
-  return decisive < 0 ? vector.map((value) => -value) : vector
+  for (let j = 0; j < vector.length; j++) largest = Math.max(largest, Math.abs(vector[j] as number))
+  let decisive = 0
+  while (decisive < vector.length && Math.abs(vector[decisive] as number) < largest * (1 - 1e-4)) decisive++
+  if (!((vector[decisive] ?? 0) < 0)) return vector
+  const turned = new Float64Array(vector.length)
+  for (let j = 0; j < vector.length; j++) turned[j] = -(vector[j] as number)
+  return turned
 }

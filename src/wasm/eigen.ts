@@ -1,4 +1,5 @@
 import { addScaled, dot, normalise } from "./doubles.ts";
+import { fmaDouble, laneSumDouble } from "./lanes.ts";
 
 const epsilon: f64 = 2.220446049250313e-16;
 
@@ -87,18 +88,50 @@ function reduce(a: usize, n: i32, stride: i32, reflectors: usize, betas: usize, 
     const length = stride - even;
     const skip = <usize>even << 3;
     memory.fill(w, 0, bytes);
+    let i = from;
+    for (; i + 3 < n; i += 4) fourDots(a + <usize>i * bytes + skip, bytes, v + skip, length, w + (<usize>i << 3));
+    for (; i < n; i++) store<f64>(w + (<usize>i << 3), dot(a + <usize>i * bytes + skip, v + skip, length));
     let vw: f64 = 0;
-    for (let i = from; i < n; i++) {
-      const product = beta * dot(a + <usize>i * bytes + skip, v + skip, length);
+    for (i = from; i < n; i++) {
+      const product = beta * load<f64>(w + (<usize>i << 3));
       store<f64>(w + (<usize>i << 3), product);
       vw += product * load<f64>(v + (<usize>i << 3));
     }
     addScaled(w + skip, (-beta * vw) / 2, v + skip, length);
-    for (let i = from; i < n; i++) {
-      const to = a + <usize>i * bytes + skip;
-      addScaled(to, -load<f64>(v + (<usize>i << 3)), w + skip, length);
-      addScaled(to, -load<f64>(w + (<usize>i << 3)), v + skip, length);
+    for (i = from; i < n; i++) {
+      subtractTwo(a + <usize>i * bytes + skip, load<f64>(v + (<usize>i << 3)), w + skip, load<f64>(w + (<usize>i << 3)), v + skip, length);
     }
+  }
+}
+
+/** Inner products of four rows, `bytes` apart, with v: to out. Four sums, none of which waits for another. */
+function fourDots(row: usize, bytes: usize, v: usize, stride: i32, out: usize): void {
+  const end = v + (<usize>stride << 3);
+  const row2 = row + bytes + bytes;
+  let s0 = f64x2.splat(0);
+  let s1 = f64x2.splat(0);
+  let s2 = f64x2.splat(0);
+  let s3 = f64x2.splat(0);
+  for (let r0 = row, r2 = row2; v < end; v += 16, r0 += 16, r2 += 16) {
+    const x = v128.load(v);
+    s0 = fmaDouble(v128.load(r0), x, s0);
+    s1 = fmaDouble(v128.load(r0 + bytes), x, s1);
+    s2 = fmaDouble(v128.load(r2), x, s2);
+    s3 = fmaDouble(v128.load(r2 + bytes), x, s3);
+  }
+  store<f64>(out, laneSumDouble(s0));
+  store<f64>(out, laneSumDouble(s1), 8);
+  store<f64>(out, laneSumDouble(s2), 16);
+  store<f64>(out, laneSumDouble(s3), 24);
+}
+
+/** to −= a·x + b·y. */
+function subtractTwo(to: usize, a: f64, x: usize, b: f64, y: usize, stride: i32): void {
+  const end = to + (<usize>stride << 3);
+  const c = f64x2.splat(-a);
+  const d = f64x2.splat(-b);
+  for (; to < end; to += 16, x += 16, y += 16) {
+    v128.store(to, fmaDouble(d, v128.load(y), fmaDouble(c, v128.load(x), v128.load(to))));
   }
 }
 

@@ -55,9 +55,9 @@ export function panelProducts(a: usize, panels: usize, rows: i32, first: i32, co
     let c21 = f32x4.splat(0);
     let c30 = f32x4.splat(0);
     let c31 = f32x4.splat(0);
-    for (let p = a; p < end; p += 64, q += 64) {
-      let v0 = v128.load(q);
-      let v1 = v128.load(q, 16);
+    for (let p = a; p < end; p += 32, q += 32) {
+      const v0 = v128.load(q);
+      const v1 = v128.load(q, 16);
       let u = v128.load32_splat(p);
       c00 = fma(u, v0, c00);
       c01 = fma(u, v1, c01);
@@ -68,20 +68,6 @@ export function panelProducts(a: usize, panels: usize, rows: i32, first: i32, co
       c20 = fma(u, v0, c20);
       c21 = fma(u, v1, c21);
       u = v128.load32_splat(p, 12);
-      c30 = fma(u, v0, c30);
-      c31 = fma(u, v1, c31);
-      v0 = v128.load(q, 32);
-      v1 = v128.load(q, 48);
-      u = v128.load32_splat(p, 32);
-      c00 = fma(u, v0, c00);
-      c01 = fma(u, v1, c01);
-      u = v128.load32_splat(p, 36);
-      c10 = fma(u, v0, c10);
-      c11 = fma(u, v1, c11);
-      u = v128.load32_splat(p, 40);
-      c20 = fma(u, v0, c20);
-      c21 = fma(u, v1, c21);
-      u = v128.load32_splat(p, 44);
       c30 = fma(u, v0, c30);
       c31 = fma(u, v1, c31);
     }
