@@ -64,6 +64,16 @@ export abstract class CpuBackend implements Backend {
     return this.#matrix(shape, Promise.resolve({ ...shape, data: this.allocate(shape.rows * shape.cols) }), true)
   }
 
+  written(shape: Shape, write: (data: Float32Array) => void | Promise<void>): DeviceMatrix {
+    this.#check()
+    const data = this.allocate(shape.rows * shape.cols)
+    const writing = async () => {
+      await write(data)
+      return { ...shape, data }
+    }
+    return this.#matrix(shape, writing(), true)
+  }
+
   run<P>(kernel: Kernel<P>, inputs: readonly DeviceMatrix[], params: P, into?: DeviceMatrix): DeviceMatrix {
     this.#check()
     const sources = inputs.map((input) => this.#own(input))

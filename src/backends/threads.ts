@@ -50,6 +50,11 @@ export class Threads {
     }
   }
 
+  /** Has a worker make the system find the memory of these buffers, which hold on to what is in them. */
+  touch(buffers: readonly SharedArrayBuffer[]): void {
+    this.#threads[0]?.post({ touch: buffers })
+  }
+
   /**
    * Runs all phases of a form on `threads` threads, the calling one among them where it may block. `stop` throws when the run is to end.
    * Throws `BackendError` `thread-failed` where a thread fails or ends.

@@ -14,6 +14,8 @@ import { relaxedSimdWasm, simdWasm, threadProgram } from './wasm.gen.js'
 const worthThreads = 2 ** 20
 /** An array of this many bytes is likely the beginning of work for all threads. */
 const worthStarting = 2 ** 22
+/** Smaller arrays are made anew. */
+const worthKeeping = 2 ** 16
 /** Bytes that are kept between runs. */
 const mostScratch = 2 ** 26
 /** Bytes of shared arrays that are kept for the next ones of their size: the engine does not hurry to collect memory that threads share. */
@@ -58,24 +60,36 @@ export class WasmBackend extends CpuBackend {
     return new WasmBackend(await compiledOnce(host, options.relaxed), options)
   }
 
+  prepare(lengths: readonly number[]): void {
+    if (!this.#threads || lengths.every((length) => length * 4 < worthStarting)) return
+    this.#threads.start(this.threads)
+    const fresh = lengths.map((length) => new SharedArrayBuffer(length * 4))
+    this.#spare.push(...fresh)
+    this.#threads.touch(fresh)
+  }
+
   protected override allocate(length: number): Float32Array {
     if (length * 4 >= worthStarting) this.#threads?.start(this.threads)
     const used = this.#used(length * 4)
-    return used ? new Float32Array(used) : this.#array(length)
+    return used ? new Float32Array(used, 0, length) : this.#array(length)
   }
 
   protected override recycle({ buffer }: HostMatrix['data']): void {
     if (!this.#threads) return // pages without threads have no such arrays, nor their name
-    if (!(buffer instanceof SharedArrayBuffer) || buffer.byteLength < worthStarting || buffer.byteLength > mostKept) return
+    if (!(buffer instanceof SharedArrayBuffer) || buffer.byteLength < worthKeeping || buffer.byteLength > mostKept) return
     this.#spare.push(buffer)
     let bytes = this.#spare.reduce((sum, { byteLength }) => sum + byteLength, 0)
     while (bytes > mostKept) bytes -= this.#spare.shift()?.byteLength ?? 0
   }
 
-  /** An array that was used before and is as long, whatever it holds. */
+  /** Memory that was used before, the least that is enough and not twice of that; whatever it holds. */
   #used(byteLength: number): SharedArrayBuffer | null {
-    const at = this.#spare.findIndex((spare) => spare.byteLength === byteLength)
-    return at < 0 ? null : (this.#spare.splice(at, 1)[0] ?? null)
+    let found = -1
+    for (const [at, spare] of this.#spare.entries()) {
+      if (spare.byteLength < byteLength || spare.byteLength > 2 * byteLength) continue
+      if (found < 0 || spare.byteLength < (this.#spare[found] as SharedArrayBuffer).byteLength) found = at
+    }
+    return found < 0 ? null : (this.#spare.splice(found, 1)[0] ?? null)
   }
 
   #takeScratch(length: number): Float32Array {
@@ -91,7 +105,7 @@ export class WasmBackend extends CpuBackend {
 
   #zeros(length: number): Float32Array {
     const used = this.#used(length * 4)
-    return used ? new Float32Array(used).fill(0) : this.#array(length)
+    return used ? new Float32Array(used, 0, length).fill(0) : this.#array(length)
   }
 
   #array(length: number): Float32Array {
@@ -102,7 +116,7 @@ export class WasmBackend extends CpuBackend {
     const { data } = matrix
     if (!this.#threads || data.buffer instanceof SharedArrayBuffer) return matrix
     const buffer = this.#used(data.byteLength) ?? new SharedArrayBuffer(data.byteLength)
-    const shared = data instanceof Uint32Array ? new Uint32Array(buffer) : new Float32Array(buffer)
+    const shared = data instanceof Uint32Array ? new Uint32Array(buffer, 0, data.length) : new Float32Array(buffer, 0, data.length)
     shared.set(data)
     return { ...matrix, data: shared }
   }

@@ -5,7 +5,7 @@ import { type Matrix, type MatrixInput, toMatrix } from './matrix.js'
 import { gatherProblems } from './problems.js'
 import { showText } from './untrusted-text.js'
 
-/** What callers pass: activations `[n, d]` and one label a row; the rest is optional. */
+/** What callers pass: activations `[n, d]` and one label a row; the rest is optional. Arrays are not copied: they are to stay as they are until the work is done. */
 export interface ActivationSetInput {
   /** `[n, d]` penultimate-layer activations: in memory, or row block by row block. */
   readonly activations: MatrixInput | RowBlocksInput

@@ -76,15 +76,24 @@ export interface Backend extends Disposable {
   readonly adapter: string
   /** Whether kernels that have a WebAssembly form run in it. */
   readonly runsForms?: boolean
+  /** Threads that share the work, where there are several. */
+  readonly threads?: number
   /** Whether the adapter is software, so that the CPU does its work and no time is saved by leaving work to it. */
   readonly inSoftware?: boolean
   /** The largest matrix that can be uploaded or bound, in bytes. */
   readonly maxBindingBytes: number
   /** Bytes held by matrices that have not been disposed, and by work in flight. */
   readonly liveBytes: number
+  /** Told of matrices that will be `written` soon, and how many values they have: threads may start, and find memory for them. */
+  prepare?(lengths: readonly number[]): void
   upload(matrix: HostMatrix): DeviceMatrix
   /** A matrix that `run` is to write to; what it holds until then is left open. Throws `RangeError` where the host has no memory for it. */
   empty(shape: Shape): DeviceMatrix
+  /**
+   * A matrix whose values `write` puts down where they lie, every one of them; what runs on it waits until that has been done, and fails where it has. For
+   * backends on the CPU. Throws as `empty`.
+   */
+  written?(shape: Shape, write: (data: Float32Array) => void | Promise<void>): DeviceMatrix
   /**
    * Enqueues the kernel and returns its output at once; failures show at `read`. With `into`, a matrix of the output's shape, the kernel
    * writes there, and what it does not write stays.

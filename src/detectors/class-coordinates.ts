@@ -1,7 +1,5 @@
 import type { DeviceSet } from '../core/device-set.js'
-import { classMeans } from '../kernels/class-means.js'
-import { project } from '../kernels/project.js'
-import { topEigenvectors } from '../linalg/top-eigenvectors.js'
+import { leadingCoordinates } from '../linalg/top-eigenvectors.js'
 
 /** Every class's rows in k dimensions. */
 export interface ClassCoordinates {
@@ -17,8 +15,7 @@ export interface ClassCoordinates {
 
 /** Coordinates on the `components` leading principal components of every class, fewer where there are fewer columns. */
 export async function principalCoordinates(set: DeviceSet, components: number): Promise<ClassCoordinates> {
-  const { directions, values, ranks, k } = await topEigenvectors(set, components)
-  const coordinates = await project(set, { centres: await classMeans(set), directions, output: 'coordinates' })
+  const { coordinates, values, ranks, k } = await leadingCoordinates(set, components)
   const spread = values.map((value, i) => Math.sqrt(value / (set.set.classes[Math.floor(i / k)] as { rows: number }).rows))
   return { k, coordinates, spread, ranks, notes: [] }
 }

@@ -1,8 +1,7 @@
 import * as z from 'zod/mini'
 import type { ClassFinding } from '../core/result.js'
-import { classMeans } from '../kernels/class-means.js'
 import { project } from '../kernels/project.js'
-import { topEigenvectors } from '../linalg/top-eigenvectors.js'
+import { leadingScores, topEigenvectors } from '../linalg/top-eigenvectors.js'
 import { findingsOf, gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
 import type { Detector } from './detector.js'
 
@@ -41,8 +40,9 @@ export const spectralSignatures: Detector<SpectralSignaturesOptions> = {
     const { directions, ranks } = await topEigenvectors(set, k)
     context.progress(0.6)
     // Rows are held minus the data set's shift, so subtracting minus that shift from them gives the rows as they were.
-    const centres = variant === 'paper' ? await classMeans(set) : repeated(set.shift, ranks.length).map((value) => -value)
-    const scores = await project(set, { centres, directions, output: 'scores' })
+    const uncentred = () => repeated(set.shift, ranks.length).map((value) => -value)
+    const scores =
+      variant === 'paper' ? await leadingScores(set, k) : await project(set, { centres: uncentred(), directions, output: 'scores' })
     const classes = await findingsOf(set, (c): ClassFinding => {
       const { rows } = set.set.classes[c] as { rows: number }
       const reason = reasonToSkip(set, c, { id: 'spectral-signatures', minRows, rank: ranks[c] as number })

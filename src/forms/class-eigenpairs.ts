@@ -1,19 +1,16 @@
 import type { HostMatrix } from '../core/backend.js'
 import { eigenCost } from '../core/eigen-cost.js'
 import { type AddUp, addUp, addUpPieces, placeOf } from './add-up.js'
-import { type Chunk, type Chunks, chunksOf, once } from './chunks.js'
+import { type Chunk, type Chunks, once, tilesAsChunks } from './chunks.js'
 import type { Engine } from './engine.js'
 import type { Form, Work } from './form.js'
-import { chunkProducts, gramChunks } from './gram.js'
+import { chunkProducts } from './gram.js'
+import { type EigenpairsParams, solveMatrix, tolerance, writePair } from './gram-eigenpairs.js'
 import { leadingPairs, pairsRoom } from './leading-pairs.js'
 
-export interface EigenpairsParams {
-  /** Pairs wanted of each class. */
-  readonly k: number
-}
+/** Of the symmetric inner products so many rows at a time are computed up to the diagonal. */
+const rowsOfProducts = 8
 
-/** Of the largest eigenvalue; what float32 products leave is as large. */
-const tolerance = 1e-7
 interface Plan {
   readonly chunks: Chunks
   /** Which of the scratch's matrices each class has; −1 for those that are solved by their rows' inner products. */
@@ -24,7 +21,7 @@ interface Plan {
 
 /**
  * The leading eigenpairs of every class's centred XᵀX, by its Gram matrix or by its rows' inner products (the dual), whose eigenvectors u
- * give Xᵀ·u. Inputs: x, means, tiles, first tiles, start block `[width, cols]`. Phases: Gram matrices of chunks; adding up those of
+ * give Xᵀ·u. Inputs: x, means, tiles, first tiles, start block `[width, cols]`. Phases: Gram matrices of tiles; adding up those of
  * classes of several; then a class a piece.
  */
 export const classEigenpairsForm: Form<EigenpairsParams> = {
@@ -58,28 +55,8 @@ export const classEigenpairsForm: Form<EigenpairsParams> = {
 /** Eigenpairs of the Gram matrix in the scratch. */
 function solveByColumns(engine: Engine, { inputs, params, output, scratch }: Work<EigenpairsParams>, c: number): void {
   const { cols } = inputs[0] as HostMatrix
-  const start = inputs[4] as HostMatrix
   const at = (planned(inputs).matrixOf[c] as number) * cols * cols
-  const [single, matrix, room] = engine.place(cols * cols * 4, cols * cols * 8, pairsRoom(engine, cols, cols, start.rows)) as [
-    number,
-    number,
-    number,
-  ]
-  engine.put(single, scratch.subarray(at, at + cols * cols))
-  engine.wasm.widen(single, cols, cols, cols, matrix)
-  const shape = {
-    matrix,
-    n: cols,
-    stride: cols,
-    wanted: params.k,
-    start: start.data,
-    startStride: start.cols,
-    width: start.rows,
-    tolerance,
-  }
-  const { values, vectors, count } = leadingPairs(engine, shape, room)
-  for (let i = 0; i < count; i++)
-    write(output, { c, i, params, cols }, engine.doubles(vectors + i * cols * 8, cols), engine.doubles(values, count))
+  solveMatrix(engine, scratch.subarray(at, at + cols * cols), inputs[4] as HostMatrix, { c, params, output })
 }
 
 /** Eigenpairs of the rows' inner products, turned into those of the columns': v = Xᵀ·u / ‖Xᵀ·u‖. */
@@ -109,8 +86,11 @@ function solveByRows(engine: Engine, { inputs, params, output }: Work<Eigenpairs
   engine.put(stage, data.subarray(start * cols, end * cols))
   wasm.centre(stage, n, cols, mean)
   engine.clear(stage + n * cols * 4, (padded - n) * cols)
-  wasm.products(stage, padded, stage, padded, cols, single, padded)
-  wasm.widen(single, n, padded, padded, matrix)
+  for (let row = 0; row < padded; row += rowsOfProducts) {
+    const rows = Math.min(rowsOfProducts, padded - row)
+    wasm.products(stage + row * cols * 4, rows, stage, row + rows, cols, single + row * padded * 4, padded)
+  }
+  wasm.widenLower(single, n, padded, matrix)
   const shape = {
     matrix,
     n,
@@ -136,20 +116,8 @@ function solveByRows(engine: Engine, { inputs, params, output }: Work<Eigenpairs
   }
   for (let i = 0; i < count; i++) {
     wasm.normalise(back + i * count8 * 64, count8 * 8)
-    write(output, { c, i, params, cols }, engine.doubles(back + i * count8 * 64, cols), engine.doubles(values, count))
+    writePair(output, { c, i, params }, engine.doubles(back + i * count8 * 64, cols), engine.doubles(values, count))
   }
-}
-
-/** A row of the output is a vector and its eigenvalue. */
-function write(
-  output: Float32Array,
-  { c, i, params, cols }: { c: number; i: number; params: EigenpairsParams; cols: number },
-  vector: Float64Array,
-  values: Float64Array,
-): void {
-  const at = (c * params.k + i) * (cols + 1)
-  output.set(vector, at)
-  output[at + cols] = values[i] as number
 }
 
 function addingUp(inputs: readonly HostMatrix[]): AddUp {
@@ -164,7 +132,7 @@ function planned([x, , tiles, firstTile, start]: readonly HostMatrix[]): Plan {
     const { cols } = x as HostMatrix
     const { rows: width } = start as HostMatrix
     const classes = (firstTile as HostMatrix).data.length - 1
-    const chunks = chunksOf(tiles as HostMatrix, classes, gramChunks(cols))
+    const chunks = tilesAsChunks(tiles as HostMatrix, classes)
     let matrices = 0
     let operations = 0
     const matrixOf = Array.from({ length: classes }, (_, c) => {

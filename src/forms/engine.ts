@@ -14,6 +14,7 @@ export interface WasmExports {
   doubleProducts(a: number, rows: number, b: number, others: number, stride: number, out: number, outStride: number): void
   combine(c: number, count: number, m: number, cStride: number, basis: number, stride: number, out: number, sign: number): void
   widen(x: number, rows: number, n: number, stride: number, out: number): void
+  widenLower(x: number, n: number, stride: number, out: number): void
   normalise(x: number, stride: number): number
   topPairsRoom(n: number, stride: number): number
   topPairs(a: number, n: number, stride: number, wanted: number, values: number, vectors: number, room: number): void

@@ -3,6 +3,7 @@ import { classMeansForm } from './class-means.js'
 import type { Form } from './form.js'
 import { gramForm } from './gram.js'
 import { gramApplyForm } from './gram-apply.js'
+import { gramEigenpairsForm } from './gram-eigenpairs.js'
 import { kmeansLloydForm } from './kmeans-lloyd.js'
 import { nearestRowsForm } from './nearest-rows.js'
 import { nonFiniteForm } from './non-finite.js'
@@ -17,6 +18,7 @@ const forms: Readonly<Record<string, Form<never>>> = {
   'class-means': classMeansForm,
   gram: gramForm,
   'gram-apply': gramApplyForm,
+  'gram-eigenpairs': gramEigenpairsForm,
   'kmeans-lloyd': kmeansLloydForm,
   'nearest-rows': nearestRowsForm,
   'non-finite': nonFiniteForm,

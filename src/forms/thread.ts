@@ -5,8 +5,8 @@ import { Engine } from './engine.js'
 import { Pieces } from './pieces.js'
 import { formOf } from './registry.js'
 
-/** What the calling thread sends: the compiled module once, then runs and tasks. */
-export type ToThread = { readonly module: WebAssembly.Module } | Run | TaskRun
+/** What the calling thread sends: the compiled module once, then buffers to touch, runs and tasks. */
+export type ToThread = { readonly module: WebAssembly.Module } | { readonly touch: readonly SharedArrayBuffer[] } | Run | TaskRun
 
 /** One run of a kernel. The arrays lie in memory that all threads see. */
 export interface Run {
@@ -46,9 +46,16 @@ export function serveThread(
     if ('module' in message) {
       engine = new Engine(new WebAssembly.Instance(message.module))
       useDoubleEngine(new DoubleEngine(new WebAssembly.Instance(message.module)))
-    } else if ('task' in message) doTask(taskOf, message, tell)
+    } else if ('touch' in message) message.touch.forEach(touch)
+    else if ('task' in message) doTask(taskOf, message, tell)
     else takePart(engine as Engine, message, tell)
   })
+}
+
+/** Adds nothing to each page: others may write there meanwhile. */
+function touch(buffer: SharedArrayBuffer): void {
+  const words = new Int32Array(buffer, 0, Math.floor(buffer.byteLength / 4))
+  for (let at = 0; at < words.length; at += 1024) Atomics.add(words, at, 0)
 }
 
 function doTask(taskOf: Tasks, { id, task, input, stop }: TaskRun, tell: (message: FromThread) => void): void {

@@ -1,5 +1,5 @@
-import type { HostMatrix, Kernel, Shape } from '../core/backend.js'
-import type { DeviceSet } from '../core/device-set.js'
+import type { DeviceMatrix, HostMatrix, Kernel, Shape } from '../core/backend.js'
+import type { ClassBatch, DeviceSet } from '../core/device-set.js'
 import { sampleRows } from './sample.js'
 
 const rowsPerTile = 128
@@ -66,15 +66,21 @@ function addRows(data: ArrayLike<number>, start: number, end: number, sums: Floa
   }
 }
 
-/** Means `[classes, paddedCols]` of a set's shifted rows; kept with the set. */
-export function classMeans(set: DeviceSet): Promise<Float32Array> {
+/** Means of a batch's rows: `[classes of the batch, d]`. */
+export function runClassMeans({ rows, batch }: Pick<ClassBatch, 'rows' | 'batch'>): DeviceMatrix {
+  const { tiles, firstTile } = rows.rowTiles(rowsPerTile, batch)
+  return rows.backend.run(classMeansKernel, [rows.x, tiles, firstTile], undefined)
+}
+
+/** Means `[classes, paddedCols]` of a set's shifted rows; kept with the set. `known` where a pass has found them already. */
+export function classMeans(set: DeviceSet, known?: Float32Array): Promise<Float32Array> {
   return set.keep('class-means', async () => {
+    if (known) return known
     const { backend } = set.context
     const cols = set.paddedCols
     const means = new Float64Array(set.set.classes.length * cols)
     for await (const { rows, batch } of set.batches((count) => (Math.ceil(count / rowsPerTile) + 1) * cols * 4)) {
-      const { tiles, firstTile } = rows.rowTiles(rowsPerTile, batch)
-      using ofBlock = backend.run(classMeansKernel, [rows.x, tiles, firstTile], undefined)
+      using ofBlock = runClassMeans({ rows, batch })
       const values = await backend.read(ofBlock)
       for (let c = batch.first; c < batch.end; c++) {
         const share = ((rows.starts[c + 1] as number) - (rows.starts[c] as number)) / (set.set.classes[c] as { rows: number }).rows

@@ -1,5 +1,5 @@
-import type { HostMatrix, Kernel, Shape } from '../core/backend.js'
-import type { DeviceSet } from '../core/device-set.js'
+import type { DeviceMatrix, HostMatrix, Kernel, Shape } from '../core/backend.js'
+import type { ClassBatch, DeviceSet } from '../core/device-set.js'
 import { uploadPart } from './class-parts.js'
 import { sampleMatrix, sampleRows } from './sample.js'
 
@@ -130,15 +130,33 @@ async function* projectedStretches(
   const cols = set.paddedCols
   const perClass = directions.length / centres.length
   const width = output === 'scores' ? 1 : perClass
+  for await (const block of set.batches(() => (perClass + 1) * cols * 4)) {
+    using centre = uploadPart(backend, centres, { ...block.batch, cols })
+    using own = uploadPart(backend, directions, { ...block.batch, cols, perClass })
+    using ofBlock = runProject(block, { centres: centre, directions: own, output })
+    yield* stretches(block, await backend.read(ofBlock), width)
+  }
+}
+
+/** Projects the rows of a batch, whose centres and directions are on the backend: `[rows of the block, k]`, or scores; rows of other classes are left open. */
+export function runProject(
+  { rows, batch }: Pick<ClassBatch, 'rows' | 'batch'>,
+  { centres, directions, output }: ProjectParams & { readonly centres: DeviceMatrix; readonly directions: DeviceMatrix },
+): DeviceMatrix {
   const kernel = output === 'scores' ? projectScoresKernel : projectKernel
-  for await (const { rows, positions, batch } of set.batches(() => (perClass + 1) * cols * 4)) {
-    using centre = uploadPart(backend, centres, { ...batch, cols })
-    using own = uploadPart(backend, directions, { ...batch, cols, perClass })
-    using ofBlock = backend.run(kernel, [rows.x, centre, own, rows.rowTiles(rowsPerTile, batch).tiles], { output })
-    const values = await backend.read(ofBlock)
-    for (let c = batch.first; c < batch.end; c++) {
-      const ofClass = values.subarray((rows.starts[c] as number) * width, (rows.starts[c + 1] as number) * width)
-      yield { values: ofClass, position: positions[c] as number }
+  return rows.backend.run(kernel, [rows.x, centres, directions, rows.rowTiles(rowsPerTile, batch).tiles], { output })
+}
+
+/** `values: [rows of the block, width]` class by class, each with its place in class order of the set. */
+export function* stretches(
+  { rows: { starts }, positions, batch }: ClassBatch,
+  values: Float32Array,
+  width: number,
+): Generator<{ readonly values: Float32Array; readonly position: number }, void, void> {
+  for (let c = batch.first; c < batch.end; c++) {
+    yield {
+      values: values.subarray((starts[c] as number) * width, (starts[c + 1] as number) * width),
+      position: positions[c] as number,
     }
   }
 }

@@ -1,12 +1,19 @@
 import type { HostMatrix, Kernel, Shape } from '../core/backend.js'
+import type { ClassRange } from '../core/classed-rows.js'
 import type { DeviceSet } from '../core/device-set.js'
-import { classMeans } from '../kernels/class-means.js'
-import { uploadPart } from '../kernels/class-parts.js'
+import { sharedFloats } from '../core/shared-floats.js'
+import { runClassMeans } from '../kernels/class-means.js'
 import { gramKernel } from '../kernels/gram.js'
+import { runProject, stretches } from '../kernels/project.js'
 import { sampleMatrix, sampleRows } from '../kernels/sample.js'
 import { symmetricEigenInTurns } from './symmetric-eigen.js'
 
-const rowsPerTile = 512
+/** What is at hand together is cut into so many pieces at least, for threads to share, as long as each keeps 1,024 rows. */
+const fewestPieces = 8
+/** Coordinates of a row that are kept: more would come to a good part of what the rows themselves take. */
+const mostKept = 16
+/** Multiply-adds of a piece: some fifty milliseconds. */
+const operationsPerTile = 2 ** 30
 
 export interface EigenpairsParams {
   readonly k: number
@@ -45,18 +52,51 @@ export const classEigenpairsKernel: Kernel<EigenpairsParams> = {
   },
 }
 
-/** The kernel's output for all classes of a set that lies in one block. */
-export async function classEigenpairs(set: DeviceSet, k: number, start: Float32Array): Promise<Float32Array> {
+/** What one pass over the rows of whole classes gives. */
+export interface ClassPass {
+  /** `[classes, d]` */
+  readonly means: Float32Array
+  /** `[n, k]` in class order: the rows of each class, about its mean, along its directions. Null where the rows stay at hand, and where k is more than 16. */
+  readonly coordinates: Float32Array | null
+}
+
+interface PassOptions {
+  readonly k: number
+  /** `[width, d]` where the iteration starts. */
+  readonly start: Float32Array
+  /** `[classes of the range · k, d]` of the kernel's output for it. */
+  readonly directionsOf: (pairs: Float32Array, range: ClassRange) => Float32Array
+}
+
+/**
+ * Rows whose products are added up in float32 and float64 apart from the others': a piece of work. The same for all classes of a set, however many of them are dealt
+ * with together; one piece where the inner products of the rows are fewer than those of the columns.
+ */
+function rowsPerTile({ set, isGathered, paddedCols }: DeviceSet): number {
+  const together = isGathered ? set.classes.reduce((largest, { rows }) => Math.max(largest, rows), 0) : set.activations.rows
+  const share = Math.ceil(together / fewestPieces / 256) * 256
+  const most = Math.min(8192, Math.floor((2 * operationsPerTile) / paddedCols ** 2))
+  return Math.max(1024, paddedCols, Math.min(share, most))
+}
+
+/** Everything that the rows of a class are wanted for at first, while they are at hand. Every class lies in one block. */
+export async function passOverClasses(set: DeviceSet, { k, start, directionsOf }: PassOptions): Promise<ClassPass> {
   const { backend } = set.context
   const cols = set.paddedCols
-  const means = await classMeans(set)
-  const pairs = new Float32Array(set.set.classes.length * k * (cols + 1))
+  const means = new Float32Array(set.set.classes.length * cols)
+  const coordinates = set.isGathered && k <= mostKept ? sharedFloats(set.rows * k) : null
   using startBlock = backend.upload({ data: start, rows: start.length / cols, cols, type: 'f32' })
-  for await (const { rows, batch } of set.batches(() => cols * cols * 4)) {
-    const { tiles, firstTile } = rows.rowTiles(rowsPerTile, batch)
-    using centres = uploadPart(backend, means, { ...batch, cols })
-    using ofBatch = backend.run(classEigenpairsKernel, [rows.x, centres, tiles, firstTile, startBlock], { k })
-    pairs.set(await backend.read(ofBatch), batch.first * k * (cols + 1))
+  for await (const block of set.batches(() => cols * cols * 4)) {
+    const { rows, batch } = block
+    const { tiles, firstTile } = rows.rowTiles(rowsPerTile(set), batch)
+    using centres = runClassMeans(block)
+    using solved = backend.run(classEigenpairsKernel, [rows.x, centres, tiles, firstTile, startBlock], { k })
+    const found = directionsOf(await backend.read(solved), batch)
+    means.set(await backend.read(centres), batch.first * cols)
+    if (!coordinates) continue
+    using directions = backend.upload({ data: found, rows: (batch.end - batch.first) * k, cols, type: 'f32' })
+    using projected = runProject(block, { centres, directions, output: 'coordinates' })
+    for (const { values, position } of stretches(block, await backend.read(projected), k)) coordinates.set(values, position * k)
   }
-  return pairs
+  return { means, coordinates }
 }

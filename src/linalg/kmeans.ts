@@ -3,6 +3,7 @@ import type { ClassedRows } from '../core/classed-rows.js'
 import { dispose } from '../core/dispose.js'
 import { callingLane } from '../core/lane.js'
 import type { Rng } from '../core/rng.js'
+import { partForThread } from '../core/shared-floats.js'
 import { runTasks } from '../core/tasks.js'
 import { type KmeansParams, kmeansDistancesKernel, kmeansLloydKernel, kmeansStepKernel } from '../kernels/kmeans.js'
 import { exchangeTask } from './hartigan.js'
@@ -104,7 +105,11 @@ async function searchOnce(points: ClassPoints, search: KmeansSearch, options: Km
     const improved = await runTasks({ lanes }, exchangeTask, {
       count: classes,
       input: async (c) => ({
-        partition: { points: points.coordinates.slice((starts[c] as number) * dims, (starts[c + 1] as number) * dims), dims, clusters },
+        partition: {
+          points: partForThread(points.coordinates, (starts[c] as number) * dims, (starts[c + 1] as number) * dims),
+          dims,
+          clusters,
+        },
         starts: distinct(solutionsOf(found, c, { clusters, restarts, dims })).map(({ centres }) => centres),
       }),
       progress: () => signal?.throwIfAborted(),

@@ -1,3 +1,4 @@
+import type { ClassRange } from '../core/classed-rows.js'
 import type { DeviceSet } from '../core/device-set.js'
 import { eigenCost } from '../core/eigen-cost.js'
 import { DetectorError } from '../core/errors.js'
@@ -7,8 +8,10 @@ import { showText } from '../core/untrusted-text.js'
 import { classMeans } from '../kernels/class-means.js'
 import { gram, gramBytesPerClass } from '../kernels/gram.js'
 import { applyBytesPerClass, applyWidth, gramApply } from '../kernels/gram-apply.js'
+import { project } from '../kernels/project.js'
 import { BlockKrylov } from './block-krylov.js'
-import { classEigenpairs } from './class-eigenpairs.js'
+import { passOverClasses } from './class-eigenpairs.js'
+import { gramEigenpairs } from './gram-eigenpairs.js'
 import { symmetricEigenInTurns, withFixedSign } from './symmetric-eigen.js'
 
 /** The leading principal directions of every class, about the class's own mean. */
@@ -33,26 +36,64 @@ const solvedTogether = 10
  * Signs are fixed: the largest entry is positive. `k` is cut to the number of columns. The result is kept with the set.
  *
  * Method: on a GPU (not on a software adapter) an iteration that leaves everything there (`filteredSubspace`), where the set lies on it and
- * the host would take long.
+ * the host would take long. On the CPU, where every class lies in one block, a kernel that does it all for the classes at hand; where rows are gathered it projects them too.
  * Else the d×d Gram matrix in one pass over the data and an eigensolver on the host, or block Krylov with one pass per step and no
  * d×d matrix, whichever `gramIsCheaper` counts to be cheaper.
  */
 export function topEigenvectors(set: DeviceSet, k: number, method: EigenMethod = 'auto'): Promise<ClassDirections> {
   const wanted = Math.min(k, set.set.activations.cols)
-  const solved = Math.min(Math.max(k, solvedTogether), set.set.activations.cols)
-  return set.keep(`top eigenvectors ${wanted} ${method}`, async () => {
-    const pairs = await set.keep(`eigenpairs ${solved} ${method}`, () => solve(set, solved, method))
-    return leading(set, pairs, wanted)
-  })
+  return set.keep(`top eigenvectors ${wanted} ${method}`, async () => leading(set, (await solved(set, k, method)).pairs, wanted))
 }
 
-async function solve(set: DeviceSet, k: number, method: EigenMethod): Promise<readonly Pairs[]> {
+/**
+ * The rows along those directions: `coordinates: [n, k]` in class order, about their class's mean, zeros beyond its rank. Where the directions were found with
+ * the rows at hand, these were projected then: there is no further pass.
+ */
+export async function leadingCoordinates(set: DeviceSet, k: number): Promise<ClassDirections & { readonly coordinates: Float32Array }> {
+  const found = await topEigenvectors(set, k)
+  const known = (await solved(set, k, 'auto')).coordinates
+  const { directions } = found
+  if (!known) return { ...found, coordinates: await project(set, { centres: await classMeans(set), directions, output: 'coordinates' }) }
+  const width = known.length / set.rows
+  if (width === found.k) return { ...found, coordinates: known }
+  const coordinates = new Float32Array(set.rows * found.k)
+  for (let row = 0; row < set.rows; row++) coordinates.set(known.subarray(row * width, row * width + found.k), row * found.k)
+  return { ...found, coordinates }
+}
+
+/** The sums of the squares of the first k coordinates: `[n]` in class order. */
+export async function leadingScores(set: DeviceSet, k: number): Promise<Float32Array> {
+  const { directions, k: count } = await topEigenvectors(set, k)
+  const known = (await solved(set, k, 'auto')).coordinates
+  if (!known) return await project(set, { centres: await classMeans(set), directions, output: 'scores' })
+  const width = known.length / set.rows
+  const scores = new Float32Array(set.rows)
+  for (let row = 0; row < scores.length; row++) {
+    let score = 0
+    for (let at = row * width; at < row * width + count; at++) score += (known[at] as number) * (known[at] as number)
+    scores[row] = score
+  }
+  return scores
+}
+
+interface Solved {
+  readonly pairs: readonly Pairs[]
+  /** `[n, pairs of a class]` in class order, where the rows were projected too. */
+  readonly coordinates: Float32Array | null
+}
+
+function solved(set: DeviceSet, k: number, method: EigenMethod): Promise<Solved> {
+  const count = Math.min(Math.max(k, solvedTogether), set.set.activations.cols)
+  return set.keep(`eigenpairs ${count} ${method}`, () => solve(set, count, method))
+}
+
+async function solve(set: DeviceSet, k: number, method: EigenMethod): Promise<Solved> {
   const width = applyWidth * Math.ceil(Math.min(k + 6, set.paddedCols) / applyWidth)
-  if (method === 'filter' || (method === 'auto' && filterIsCheaper(set, width))) return byFilter(set, k)
+  if (method === 'filter' || (method === 'auto' && filterIsCheaper(set, width))) return { pairs: await byFilter(set, k), coordinates: null }
   const inKernel = set.context.backend.runsForms === true && set.hasWholeClasses
   if (method === 'kernel' || (method === 'auto' && inKernel && kernelIsCheaper(set, width))) return byKernel(set, k, width)
   const useGram = method === 'gram' || (method === 'auto' && gramIsCheaper(set, width))
-  return useGram ? byGram(set, k, width) : byKrylov(set, k, width)
+  return { pairs: await (useGram ? byGram : byKrylov)(set, k, width), coordinates: null }
 }
 
 function leading(set: DeviceSet, pairs: readonly Pairs[], k: number): ClassDirections {
@@ -60,18 +101,21 @@ function leading(set: DeviceSet, pairs: readonly Pairs[], k: number): ClassDirec
   const values = new Float64Array(pairs.length * k)
   const directions = new Float32Array(pairs.length * k * size)
   const ranks = pairs.map((pair, c) => {
-    if (!pair.values.every(Number.isFinite)) throw tooLarge(set, c)
-    // Equal rows leave nothing but rounding, which would pass for directions: their rank is 0.
-    const largest = set.varies[c] ? Math.max(pair.values[0] ?? 0, 0) : Number.POSITIVE_INFINITY
-    let rank = 0
-    while (rank < Math.min(k, pair.values.length) && (pair.values[rank] as number) > 1e-6 * largest) {
-      values[c * k + rank] = pair.values[rank] as number
-      directions.set(withFixedSign(pair.vectors[rank] as Float64Array), (c * k + rank) * size)
-      rank++
-    }
+    const rank = rankOf(set, c, pair.values.subarray(0, k))
+    values.set(pair.values.subarray(0, rank), c * k)
+    for (let i = 0; i < rank; i++) directions.set(withFixedSign(pair.vectors[i] as Float64Array), (c * k + i) * size)
     return rank
   })
   return { directions, k, values, ranks }
+}
+
+/** How many of a class's eigenvalues, which fall, carry variance. */
+function rankOf(set: DeviceSet, c: number, values: Float64Array): number {
+  if (!values.every(Number.isFinite)) throw tooLarge(set, c)
+  // Equal rows leave nothing but rounding, which would pass for directions: their rank is 0.
+  const largest = set.varies[c] ? Math.max(values[0] ?? 0, 0) : Number.POSITIVE_INFINITY
+  const beyond = values.findIndex((value) => !(value > 1e-6 * largest))
+  return beyond < 0 ? values.length : beyond
 }
 
 function tooLarge(set: DeviceSet, c: number): DetectorError {
@@ -158,14 +202,20 @@ const denseSize = 64
 const hostBytes = 64 * 2 ** 20
 
 async function byGram(set: DeviceSet, k: number, width: number): Promise<Pairs[]> {
+  const { context } = set
   const { classes } = set.set
-  const { signal } = set.context
+  const { signal } = context
   const size = set.paddedCols
   const pairs: Pairs[] = []
   const perPass = classesPerPass(set)
   for (let first = 0; first < classes.length; first += perPass) {
     const end = Math.min(first + perPass, classes.length)
     const matrices = await gram(set, { first, end })
+    if (context.backend.runsForms) {
+      const start = Float32Array.from(startBlock(set, width))
+      pairs.push(...unpacked(await gramEigenpairs(context.backend, matrices, { k, start, cols: size }), k, size))
+      continue
+    }
     for (let c = first; c < end; c++) {
       const a = matrices.subarray((c - first) * size * size, (c - first + 1) * size * size)
       const solving = allAreCheaper(size, width) ? dense(a, size, k) : iterate(set, a, { size, width, wanted: k })
@@ -218,11 +268,28 @@ function* multiply(
 }
 
 /** All of it by one kernel: Gram matrices, or those of the rows' inner products, and the eigensolver, on as many threads as there are. */
-async function byKernel(set: DeviceSet, k: number, width: number): Promise<Pairs[]> {
+async function byKernel(set: DeviceSet, k: number, width: number): Promise<Solved> {
   const size = set.paddedCols
-  const pairs = await classEigenpairs(set, k, Float32Array.from(startBlock(set, width)))
-  return set.set.classes.map((_, c) => {
-    const rows = Array.from({ length: k }, (_, i) => pairs.subarray((c * k + i) * (size + 1), (c * k + i + 1) * (size + 1)))
+  const pairs: Pairs[] = []
+  const directionsOf = (own: Float32Array, { first }: ClassRange) => {
+    const found = unpacked(own, k, size)
+    const directions = new Float32Array(found.length * k * size)
+    found.forEach((pair, at) => {
+      pairs[first + at] = pair
+      for (let i = 0; i < rankOf(set, first + at, pair.values); i++)
+        directions.set(withFixedSign(pair.vectors[i] as Float64Array), (at * k + i) * size)
+    })
+    return directions
+  }
+  const { means, coordinates } = await passOverClasses(set, { k, start: Float32Array.from(startBlock(set, width)), directionsOf })
+  await classMeans(set, means)
+  return { pairs, coordinates }
+}
+
+/** What kernels of eigenpairs give, `[classes · k, size + 1]`: a vector and its eigenvalue a row. */
+function unpacked(given: Float32Array, k: number, size: number): Pairs[] {
+  return Array.from({ length: given.length / (k * (size + 1)) }, (_, c) => {
+    const rows = Array.from({ length: k }, (_, i) => given.subarray((c * k + i) * (size + 1), (c * k + i + 1) * (size + 1)))
     return {
       values: Float64Array.from(rows, (row) => row[size] as number),
       vectors: rows.map((row) => Float64Array.from(row.subarray(0, size))),

@@ -101,6 +101,21 @@ export function widen(x: usize, rows: i32, n: i32, stride: i32, out: usize): voi
   }
 }
 
+/** out: `[n, n]`, symmetric float64 rows of `stride`, from the lower triangle of x, float32 rows of `stride`. */
+export function widenLower(x: usize, n: i32, stride: i32, out: usize): void {
+  const bytes = <usize>stride << 3;
+  for (let row = 0, to = out; row < n; row++, to += bytes) {
+    let mirrored = out + (<usize>row << 3);
+    for (let j = 0; j <= row; j++, mirrored += bytes) {
+      const value = <f64>load<f32>(x + (<usize>j << 2));
+      store<f64>(to + (<usize>j << 3), value);
+      store<f64>(mirrored, value);
+    }
+    for (let j = n; j < stride; j++) store<f64>(to + (<usize>j << 3), 0);
+    x += <usize>stride << 2;
+  }
+}
+
 export function dot(a: usize, b: usize, stride: i32): f64 {
   const end = a + (<usize>stride << 3);
   let sum = f64x2.splat(0);

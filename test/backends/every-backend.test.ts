@@ -31,6 +31,24 @@ describeEachBackend('a backend', (tested) => {
     expect(await backend.read(nothing)).toHaveLength(0)
   })
 
+  it('waits for values that are still being written, and fails at the read where that fails', async (run) => {
+    using context = await tested.open()
+    const { backend } = context
+    if (!backend.written) return run.skip('values are uploaded to a GPU')
+    const shape = { rows: 2, cols: 1, type: 'f32' } as const
+    using late = backend.written(shape, async (data) => {
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      data.set([3, 4])
+    })
+    using doubled = backend.run(doubling(), [late], undefined)
+    expect([...(await backend.read(doubled))]).toEqual([6, 8])
+    using failed = backend.written(shape, () => Promise.reject(new Error('no such luck')))
+    using none = backend.run(doubling(), [failed], undefined)
+    await expect(backend.read(none)).rejects.toThrow('no such luck')
+    using after = backend.run(doubling(), [doubled], undefined)
+    expect([...(await backend.read(after))]).toEqual([12, 16])
+  })
+
   it('what is read is the caller’s: changing it changes nothing on the backend', async () => {
     using context = await tested.open()
     using x = context.backend.upload(column(1, 2))

@@ -9,7 +9,7 @@ import { dispose } from '../../src/core/dispose.js'
 import type { Engine } from '../../src/forms/engine.js'
 import type { Form } from '../../src/forms/form.js'
 import type { FromThread, Run } from '../../src/forms/thread.js'
-import { audit } from '../../src/node.js'
+import { audit, auditWithScores } from '../../src/node.js'
 import { expectParity } from '../support/parity.js'
 import { planted } from '../support/planted.js'
 
@@ -51,6 +51,18 @@ describe('WebAssembly forms', () => {
     const twin = new Float32Array(actual.length)
     for (const _ of one.kernel.cpu(one.inputs, one.params, twin));
     expectParity(one.kernel, actual, twin)
+  })
+
+  test('of whole audits give the same bits however many classes are gathered at a time: more with more threads', async () => {
+    const set = planted({ seed: 5, rows: [9000, 3000, 9000], features: 64, poison: { target: 1, rate: 0.2, shift: 14 } })
+    const essence = async (threads: number) => {
+      const options = { backend: 'cpu', threads, detectors: ['spectral-signatures', 'activation-clustering', 'scan'] } as const
+      const { scores, detectorScores, report } = await auditWithScores(set, options)
+      return { scores, detectorScores, classes: report.classes }
+    }
+    const alone = await essence(1)
+    expect(await essence(2)).toEqual(alone)
+    expect(await essence(4)).toEqual(alone)
   })
 
   test('are looked up by the name that a kernel gives; one that has none is refused where it is read', async () => {

@@ -9,7 +9,10 @@ const labels = [2, 0, 2, 1, 0, 2, 2, 2, 2, 1, 0, 0, 2, 1, 2]
 const counts = [4, 3, 8]
 const cols = 5
 const data = Float32Array.from({ length: labels.length * cols }, (_, i) => 1000 + ((i * 37) % 11) - 5 * (i % 3))
-const input = () => toActivationSet({ activations: { data, rows: labels.length, cols }, labels })
+const rows = labels.length
+const inMemory = () => toActivationSet({ activations: { data, rows, cols }, labels })
+const inBlocks = () =>
+  toActivationSet({ activations: { rows, cols, blocks: () => [data.subarray(0, 7 * cols), data.subarray(7 * cols)] }, labels })
 const means = Array.from({ length: cols }, (_, j) => labels.reduce((sum, _label, row) => sum + (data[row * cols + j] as number), 0) / 15)
 
 /** Every block's rows by the set's row numbers, found by where the block says that its classes stand. */
@@ -35,15 +38,19 @@ async function readBlocks(set: DeviceSet) {
 const blockRows = { 'in one block': [15], 'in blocks': [3, 1, 3, 3, 3, 2], 'read again at every pass': [3, 3, 3, 3, 3] }
 
 describeEachBackend('device set', (backend) => {
-  for (const { name, of } of blockings) {
+  const cases = blockings.flatMap(({ name: blocking, of }) => [
+    { name: `${blocking}, from memory`, blocking, of, input: inMemory },
+    { name: `${blocking}, as they come`, blocking, of, input: inBlocks },
+  ])
+  for (const { name, blocking, of, input } of cases) {
     it(`holds every row once, by class, minus the column means, padded with zeros: ${name}`, async () => {
       using context = await backend.open()
       using set = await DeviceSet.upload(of(context, 15, 8), input())
-      expect([set.rows, set.paddedCols, set.isReadAgain]).toEqual([15, 8, name.startsWith('read again')])
+      expect([set.rows, set.paddedCols, set.isReadAgain]).toEqual([15, 8, blocking.startsWith('read again')])
       expect([...set.shift]).toEqual([...means.map(Math.fround), 0, 0, 0])
       for (let pass = 0; pass < 2; pass++) {
         const blocks = await readBlocks(set)
-        expect(blocks.map((block) => block.length)).toEqual(blockRows[name as keyof typeof blockRows])
+        expect(blocks.map((block) => block.length)).toEqual(blockRows[blocking as keyof typeof blockRows])
         const byRow = blocks.flat().sort((a, b) => a.row - b.row)
         expect(byRow.map(({ row }) => row)).toEqual([...labels.keys()])
         for (const { row, values } of byRow) {
@@ -73,7 +80,7 @@ describeEachBackend('device set', (backend) => {
     it(`knows whether every class lies in one block: ${name}`, async () => {
       using context = await backend.open()
       using set = await DeviceSet.upload(of(context, 15, 8), input())
-      expect(set.hasWholeClasses).toBe(name === 'in one block')
+      expect(set.hasWholeClasses).toBe(blocking === 'in one block')
     })
 
     it(`frees everything, also where a pass ends early, and is of no use afterwards: ${name}`, async () => {
@@ -84,7 +91,8 @@ describeEachBackend('device set', (backend) => {
         await rows.backend.read(rows.x) // the self-test of the kernel that placed them is over
         break
       }
-      expect(context.backend.liveBytes > 0).toBe(!set.isReadAgain)
+      expect(set.isGathered).toBe(context.backend.name === 'cpu' && input === inMemory && !set.isReadAgain)
+      expect(context.backend.liveBytes > 0).toBe(!set.isReadAgain && !set.isGathered)
       expect(set.keep('own', () => 'made')).toBe('made')
       expect(set.keep('own', () => expect.fail('it was made already'))).toBe('made')
       set[dispose]()
@@ -146,7 +154,7 @@ describeEachBackend('device set', (backend) => {
 
   it('puts values of class order back into the order of the rows', async () => {
     using context = await backend.open()
-    const set = input()
+    const set = inMemory()
     using held = await DeviceSet.upload(context, set)
     expect([...held.toRowOrder(set.order)]).toEqual([...labels.keys()])
   })

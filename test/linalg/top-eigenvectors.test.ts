@@ -4,8 +4,10 @@ import type { Context } from '../../src/core/backend.js'
 import { DeviceSet } from '../../src/core/device-set.js'
 import { dispose } from '../../src/core/dispose.js'
 import { Rng } from '../../src/core/rng.js'
+import { classMeans } from '../../src/kernels/class-means.js'
+import { project } from '../../src/kernels/project.js'
 import { symmetricEigen } from '../../src/linalg/symmetric-eigen.js'
-import { type ClassDirections, topEigenvectors } from '../../src/linalg/top-eigenvectors.js'
+import { type ClassDirections, leadingCoordinates, leadingScores, topEigenvectors } from '../../src/linalg/top-eigenvectors.js'
 import { expectAllClose } from '../support/allclose.js'
 import { describeEachBackend } from '../support/each-backend.js'
 
@@ -135,6 +137,18 @@ describeEachBackend('top eigenvectors', (backend) => {
     const one = await topEigenvectors(set, 1)
     expect(await topEigenvectors(set, 10)).toBe(ten)
     expect([one.values[0], one.values[1]]).toEqual([ten.values[0], ten.values[10]])
+  })
+
+  it('give the coordinates and the scores that a projection along them gives, fewer of them too', async () => {
+    using set = await DeviceSet.upload(context, toActivationSet(blobs([40, 30, 5], 24)))
+    for (const k of [10, 3, 12, 20]) {
+      const { directions, coordinates } = await leadingCoordinates(set, k)
+      expect(directions).toBe((await topEigenvectors(set, k)).directions)
+      const along = { centres: await classMeans(set), directions }
+      const expected = await project(set, { ...along, output: 'coordinates' })
+      expectAllClose(coordinates, expected, { atol: 1e-6, rtol: 1e-6 })
+      expectAllClose(await leadingScores(set, k), await project(set, { ...along, output: 'scores' }), { atol: 1e-6, rtol: 1e-5 })
+    }
   })
 
   it('leave no buffer behind', async () => {
