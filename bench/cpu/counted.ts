@@ -5,6 +5,7 @@ const operationsOf: Readonly<Record<string, (inputs: readonly DeviceMatrix[], ou
   'class-means': ([x]) => size(x),
   gram: ([x]) => 2 * size(x) * (x?.cols ?? 0),
   'gram-apply': ([x]) => 4 * 16 * size(x),
+  'gram-eigenpairs': ([matrices]) => 2 * size(matrices) * (matrices?.cols ?? 0),
   project: ([x, means, directions]) => 2 * size(x) * ((directions?.rows ?? 0) / (means?.rows ?? 1)),
   'project-scores': ([x, means, directions]) => 2 * size(x) * ((directions?.rows ?? 0) / (means?.rows ?? 1)),
   'kmeans-lloyd': ([x], _output, params) => {

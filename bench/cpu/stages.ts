@@ -3,10 +3,8 @@ import type { Context } from '../../src/core/backend.js'
 import { ClassedRows } from '../../src/core/classed-rows.js'
 import { DeviceSet } from '../../src/core/device-set.js'
 import { principalCoordinates } from '../../src/detectors/class-coordinates.js'
-import { classMeans } from '../../src/kernels/class-means.js'
-import { project } from '../../src/kernels/project.js'
 import { type Clustering, kmeans } from '../../src/linalg/kmeans.js'
-import { topEigenvectors } from '../../src/linalg/top-eigenvectors.js'
+import { leadingScores } from '../../src/linalg/top-eigenvectors.js'
 
 export interface Stages {
   readonly ms: number
@@ -18,8 +16,7 @@ export interface Stages {
 export async function runStages(context: Context, input: Parameters<typeof toActivationSet>[0]): Promise<Stages> {
   const began = performance.now()
   using set = await DeviceSet.upload(context, toActivationSet(input))
-  const { directions } = await topEigenvectors(set, 1)
-  await project(set, { centres: await classMeans(set), directions, output: 'scores' })
+  await leadingScores(set, 1)
   const { coordinates, spread, k } = await principalCoordinates(set, 10)
   const x = context.backend.upload({ data: coordinates, rows: set.rows, cols: k, type: 'f32' })
   using rows = new ClassedRows(context.backend, x, set.set.starts)
