@@ -27,19 +27,7 @@ const blockRows = 256
  * How a class is cut, and so the bits of its sums, hangs on its own rows alone, not on the classes that come with it.
  */
 export function chunksOf(tiles: HostMatrix, classes: number, { least, most }: { least: number; most: number }): Chunks {
-  return cut(tiles, classes, (rows) => Math.min(most, Math.max(least, Math.ceil(rows / fewestPieces / blockRows) * blockRows)))
-}
-
-/** Tiles of `classes` classes as the chunks that they are. */
-export function tilesAsChunks(tiles: HostMatrix, classes: number): Chunks {
   const { data } = tiles
-  let largest = 1
-  for (let at = 0; at < data.length; at += 4) largest = Math.max(largest, data[at + 2] as number)
-  return cut(tiles, classes, () => largest)
-}
-
-/** `sizeOf` tells the rows of a chunk for a class of so many. */
-function cut({ data }: HostMatrix, classes: number, sizeOf: (rows: number) => number): Chunks {
   const chunks: Chunk[] = []
   const first = [0]
   let at = 0
@@ -51,7 +39,8 @@ function cut({ data }: HostMatrix, classes: number, sizeOf: (rows: number) => nu
         end = (data[at + 1] as number) + (data[at + 2] as number)
         at += 4
       }
-      const size = sizeOf(end - start)
+      const share = Math.ceil((end - start) / fewestPieces / blockRows) * blockRows
+      const size = Math.min(most, Math.max(least, share))
       for (let from = start; from < end; from += size) chunks.push({ class_: c, start: from, end: Math.min(from + size, end) })
     }
     first.push(chunks.length)

@@ -1,10 +1,10 @@
 import type { HostMatrix } from '../core/backend.js'
 import { eigenCost } from '../core/eigen-cost.js'
 import { type AddUp, addUp, addUpPieces, placeOf } from './add-up.js'
-import { type Chunk, type Chunks, once, tilesAsChunks } from './chunks.js'
+import { type Chunk, type Chunks, chunksOf, once } from './chunks.js'
 import type { Engine } from './engine.js'
 import type { Form, Work } from './form.js'
-import { chunkProducts } from './gram.js'
+import { chunkProducts, gramChunks } from './gram.js'
 import { type EigenpairsParams, solveMatrix, tolerance, writePair } from './gram-eigenpairs.js'
 import { leadingPairs, pairsRoom } from './leading-pairs.js'
 
@@ -21,7 +21,7 @@ interface Plan {
 
 /**
  * The leading eigenpairs of every class's centred XᵀX, by its Gram matrix or by its rows' inner products (the dual), whose eigenvectors u
- * give Xᵀ·u. Inputs: x, means, tiles, first tiles, start block `[width, cols]`. Phases: Gram matrices of tiles; adding up those of
+ * give Xᵀ·u. Inputs: x, means, tiles, first tiles, start block `[width, cols]`. Phases: Gram matrices of chunks; adding up those of
  * classes of several; then a class a piece.
  */
 export const classEigenpairsForm: Form<EigenpairsParams> = {
@@ -132,7 +132,7 @@ function planned([x, , tiles, firstTile, start]: readonly HostMatrix[]): Plan {
     const { cols } = x as HostMatrix
     const { rows: width } = start as HostMatrix
     const classes = (firstTile as HostMatrix).data.length - 1
-    const chunks = tilesAsChunks(tiles as HostMatrix, classes)
+    const chunks = chunksOf(tiles as HostMatrix, classes, gramChunks(cols))
     let matrices = 0
     let operations = 0
     const matrixOf = Array.from({ length: classes }, (_, c) => {

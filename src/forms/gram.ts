@@ -7,8 +7,11 @@ import type { Form } from './form.js'
 /** Rows summed in float32 before they are added to float64 totals. Panels of so many rows of 512 columns fit a second-level cache. */
 const rowsPerBlock = 192
 
-/** Rows of a Gram matrix that are one piece: a billion multiply-adds, some fifty milliseconds, or 2,048 rows. */
-const gramChunks = (cols: number) => ({ least: 2048, most: Math.min(8192, Math.max(2048, Math.floor(2 ** 31 / (cols * cols)))) })
+/** Rows of a Gram matrix that are one piece: a billion multiply-adds, some fifty milliseconds; at least 2,048, and as many as there are columns. */
+export const gramChunks = (cols: number) => ({
+  least: Math.max(2048, cols),
+  most: Math.min(8192, Math.max(2048, cols, Math.floor(2 ** 31 / (cols * cols)))),
+})
 
 /**
  * Centred Gram matrices. Rows are centred as they are packed into panels of eight columns; each block's products are added to float64

@@ -6,18 +6,11 @@ import { runClassMeans } from '../kernels/class-means.js'
 import { gramKernel } from '../kernels/gram.js'
 import { runProject, stretches } from '../kernels/project.js'
 import { sampleMatrix, sampleRows } from '../kernels/sample.js'
-import { symmetricEigenInTurns } from './symmetric-eigen.js'
+import { type EigenpairsParams, gramEigenpairsKernel } from './gram-eigenpairs.js'
 
-/** What is at hand together is cut into so many pieces at least, for threads to share, as long as each keeps 1,024 rows. */
-const fewestPieces = 8
+const rowsPerTile = 512
 /** Coordinates of a row that are kept: more would come to a good part of what the rows themselves take. */
 const mostKept = 16
-/** Multiply-adds of a piece: some fifty milliseconds. */
-const operationsPerTile = 2 ** 30
-
-export interface EigenpairsParams {
-  readonly k: number
-}
 
 /**
  * The k leading eigenpairs of every class's centred XᵀX. Inputs: x `[n, d]`, means `[classes, d]`, row tiles, first tiles, a start block
@@ -38,13 +31,8 @@ export const classEigenpairsKernel: Kernel<EigenpairsParams> = {
     const classes = (inputs[3] as HostMatrix).data.length - 1
     const grams = new Float32Array(classes * cols * cols)
     yield* gramKernel.cpu(inputs, undefined, grams)
-    for (let c = 0; c < classes; c++) {
-      const { values, vectors } = yield* symmetricEigenInTurns(grams.subarray(c * cols * cols, (c + 1) * cols * cols), cols)
-      for (let i = 0; i < Math.min(k, cols); i++) {
-        output.set(vectors.subarray(i * cols, (i + 1) * cols), (c * k + i) * (cols + 1))
-        output[(c * k + i + 1) * (cols + 1) - 1] = values[i] as number
-      }
-    }
+    const matrices: HostMatrix = { data: grams, rows: classes * cols, cols, type: 'f32' }
+    yield* gramEigenpairsKernel.cpu([matrices, inputs[4] as HostMatrix], { k }, output)
   },
   sample() {
     const { x, means, tiles, firstTile } = sampleRows(36)
@@ -68,17 +56,6 @@ interface PassOptions {
   readonly directionsOf: (pairs: Float32Array, range: ClassRange) => Float32Array
 }
 
-/**
- * Rows whose products are added up in float32 and float64 apart from the others': a piece of work. The same for all classes of a set, however many of them are dealt
- * with together; one piece where the inner products of the rows are fewer than those of the columns.
- */
-function rowsPerTile({ set, isGathered, paddedCols }: DeviceSet): number {
-  const together = isGathered ? set.classes.reduce((largest, { rows }) => Math.max(largest, rows), 0) : set.activations.rows
-  const share = Math.ceil(together / fewestPieces / 256) * 256
-  const most = Math.min(8192, Math.floor((2 * operationsPerTile) / paddedCols ** 2))
-  return Math.max(1024, paddedCols, Math.min(share, most))
-}
-
 /** Everything that the rows of a class are wanted for at first, while they are at hand. Every class lies in one block. */
 export async function passOverClasses(set: DeviceSet, { k, start, directionsOf }: PassOptions): Promise<ClassPass> {
   const { backend } = set.context
@@ -88,7 +65,7 @@ export async function passOverClasses(set: DeviceSet, { k, start, directionsOf }
   using startBlock = backend.upload({ data: start, rows: start.length / cols, cols, type: 'f32' })
   for await (const block of set.batches(() => cols * cols * 4)) {
     const { rows, batch } = block
-    const { tiles, firstTile } = rows.rowTiles(rowsPerTile(set), batch)
+    const { tiles, firstTile } = rows.rowTiles(rowsPerTile, batch)
     using centres = runClassMeans(block)
     using solved = backend.run(classEigenpairsKernel, [rows.x, centres, tiles, firstTile, startBlock], { k })
     const found = directionsOf(await backend.read(solved), batch)

@@ -1,7 +1,11 @@
 import type { Backend, HostMatrix, Kernel, Shape } from '../core/backend.js'
 import { sampleMatrix } from '../kernels/sample.js'
-import type { EigenpairsParams } from './class-eigenpairs.js'
 import { symmetricEigenInTurns } from './symmetric-eigen.js'
+
+export interface EigenpairsParams {
+  /** Pairs wanted of each class. */
+  readonly k: number
+}
 
 /**
  * The k leading eigenpairs of symmetric matrices. Inputs: matrices `[classes · n, n]`, a start block `[width, n]`. Output `[classes · k, n + 1]`: a
