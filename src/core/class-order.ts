@@ -10,6 +10,9 @@ export interface BlockLayout {
   readonly positions: Uint32Array
 }
 
+/** Rows of the largest class. */
+export const largestClass = ({ classes }: Pick<ActivationSet, 'classes'>) => classes.reduce((most, { rows }) => Math.max(most, rows), 0)
+
 /** The whole set in class order, cut into blocks of at most `rowsPerBlock` rows, between two classes where that can be. */
 export function blocksInClassOrder({ starts, activations: { rows } }: ActivationSet, rowsPerBlock: number): BlockLayout[] {
   const blocks: BlockLayout[] = []

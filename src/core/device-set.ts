@@ -1,7 +1,7 @@
 import type { RowBlock } from './activation-rows.js'
 import type { ActivationSet } from './activation-set.js'
 import type { Backend, Context, DeviceMatrix } from './backend.js'
-import { type BlockLayout, blocksInClassOrder, placer, stretchInClassOrder } from './class-order.js'
+import { type BlockLayout, blocksInClassOrder, largestClass, placer, stretchInClassOrder } from './class-order.js'
 import { ClassedRows, type ClassRange } from './classed-rows.js'
 import { dispose } from './dispose.js'
 import { BackendError, InputError } from './errors.js'
@@ -107,15 +107,14 @@ export class DeviceSet implements Disposable {
 
   /** Looks at all rows once, where they lie. */
   static async #gather(context: Context, set: ActivationSet): Promise<DeviceSet> {
-    const { activations, starts } = set
+    const { activations } = set
     const { backend, signal } = context
     const { rows, cols } = activations
     const shift = new Float32Array(Math.ceil(cols / 4) * 4)
     const rowBytes = shift.length * 4
-    const largestClass = starts.reduce((largest, end, c) => Math.max(largest, end - (starts[c - 1] ?? 0)), 1)
     const most = Math.max(1, Math.floor(backend.maxBindingBytes / rowBytes))
     const wanted = Math.floor(((backend.threads ?? 1) * gatheredBytes) / rowBytes)
-    const rowsPerBlock = Math.min(rows, most, Math.max(largestClass, wanted))
+    const rowsPerBlock = Math.min(rows, most, Math.max(largestClass(set), wanted))
     const gathered = blocksInClassOrder(set, rowsPerBlock)
     const largest = gathered.reduce((most, layout) => Math.max(most, layout.rows), 0)
     // One is gathered while threads are at work on the other.

@@ -1,3 +1,4 @@
+import { largestClass } from '../core/class-order.js'
 import type { DeviceSet } from '../core/device-set.js'
 import { pause } from '../core/pause.js'
 import type { ClassFinding } from '../core/result.js'
@@ -32,9 +33,8 @@ export const detectSpectre: Detector<SpectreOptions>['detect'] = async (
   set,
   { directions: most, alpha, epsilon, minRows, fitRows },
 ) => {
-  const largest = set.set.classes.reduce((rows, info) => Math.max(rows, info.rows), 0)
   const allowed = set.paddedCols > manyColumns ? Math.min(most, fewDirections) : most
-  const wanted = grid.filter((k) => k <= allowed && k * rowsPerDirection <= largest).at(-1) ?? 1
+  const wanted = grid.filter((k) => k <= allowed && k * rowsPerDirection <= largestClass(set.set)).at(-1) ?? 1
   const found = await topEigenvectors(set, wanted)
   context.progress(0.2)
   const fitted = fittedRows(set, fitRows)

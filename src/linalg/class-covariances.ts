@@ -1,3 +1,4 @@
+import { largestClass } from '../core/class-order.js'
 import type { ClassRange } from '../core/classed-rows.js'
 import type { DeviceSet } from '../core/device-set.js'
 import { DetectorError } from '../core/errors.js'
@@ -142,8 +143,7 @@ function classesPerPass(set: DeviceSet): number {
 
 /** Whether the products of the largest class fit a buffer of the backend. */
 function gramFits({ set, context, rowsPerBlock, paddedCols }: DeviceSet): boolean {
-  const largest = set.classes.reduce((most, { rows }) => Math.max(most, rows), 0)
-  return gramBytesPerClass(Math.min(largest, rowsPerBlock), paddedCols) <= context.backend.maxBindingBytes
+  return gramBytesPerClass(Math.min(largestClass(set), rowsPerBlock), paddedCols) <= context.backend.maxBindingBytes
 }
 
 /** A few d×d matrices in float64 are held at a time: 128 MiB each at this size. */

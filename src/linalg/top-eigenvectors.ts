@@ -1,3 +1,4 @@
+import { largestClass } from '../core/class-order.js'
 import type { ClassRange } from '../core/classed-rows.js'
 import type { DeviceSet } from '../core/device-set.js'
 import { eigenCost } from '../core/eigen-cost.js'
@@ -154,8 +155,7 @@ function gramIsCheaper(set: DeviceSet, width: number): boolean {
   const { rows } = set
   const size = set.paddedCols
   const classes = set.set.classes.length
-  const largestClass = set.set.classes.reduce((largest, info) => Math.max(largest, info.rows), 0)
-  if (gramBytesPerClass(Math.min(largestClass, set.rowsPerBlock), size) > set.context.backend.maxBindingBytes) return false
+  if (gramBytesPerClass(Math.min(largestClass(set.set), set.rowsPerBlock), size) > set.context.backend.maxBindingBytes) return false
   const steps = 8
   const reading = set.isReadAgain ? 8 * rows * size : 0
   const gramOperations = (rows * size * size) / 2 + classes * steps * width * size * size
@@ -171,8 +171,7 @@ function filterIsCheaper(set: DeviceSet, width: number): boolean {
   const { name, inSoftware, maxBindingBytes } = set.context.backend
   const size = set.paddedCols
   if (name !== 'webgpu' || inSoftware || width !== applyWidth || !set.hasWholeClasses) return false
-  const largestClass = set.set.classes.reduce((largest, info) => Math.max(largest, info.rows), 0)
-  if (applyBytesPerClass(largestClass, size) > maxBindingBytes) return false
+  if (applyBytesPerClass(largestClass(set.set), size) > maxBindingBytes) return false
   return set.set.classes.length * 8 * width * size * Math.min(size, 8 * width) >= worthDispatching
 }
 
