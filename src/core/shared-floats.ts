@@ -1,6 +1,11 @@
 /** Zeros in memory that threads share, where there is such memory: what lies there is not copied for a thread. */
+export function sharedBytes(byteLength: number): Uint8Array {
+  return new Uint8Array(typeof SharedArrayBuffer === 'undefined' ? new ArrayBuffer(byteLength) : new SharedArrayBuffer(byteLength))
+}
+
+/** The same as numbers. */
 export function sharedFloats(length: number): Float32Array {
-  return new Float32Array(typeof SharedArrayBuffer === 'undefined' ? new ArrayBuffer(length * 4) : new SharedArrayBuffer(length * 4))
+  return new Float32Array(sharedBytes(length * 4).buffer)
 }
 
 /** Some of the values, to be handed to a thread: a view where threads share them, else a copy of them alone. */

@@ -81,8 +81,13 @@ export async function fillBytes(source: ByteSource, bytes: Uint8Array, start: nu
 
 /** A zeroed buffer. Throws `InputError` `too-large` where this machine cannot give one. Check the size against the input first. */
 export function allocateBytes(byteLength: number, where: string): Uint8Array<ArrayBuffer> {
+  return orTooLarge(() => new Uint8Array(byteLength), byteLength, where)
+}
+
+/** What `allocate` gives. Throws `InputError` `too-large` where there is no memory for it. */
+export function orTooLarge<T>(allocate: () => T, byteLength: number, where: string): T {
   try {
-    return new Uint8Array(byteLength)
+    return allocate()
   } catch (cause) {
     throw new InputError('too-large', `${where}: ${byteLength} bytes do not fit into memory; use fewer rows`, { byteLength }, cause)
   }

@@ -32,37 +32,37 @@ export interface Dtype {
   readonly itemBytes: number
   /** How many bytes change places where the file's byte order is not this machine's. */
   readonly wordBytes: number
-  readonly decode: (bytes: Uint8Array<ArrayBuffer>, count: number, where: string) => ArrayData
+  readonly decode: (bytes: Uint8Array, count: number, where: string) => ArrayData
 }
 
-const numeric = (name: string, itemBytes: number, decode: (buffer: ArrayBuffer) => ArrayData): Dtype => ({
+const numeric = (name: string, itemBytes: number, decode: (buffer: ArrayBufferLike, count: number) => ArrayData): Dtype => ({
   name,
   itemBytes,
   wordBytes: itemBytes,
-  decode: (bytes) => decode(bytes.buffer),
+  decode: (bytes, count) => decode(bytes.buffer, count),
 })
 
 /** By the codes that numpy has for them. */
 export const numericDtypes: Readonly<Record<string, Dtype>> = {
-  b1: numeric('bool', 1, (buffer) => new Uint8Array(buffer).map((byte) => (byte === 0 ? 0 : 1))),
-  i1: numeric('int8', 1, (buffer) => new Int8Array(buffer)),
-  i2: numeric('int16', 2, (buffer) => new Int16Array(buffer)),
-  i4: numeric('int32', 4, (buffer) => new Int32Array(buffer)),
-  i8: numeric('int64', 8, (buffer) => new BigInt64Array(buffer)),
-  u1: numeric('uint8', 1, (buffer) => new Uint8Array(buffer)),
-  u2: numeric('uint16', 2, (buffer) => Int32Array.from(new Uint16Array(buffer))),
-  u4: numeric('uint32', 4, (buffer) => new Uint32Array(buffer)),
-  u8: numeric('uint64', 8, (buffer) => new BigUint64Array(buffer)),
-  f2: numeric('float16', 2, (buffer) => new Uint16Array(buffer)),
-  f4: numeric('float32', 4, (buffer) => new Float32Array(buffer)),
-  f8: numeric('float64', 8, (buffer) => new Float64Array(buffer)),
+  b1: numeric('bool', 1, (buffer, count) => new Uint8Array(buffer, 0, count).map((byte) => (byte === 0 ? 0 : 1))),
+  i1: numeric('int8', 1, (buffer, count) => new Int8Array(buffer, 0, count)),
+  i2: numeric('int16', 2, (buffer, count) => new Int16Array(buffer, 0, count)),
+  i4: numeric('int32', 4, (buffer, count) => new Int32Array(buffer, 0, count)),
+  i8: numeric('int64', 8, (buffer, count) => new BigInt64Array(buffer, 0, count)),
+  u1: numeric('uint8', 1, (buffer, count) => new Uint8Array(buffer, 0, count)),
+  u2: numeric('uint16', 2, (buffer, count) => Int32Array.from(new Uint16Array(buffer, 0, count))),
+  u4: numeric('uint32', 4, (buffer, count) => new Uint32Array(buffer, 0, count)),
+  u8: numeric('uint64', 8, (buffer, count) => new BigUint64Array(buffer, 0, count)),
+  f2: numeric('float16', 2, (buffer, count) => new Uint16Array(buffer, 0, count)),
+  f4: numeric('float32', 4, (buffer, count) => new Float32Array(buffer, 0, count)),
+  f8: numeric('float64', 8, (buffer, count) => new Float64Array(buffer, 0, count)),
 }
 
 /** Whether typed arrays have the byte order that most files have. */
 export const hostIsLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
 
 /** Reverses the bytes of every word, in place. */
-export function swapWords(bytes: Uint8Array<ArrayBuffer>, wordBytes: number): void {
+export function swapWords(bytes: Uint8Array, wordBytes: number): void {
   if (wordBytes === 1) return
   for (let start = 0; start < bytes.length; start += wordBytes) {
     for (let low = start, high = start + wordBytes - 1; low < high; low++, high--) {
@@ -79,8 +79,8 @@ export interface ArrayEncoding {
   readonly count: number
 }
 
-/** The `count` elements that are all of `bytes`, whose byte order may be changed in place. Throws what the dtype's `decode` throws. */
-export function decodeArray(bytes: Uint8Array<ArrayBuffer>, { dtype, littleEndian, count }: ArrayEncoding, where: string): ArrayData {
+/** The `count` elements that are all of `bytes`, which begin where their memory does; their order may be changed in place. Throws what the dtype's `decode` throws. */
+export function decodeArray(bytes: Uint8Array, { dtype, littleEndian, count }: ArrayEncoding, where: string): ArrayData {
   if (littleEndian !== hostIsLittleEndian) swapWords(bytes, dtype.wordBytes)
   return dtype.decode(bytes, count, where)
 }

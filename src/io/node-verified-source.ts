@@ -1,4 +1,4 @@
-import { createCipheriv, createHash, randomBytes } from 'node:crypto'
+import { createCipheriv, createHash, createSecretKey, randomBytes } from 'node:crypto'
 import { InputError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
 import { allocateBytes, type ByteSource, checkRange, fillBytes } from './byte-source.js'
@@ -6,6 +6,7 @@ import { reopenedSource } from './node-reopened-source.js'
 
 /** A file whose bytes are hashed when they are first read, and are the same ones whenever they are read again. */
 export interface VerifiedSource extends ByteSource {
+  /** Whole blocks are read to where they belong and looked at there: after a failure `bytes` may hold what was not verified. */
   fill(bytes: Uint8Array, start: number): Promise<void>
   /** SHA-256 over the whole file, whose bytes are those that were handed out; what nobody has read yet is read now. */
   digest(): Promise<Uint8Array>
@@ -22,7 +23,7 @@ const maxKept = 4
  *
  * The file is cut into blocks of 1 MiB. The first time that a block is read, all before it that were not are read too, so that one
  * SHA-256 runs over the file in order; and the block gets a tag by a key that nobody else knows (`secretTags`). When it is read again it has
- * to have the same tag, which is found ten times as fast as SHA-256. The last few blocks stay in memory: headers and small steps do not
+ * to have the same tag, which is found ten times as fast as SHA-256. Of blocks that were not wanted whole the last few stay in memory: headers and small steps do not
  * touch the file.
  *
  * Throws what `reopenedSource` throws; a slice also throws `InputError` `changed` where bytes are not what they were.
@@ -37,7 +38,7 @@ export async function verifiedSource(path: string, name = path): Promise<Verifie
   /** Of the blocks that were read before, and the hash over them. */
   const tags: Buffer[] = []
   const hash = createHash('sha256')
-  /** What was read last. Nobody else has a view of it, nor of `span`, so that both are used again. */
+  /** Blocks of which only a part was asked for last. Nobody else has a view of them, nor of `span`, so that their memory is used again. */
   const kept = new Map<number, Uint8Array>()
   let span = new Uint8Array(0)
 
@@ -51,30 +52,30 @@ export async function verifiedSource(path: string, name = path): Promise<Verifie
     if (tags[block]?.equals(tag)) return
     throw new InputError('changed', `${where}: changed while it was read, expected the bytes it had at first; try again`, { path: name })
   }
-  const keep = (block: number, bytes: Uint8Array) => {
-    const oldest = kept.has(block) ? block : kept.size < maxKept ? undefined : kept.keys().next().value
+  const endOf = (block: number) => Math.min((block + 1) * blockBytes, byteLength)
+  /** Reads whole blocks from `first` on into `bytes`. */
+  const readBlocks = async (bytes: Uint8Array, first: number) => {
+    await fillBytes(file, bytes, first * blockBytes, where)
+    for (let at = 0; at < bytes.byteLength; at += blockBytes) verify(first + at / blockBytes, bytes.subarray(at, at + blockBytes))
+  }
+  const readKept = async (block: number): Promise<Uint8Array> => {
+    const oldest = kept.size < maxKept ? undefined : (kept.keys().next().value as number)
     const room = oldest === undefined ? undefined : kept.get(oldest)
     if (oldest !== undefined) kept.delete(oldest)
-    const own = room?.length === bytes.length ? room : new Uint8Array(bytes.length)
-    own.set(bytes)
+    const length = endOf(block) - block * blockBytes
+    const own = room?.length === length ? room : new Uint8Array(length)
+    await readBlocks(own, block)
     kept.set(block, own)
-  }
-  /** Blocks `from` … `to − 1`, at most `stepBlocks`, until something else is read. The last one is kept. */
-  const readSpan = async (from: number, to: number): Promise<Uint8Array> => {
-    const length = Math.min(to * blockBytes, byteLength) - from * blockBytes
-    if (span.length < length) span = allocateBytes(length, where)
-    const bytes = span.subarray(0, length)
-    await fillBytes(file, bytes, from * blockBytes, where)
-    for (let block = from; block < to; block++) {
-      const own = bytes.subarray((block - from) * blockBytes, (block - from + 1) * blockBytes)
-      verify(block, own)
-      if (block === to - 1) keep(block, own)
-    }
-    return bytes
+    return own
   }
   /** Hashes what lies before `block` and was not read yet. */
   const readUpTo = async (block: number) => {
-    while (tags.length < block) await readSpan(tags.length, Math.min(tags.length + stepBlocks, block))
+    while (tags.length < block) {
+      const from = tags.length
+      const length = endOf(Math.min(from + stepBlocks, block) - 1) - from * blockBytes
+      if (span.length < length) span = allocateBytes(length, where)
+      await readBlocks(span.subarray(0, length), from)
+    }
   }
   const fill = async (bytes: Uint8Array, start: number) => {
     const end = start + bytes.byteLength
@@ -82,10 +83,16 @@ export async function verifiedSource(path: string, name = path): Promise<Verifie
     await inTurn(async () => {
       for (let at = start; at < end; ) {
         const block = Math.floor(at / blockBytes)
-        if (!kept.has(block)) await readUpTo(block)
-        const found = kept.get(block) ?? (await readSpan(block, Math.min(block + stepBlocks, Math.ceil(end / blockBytes))))
         const from = at - block * blockBytes
-        const part = found.subarray(from, from + end - at)
+        await readUpTo(block)
+        let last = block
+        while (from === 0 && last < block + stepBlocks && last < blocks && endOf(last) <= end && !kept.has(last)) last++
+        if (last > block) {
+          await readBlocks(bytes.subarray(at - start, endOf(last - 1) - start), block)
+          at = endOf(last - 1)
+          continue
+        }
+        const part = (kept.get(block) ?? (await readKept(block))).subarray(from, from + end - at)
         bytes.set(part, at - start)
         at += part.byteLength
       }
@@ -115,7 +122,7 @@ export async function verifiedSource(path: string, name = path): Promise<Verifie
  * not know the key, which is drawn here and told nobody, cannot make another block that has the same.
  */
 function secretTags(): (block: number, bytes: Uint8Array) => Buffer {
-  const key = randomBytes(32)
+  const key = createSecretKey(randomBytes(32)) // as bytes it would be looked at anew for every block
   return (block, bytes) => {
     const nonce = Buffer.alloc(12)
     nonce.writeUIntLE(block, 0, 6)

@@ -4,7 +4,7 @@ import { InputError } from '../core/errors.js'
  * Strings of numpy's `U` dtype: `width` UTF-32 code points each, in this machine's byte order, padded with NULs. Throws `InputError`
  * `bad-string` for what is no Unicode scalar value: two lone surrogates would read as one other character, and two labels as one.
  */
-export function decodeUnicodeStrings(bytes: Uint8Array<ArrayBuffer>, count: number, width: number, where: string): string[] {
+export function decodeUnicodeStrings(bytes: Uint8Array, count: number, width: number, where: string): string[] {
   const points = new Uint32Array(bytes.buffer, bytes.byteOffset, count * width)
   const strings: string[] = []
   for (let element = 0; element < count; element++) {
@@ -23,7 +23,7 @@ export function decodeUnicodeStrings(bytes: Uint8Array<ArrayBuffer>, count: numb
 }
 
 /** Strings of numpy's `S` dtype: `width` bytes each, padded with NULs, read as UTF-8. Throws `InputError` `bad-string` where they are not. */
-export function decodeBytesStrings(bytes: Uint8Array<ArrayBuffer>, count: number, width: number, where: string): string[] {
+export function decodeBytesStrings(bytes: Uint8Array, count: number, width: number, where: string): string[] {
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   const strings: string[] = []
   for (let element = 0; element < count; element++) {

@@ -1,6 +1,7 @@
 import type { RowBlocksInput } from '../core/activation-rows.js'
 import type { NumberArray } from '../core/matrix.js'
-import { allocateBytes, type ByteSource, fillBytes } from './byte-source.js'
+import { sharedBytes } from '../core/shared-floats.js'
+import { type ByteSource, fillBytes, orTooLarge } from './byte-source.js'
 import { type ArrayData, type Dtype, decodeArray } from './file-array.js'
 import { readOnce } from './read-once.js'
 
@@ -19,36 +20,47 @@ export interface RowLayout {
 }
 
 /**
- * Rows that are read from `source` by byte ranges, `rowsPerBlock` of them looked at while the next are read: two blocks in memory, which all
- * of a pass share. The caller has checked that the source has them all. A pass throws what the source throws, and `InputError` `too-large`
+ * Rows that are read from `source` by byte ranges, `rowsPerBlock` of them looked at while the next are read: two blocks in memory that threads see, which pass after
+ * pass takes over. The caller has checked that the source has them all. A pass throws what the source throws, and `InputError` `too-large`
  * where a block does not fit into memory.
  */
 export function rowsInBytes(source: ByteSource, layout: RowLayout, where: string): RowBlocks {
   const { dtype, littleEndian, dataStart, rows, cols } = layout
   const rowBytes = cols * dtype.itemBytes
+  /** Of the pass that ended last: one that is broken off may still be reading into its own. */
+  let spare: (Uint8Array | undefined)[] = []
   return {
     rows,
     cols,
     async *blocks(rowsPerBlock) {
       checkRowsPerBlock(rowsPerBlock)
-      let room: readonly (Uint8Array<ArrayBuffer> | undefined)[] = []
-      const read = async (row: number) => {
+      const blocks = Math.ceil(rows / rowsPerBlock)
+      const rooms = spare
+      spare = []
+      const read = async (block: number) => {
+        const row = block * rowsPerBlock
         const count = Math.min(rowsPerBlock, rows - row)
-        const [other, last] = room
-        const bytes = last?.byteLength === count * rowBytes ? last : allocateBytes(count * rowBytes, where)
-        room = [bytes, other]
+        let room = rooms[block % 2]
+        if (!room || room.byteLength < count * rowBytes) room = sharedRoom(count * rowBytes, where)
+        rooms[block % 2] = room
+        const bytes = room.subarray(0, count * rowBytes)
         await fillBytes(source, bytes, dataStart + row * rowBytes, where)
         return toNumbers(decodeArray(bytes, { dtype, littleEndian, count: count * cols }, where))
       }
-      let next = rows > 0 ? read(0) : null
-      for (let row = rowsPerBlock; next; row += rowsPerBlock) {
-        const block = await next
-        next = row < rows ? read(row) : null
+      let next = blocks > 0 ? read(0) : null
+      for (let block = 1; next; block++) {
+        const values = await next
+        next = block < blocks ? read(block) : null
         next?.catch(() => undefined) // shows when it is waited for; a pass may end before
-        yield block
+        yield values
       }
+      spare = rooms
     },
   }
+}
+
+function sharedRoom(byteLength: number, where: string): Uint8Array {
+  return orTooLarge(() => sharedBytes(byteLength), byteLength, where)
 }
 
 /** Rows that can only be read all together: that happens at the first pass, and they stay in memory from then on. */
