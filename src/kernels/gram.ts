@@ -1,7 +1,7 @@
-import type { HostMatrix, Kernel, Shape } from '../core/backend.js'
+import type { DeviceMatrix, HostMatrix, Kernel, Shape } from '../core/backend.js'
 import type { ClassRange } from '../core/classed-rows.js'
-import type { DeviceSet } from '../core/device-set.js'
-import { classMeans } from './class-means.js'
+import type { ClassBatch, DeviceSet } from '../core/device-set.js'
+import { classMeans, runClassMeans } from './class-means.js'
 import { addPart, uploadPart } from './class-parts.js'
 import { sampleRows } from './sample.js'
 
@@ -115,17 +115,75 @@ export function gramBytesPerClass(rows: number, cols: number): number {
   return Math.ceil(rows / rowsPerTile) * blockPairs(cols).pairs * 4096 * 4 + cols * cols * 4
 }
 
-/** Gram matrices of some classes, on the host: `[classes of the range · d, d]`. */
+/** Host memory for the matrices of one pass; more of it only where a pass costs reading the rows again. */
+const hostBytes = 128 * 2 ** 20
+
+/** How many classes' Gram matrices the host adds up at a time. */
+export function gramsPerPass({ context, isReadAgain, paddedCols }: DeviceSet): number {
+  const bytes = isReadAgain ? Math.max(hostBytes, context.memory / 4) : hostBytes
+  return Math.max(1, Math.floor(bytes / (paddedCols * paddedCols * 8)))
+}
+
+/**
+ * Gram matrices of some classes, on the host: `[classes of the range · d, d]`, not to be written to. Where every pass reads the rows again, those of
+ * all classes are found in one, with the classes' means, and kept with the set, if they fit.
+ */
 export async function gram(set: DeviceSet, range: ClassRange): Promise<Float64Array> {
+  if (!set.isReadAgain || gramsPerPass(set) < set.set.classes.length) return await aboutMeans(set, range)
+  const all = await set.keep('gram matrices', () => aboutMeansOfBlocks(set))
+  const size = set.paddedCols ** 2
+  return all.subarray(range.first * size, range.end * size)
+}
+
+async function aboutMeans(set: DeviceSet, range: ClassRange): Promise<Float64Array> {
   const { backend } = set.context
   const cols = set.paddedCols
   const means = await classMeans(set)
   const total = new Float64Array((range.end - range.first) * cols * cols)
-  for await (const { rows, batch } of set.batches((count) => gramBytesPerClass(count, cols), range)) {
-    const { tiles, firstTile } = rows.rowTiles(rowsPerTile, batch)
-    using centres = uploadPart(backend, means, { ...batch, cols })
-    using ofBlock = backend.run(gramKernel, [rows.x, centres, tiles, firstTile], undefined)
-    addPart(total, await backend.read(ofBlock), (batch.first - range.first) * cols * cols)
+  for await (const block of set.batches((count) => gramBytesPerClass(count, cols), range)) {
+    using centres = uploadPart(backend, means, { ...block.batch, cols })
+    addPart(total, await gramOfBatch(block, centres), (block.batch.first - range.first) * cols * cols)
   }
   return total
+}
+
+/** Rows are taken about the mean of their class in their block, and blocks joined as by Chan, Golub & LeVeque (The American Statistician 37, 1983, formula 2.1). */
+async function aboutMeansOfBlocks(set: DeviceSet): Promise<Float64Array> {
+  const { backend } = set.context
+  const cols = set.paddedCols
+  const classes = set.set.classes.length
+  const total = new Float64Array(classes * cols * cols)
+  const means = new Float64Array(classes * cols)
+  const counts = new Float64Array(classes)
+  for await (const block of set.batches((count) => gramBytesPerClass(count, cols))) {
+    using centres = runClassMeans(block)
+    const own = await backend.read(centres)
+    addPart(total, await gramOfBatch(block, centres), block.batch.first * cols * cols)
+    for (let c = block.batch.first; c < block.batch.end; c++) {
+      const more = (block.rows.starts[c + 1] as number) - (block.rows.starts[c] as number)
+      if (more === 0) continue
+      const before = counts[c] as number
+      const mean = means.subarray(c * cols, (c + 1) * cols)
+      const apart = mean.map((value, j) => (own[(c - block.batch.first) * cols + j] as number) - value)
+      if (before > 0) addOuterProduct(total.subarray(c * cols * cols, (c + 1) * cols * cols), apart, (before * more) / (before + more))
+      for (let j = 0; j < cols; j++) mean[j] = (mean[j] as number) + ((apart[j] as number) * more) / (before + more)
+      counts[c] = before + more
+    }
+  }
+  await classMeans(set, Float32Array.from(means))
+  return total
+}
+
+async function gramOfBatch({ rows, batch }: ClassBatch, centres: DeviceMatrix): Promise<Float32Array> {
+  const { tiles, firstTile } = rows.rowTiles(rowsPerTile, batch)
+  using ofBatch = rows.backend.run(gramKernel, [rows.x, centres, tiles, firstTile], undefined)
+  return await rows.backend.read(ofBatch)
+}
+
+/** total: `[d, d]` += weight · v·vᵀ. */
+function addOuterProduct(total: Float64Array, v: Float64Array, weight: number): void {
+  for (let i = 0, at = 0; i < v.length; i++) {
+    const scaled = weight * (v[i] as number)
+    for (let j = 0; j < v.length; j++, at++) total[at] = (total[at] as number) + scaled * (v[j] as number)
+  }
 }

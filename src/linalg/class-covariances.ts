@@ -4,7 +4,7 @@ import type { DeviceSet } from '../core/device-set.js'
 import { DetectorError } from '../core/errors.js'
 import { pause } from '../core/pause.js'
 import { classMeans } from '../kernels/class-means.js'
-import { gram, gramBytesPerClass } from '../kernels/gram.js'
+import { gram, gramBytesPerClass, gramsPerPass } from '../kernels/gram.js'
 import { applyWidth, gramApply } from '../kernels/gram-apply.js'
 import { HostMoments } from './host-moments.js'
 
@@ -18,7 +18,7 @@ export interface ClassCovariance {
  * Within-class covariances of the classes with at least `minRows` rows, over the columns that are alive: those whose standard deviation in
  * the whole set is at least a thousandth of the largest.
  *
- * Memory: `hostBytes` for the matrices of some classes; where all of them fit they are kept, otherwise every pass asks the backend for them
+ * Memory: 128 MiB for the matrices of some classes; where all of them fit they are kept, otherwise every pass asks the backend for them
  * again, a few classes at a time. Only their mean is held throughout. Where a class's products are more than a buffer of the backend, all
  * classes' are held (`reasonNotToGather`).
  */
@@ -48,7 +48,6 @@ export class ClassCovariances {
   static async #gathered(set: DeviceSet, minRows: number): Promise<ClassCovariances> {
     const { paddedCols } = set
     const host = await HostMoments.of(set)
-    const means = host ? null : await classMeans(set)
     const classes = [...set.set.classes.keys()].filter((c) => (set.set.classes[c] as { rows: number }).rows >= minRows)
     const squares = new Float64Array(paddedCols)
     const sum = new Float64Array(paddedCols * paddedCols)
@@ -59,6 +58,7 @@ export class ClassCovariances {
     for (let first = 0; first < all; first += perPass) {
       const end = Math.min(first + perPass, all)
       const matrices = await scatters(set, { first, end })
+      const means = host ? null : await classMeans(set) // which the pass for matrices may have found
       for (let c = first; c < end; c++) {
         const scatter = matrices.subarray((c - first) * sum.length, (c - first + 1) * sum.length)
         const mean = host ? host.meanOf(c) : (means as Float32Array).subarray(c * paddedCols, (c + 1) * paddedCols)
@@ -129,16 +129,11 @@ function turns(signal: AbortSignal | undefined): { after(values: number): Promis
   }
 }
 
-/** Host memory for the matrices of one pass; more of it only where a pass costs reading the rows again. */
-const hostBytes = 128 * 2 ** 20
-/** The same where a pass gives those of all classes. */
+/** Host memory for the matrices of all classes, where a pass gives them all. */
 const hostBytesAtOnce = 512 * 2 ** 20
 
 function classesPerPass(set: DeviceSet): number {
-  const { context, isReadAgain, paddedCols } = set
-  if (!gramFits(set)) return set.set.classes.length
-  const bytes = isReadAgain ? Math.max(hostBytes, context.memory / 4) : hostBytes
-  return Math.max(1, Math.floor(bytes / (paddedCols * paddedCols * 8)))
+  return gramFits(set) ? gramsPerPass(set) : set.set.classes.length
 }
 
 /** Whether the products of the largest class fit a buffer of the backend. */

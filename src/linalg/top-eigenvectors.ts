@@ -7,7 +7,7 @@ import { pause } from '../core/pause.js'
 import { inTurns } from '../core/turns.js'
 import { showText } from '../core/untrusted-text.js'
 import { classMeans } from '../kernels/class-means.js'
-import { gram, gramBytesPerClass } from '../kernels/gram.js'
+import { gram, gramBytesPerClass, gramsPerPass } from '../kernels/gram.js'
 import { applyBytesPerClass, applyWidth, gramApply } from '../kernels/gram-apply.js'
 import { project } from '../kernels/project.js'
 import { BlockKrylov } from './block-krylov.js'
@@ -160,7 +160,7 @@ function gramIsCheaper(set: DeviceSet, width: number): boolean {
   const reading = set.isReadAgain ? 8 * rows * size : 0
   const gramOperations = (rows * size * size) / 2 + classes * steps * width * size * size
   const krylovOperations = 1.5 * 2 * steps * width * rows * size + classes * steps * 8 * width * width * size
-  return gramOperations + Math.ceil(classes / classesPerPass(set)) * reading <= krylovOperations + steps * reading
+  return gramOperations + Math.ceil(classes / gramsPerPass(set)) * reading <= krylovOperations + steps * reading
 }
 
 /** Multiply-adds of the host that take about as long as the few dozen dispatches and reads of a filtered iteration: some 50 ms. */
@@ -188,17 +188,8 @@ async function byFilter(set: DeviceSet, k: number): Promise<Pairs[]> {
   return pairs
 }
 
-/** How many classes' Gram matrices are added up on the host at a time. */
-function classesPerPass({ context, isReadAgain, paddedCols }: DeviceSet): number {
-  const bytes = isReadAgain ? Math.max(hostBytes, context.memory / 4) : hostBytes
-  return Math.max(1, Math.floor(bytes / (paddedCols * paddedCols * 8)))
-}
-
 /** Below this size all eigenpairs of a Gram matrix cost a millisecond or less. */
 const denseSize = 64
-
-/** Host memory for the Gram matrices of one pass; more of it only where a pass costs reading the rows again. */
-const hostBytes = 64 * 2 ** 20
 
 async function byGram(set: DeviceSet, k: number, width: number): Promise<Pairs[]> {
   const { context } = set
@@ -206,7 +197,7 @@ async function byGram(set: DeviceSet, k: number, width: number): Promise<Pairs[]
   const { signal } = context
   const size = set.paddedCols
   const pairs: Pairs[] = []
-  const perPass = classesPerPass(set)
+  const perPass = gramsPerPass(set)
   for (let first = 0; first < classes.length; first += perPass) {
     const end = Math.min(first + perPass, classes.length)
     const matrices = await gram(set, { first, end })
