@@ -79,14 +79,14 @@ export class DeviceSet implements Disposable {
     const fits = rows * paddedCols * 4 <= memory
     if (fits && backend.written && set.activations.inMemory) return await DeviceSet.#gather(context, set)
     const blockBytes = fits ? backend.maxBindingBytes : Math.min(backend.maxBindingBytes, memory / bytesHeldPerByte)
-    const rowsPerBlock = Math.min(rows, wholeReads(backend, Math.max(1, Math.floor(blockBytes / (paddedCols * 4))), cols))
+    const rowsPerBlock = Math.min(rows, wholeReads(Math.max(1, Math.floor(blockBytes / (paddedCols * 4))), cols))
     const blocks = fits ? emptyBlocks(context, set, { rowsPerBlock, paddedCols }) : null
     const survey = surveyor(set)
     const shift = new Float32Array(paddedCols)
     const filling = blocks && fill(set, blocks)
     let uploadedShift: DeviceMatrix | null = null
     try {
-      const rowsPerRead = fits ? rowsPerUpload(backend, cols) : Math.min(rowsPerBlock, rowsPerUpload(backend, cols))
+      const rowsPerRead = fits ? rowsPerUpload(cols) : Math.min(rowsPerBlock, rowsPerUpload(cols))
       for await (const read of uploadedReads(context, set, rowsPerRead)) {
         survey.add(read)
         if (!uploadedShift) shift.set(survey.means())
@@ -120,7 +120,7 @@ export class DeviceSet implements Disposable {
     // One is gathered while threads are at work on the other.
     backend.prepare?.(gathered.slice(0, 2).map(() => largest * shift.length))
     const survey = surveyor(set)
-    for await (const read of readRows(activations, { rowsPerBlock: rowsPerUpload(backend, cols), signal })) {
+    for await (const read of readRows(activations, { rowsPerBlock: rowsPerUpload(cols), signal })) {
       survey.add(read)
       if (read.start === 0) shift.set(survey.means())
       context.progress((read.start + read.rows) / rows)
@@ -161,8 +161,7 @@ export class DeviceSet implements Disposable {
   async *blocks(): AsyncGenerator<DeviceBlock, void, undefined> {
     this.#check()
     if (this.#blocks) yield* this.#blocks
-    else if (this.#gathered) yield* this.#gatherBlocks(this.#gathered)
-    else yield* this.#readBlocks()
+    else yield* oneAhead(this.#gathered ? this.#gatherBlocks(this.#gathered) : this.#readBlocks(), this.context.signal)
   }
 
   /**
@@ -217,32 +216,13 @@ export class DeviceSet implements Disposable {
     if (this.#disposed) throw new BackendError('disposed', 'device set: used after it was disposed; keep it alive until the last read')
   }
 
-  async *#gatherBlocks(layouts: readonly BlockLayout[]): AsyncGenerator<DeviceBlock, void, undefined> {
+  *#gatherBlocks(layouts: readonly BlockLayout[]): Generator<DeviceBlock, void, undefined> {
     const { context, set, shift, paddedCols: cols } = this
     const { backend, signal } = context
-    const gather = ({ rows, starts, positions }: BlockLayout): DeviceBlock => {
+    for (const { rows, starts, positions } of layouts) {
       const write = (data: Float32Array) => inTurns(gatherRows(set, { starts, positions }, shift, data), signal)
       const x = (backend as Required<Backend>).written({ rows, cols, type: 'f32' }, write)
-      return { rows: new ClassedRows(backend, x, starts), positions }
-    }
-    let next: Promise<DeviceBlock> | null = null
-    try {
-      for (const [at, layout] of layouts.entries()) {
-        const block: DeviceBlock = await (next ?? gather(layout))
-        const after = layouts[at + 1]
-        // In a turn of its own, when threads have begun with this one.
-        next = after ? pause().then(() => gather(after)) : null
-        next?.catch(() => undefined)
-        try {
-          yield block
-        } finally {
-          block.rows[dispose]()
-        }
-        signal?.throwIfAborted()
-      }
-    } finally {
-      const left = await next?.catch(() => null)
-      left?.rows[dispose]()
+      yield { rows: new ClassedRows(backend, x, starts), positions }
     }
   }
 
@@ -251,26 +231,51 @@ export class DeviceSet implements Disposable {
     const { backend } = context
     const positions = set.starts.slice(0, -1)
     using subtracted = uploadShift(backend, shift)
-    let block: DeviceBlock | null = null
-    let end = 0
-    let filling: ReturnType<typeof fill> | null = null
+    let filling: { readonly block: DeviceBlock; readonly end: number; readonly add: ReturnType<typeof fill> } | null = null
     try {
-      const rowsPerRead = Math.min(rowsPerBlock, rowsPerUpload(backend, set.activations.cols))
+      const rowsPerRead = Math.min(rowsPerBlock, rowsPerUpload(set.activations.cols))
       for await (const read of uploadedReads(context, set, rowsPerRead)) {
         if (!filling) {
-          end = Math.min(read.start + rowsPerBlock, this.rows)
-          block = emptyBlock(context, stretchInClassOrder(set, { start: read.start, end }, positions), paddedCols)
-          filling = fill(set, [block])
+          const end = Math.min(read.start + rowsPerBlock, this.rows)
+          const block = emptyBlock(context, stretchInClassOrder(set, { start: read.start, end }, positions), paddedCols)
+          filling = { block, end, add: fill(set, [block]) }
         }
-        filling(read, subtracted)
+        const { block, end, add }: NonNullable<typeof filling> = filling
+        add(read, subtracted)
         if (read.start + read.rows < end) continue
-        yield block as DeviceBlock
-        block?.rows[dispose]()
         filling = null
+        yield block
       }
     } finally {
-      block?.rows[dispose]()
+      filling?.block.rows[dispose]()
     }
+  }
+}
+
+/** Blocks, each made while the one before is looked at, and gone when the next one is asked for. */
+async function* oneAhead(
+  made: AsyncGenerator<DeviceBlock> | Generator<DeviceBlock>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<DeviceBlock, void, undefined> {
+  let next = Promise.resolve(made.next())
+  try {
+    for (;;) {
+      const { value: block, done } = await next
+      if (done) return
+      // In a turn of its own, when threads have begun with this one.
+      next = pause().then(() => made.next())
+      next.catch(() => undefined)
+      try {
+        yield block
+      } finally {
+        block.rows[dispose]()
+      }
+      signal?.throwIfAborted()
+    }
+  } finally {
+    const left = await next.catch(() => null)
+    if (left && !left.done) left.value.rows[dispose]()
+    await made.return(undefined)
   }
 }
 
@@ -314,14 +319,12 @@ function* gatherRows(
 /** Values of the first rows, whose column means are the shift: the same rows however they come and whatever the backend. */
 const valuesForShift = 2 ** 20
 
-/** Rows that are uploaded at a time: some milliseconds of work, enough for threads to share; more where every upload costs a GPU a round trip. */
-function rowsPerUpload({ name }: Backend, cols: number): number {
-  return Math.max(1, Math.floor((name === 'webgpu' ? 2 ** 22 : 2 ** 20) / cols))
-}
+/** Rows that are uploaded at a time: some milliseconds of work, enough for threads to share, and few round trips of a GPU or a file. */
+const rowsPerUpload = (cols: number) => Math.max(1, Math.floor(2 ** 22 / cols))
 
 /** At most `rows`, and a multiple of what is read at a time where it is more than that. */
-function wholeReads(backend: Backend, rows: number, cols: number): number {
-  const perRead = rowsPerUpload(backend, cols)
+function wholeReads(rows: number, cols: number): number {
+  const perRead = rowsPerUpload(cols)
   return rows < perRead ? rows : rows - (rows % perRead)
 }
 
