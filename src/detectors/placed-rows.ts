@@ -1,6 +1,6 @@
 import type { DeviceSet } from '../core/device-set.js'
 import { classMeans } from '../kernels/class-means.js'
-import { project, projectSome } from '../kernels/project.js'
+import { project } from '../kernels/project.js'
 import { HostMoments } from '../linalg/host-moments.js'
 import type { FittedRows } from './fitted-rows.js'
 
@@ -35,7 +35,7 @@ export async function projectedRows(set: DeviceSet, directions: Float32Array, { 
   const means = await classMeans(set)
   const projection = { centres: means, directions, output: 'coordinates' } as const
   const isSome = fitted !== undefined && fitted.drawn.length > 0
-  const coordinates = isSome ? await projectSome(set, projection, fitted.positions()) : await project(set, projection)
+  const coordinates = await project(set, projection, isSome ? fitted.positions() : undefined)
   const starts = set.set.starts.slice()
   if (isSome) for (let c = 0; c + 1 < starts.length; c++) starts[c + 1] = (starts[c] as number) + fitted.countOf(c)
   return {

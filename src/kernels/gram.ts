@@ -140,7 +140,7 @@ async function aboutMeans(set: DeviceSet, range: ClassRange): Promise<Float64Arr
   const cols = set.paddedCols
   const means = await classMeans(set)
   const total = new Float64Array((range.end - range.first) * cols * cols)
-  for await (const block of set.batches((count) => gramBytesPerClass(count, cols), range)) {
+  for await (const block of set.batches((count) => gramBytesPerClass(count, cols), { range })) {
     using centres = uploadPart(backend, means, { ...block.batch, cols })
     addPart(total, await gramOfBatch(block, centres), (block.batch.first - range.first) * cols * cols)
   }

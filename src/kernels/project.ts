@@ -86,56 +86,24 @@ export interface ClassProjection extends ProjectParams {
   readonly directions: Float32Array
 }
 
-/** Projects every row of the set, in one pass. Coordinates `[n, k]` or scores `[n]`, in class order, on the host. */
-export async function project(set: DeviceSet, projection: ClassProjection): Promise<Float32Array> {
-  const width = widthOf(projection)
-  const projected = new Float32Array(set.rows * width)
-  for await (const { values, position } of projectedStretches(set, projection)) projected.set(values, position * width)
-  return projected
-}
-
-/** The same of the rows at `positions` alone, which are of class order and rise: what is held grows with their number, not with that of all rows. */
-export async function projectSome(set: DeviceSet, projection: ClassProjection, positions: Uint32Array): Promise<Float32Array> {
-  const width = widthOf(projection)
-  const projected = new Float32Array(positions.length * width)
-  for await (const { values, position } of projectedStretches(set, projection)) {
-    const end = position + values.length / width
-    for (let at = firstFrom(positions, position); at < positions.length && (positions[at] as number) < end; at++) {
-      const from = ((positions[at] as number) - position) * width
-      projected.set(values.subarray(from, from + width), at * width)
-    }
-  }
-  return projected
-}
-
-const widthOf = ({ centres, directions, output }: ClassProjection) => (output === 'scores' ? 1 : directions.length / centres.length)
-
-/** Where the first of rising numbers stands that is at least `value`. */
-function firstFrom(rising: Uint32Array, value: number): number {
-  let [low, high] = [0, rising.length]
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if ((rising[middle] as number) < value) low = middle + 1
-    else high = middle
-  }
-  return low
-}
-
-/** Rows of one class that lie one after the other in class order, from `position` on, and what they project to. */
-async function* projectedStretches(
-  set: DeviceSet,
-  { centres, directions, output }: ClassProjection,
-): AsyncGenerator<{ readonly values: Float32Array; readonly position: number }, void, undefined> {
+/**
+ * Projects every row of the set, or those at `positions` of class order, which rise, in one pass. Coordinates `[n, k]` or scores `[n]`, in class order, on
+ * the host.
+ */
+export async function project(set: DeviceSet, projection: ClassProjection, positions?: Uint32Array): Promise<Float32Array> {
+  const { centres, directions, output } = projection
   const { backend } = set.context
   const cols = set.paddedCols
   const perClass = directions.length / centres.length
   const width = output === 'scores' ? 1 : perClass
-  for await (const block of set.batches(() => (perClass + 1) * cols * 4)) {
+  const projected = new Float32Array((positions?.length ?? set.rows) * width)
+  for await (const block of set.batches(() => (perClass + 1) * cols * 4, { positions })) {
     using centre = uploadPart(backend, centres, { ...block.batch, cols })
     using own = uploadPart(backend, directions, { ...block.batch, cols, perClass })
     using ofBlock = runProject(block, { centres: centre, directions: own, output })
-    yield* stretches(block, await backend.read(ofBlock), width)
+    for (const { values, position } of stretches(block, await backend.read(ofBlock), width)) projected.set(values, position * width)
   }
+  return projected
 }
 
 /** Projects the rows of a batch, whose centres and directions are on the backend: `[rows of the block, k]`, or scores; rows of other classes are left open. */
@@ -147,7 +115,7 @@ export function runProject(
   return rows.backend.run(kernel, [rows.x, centres, directions, rows.rowTiles(rowsPerTile, batch).tiles], { output })
 }
 
-/** `values: [rows of the block, width]` class by class, each with its place in class order of the set. */
+/** `values: [rows of the block, width]` class by class, each with its place in class order. */
 export function* stretches(
   { rows: { starts }, positions, batch }: ClassBatch,
   values: Float32Array,

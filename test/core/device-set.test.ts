@@ -16,14 +16,15 @@ const inBlocks = () =>
 const means = Array.from({ length: cols }, (_, j) => labels.reduce((sum, _label, row) => sum + (data[row * cols + j] as number), 0) / 15)
 
 /** Every block's rows by the set's row numbers, found by where the block says that its classes stand. */
-async function readBlocks(set: DeviceSet) {
+async function readBlocks(set: DeviceSet, wanted?: Uint32Array) {
   const found: { row: number; values: number[] }[][] = []
-  for await (const { rows, positions } of set.blocks()) {
+  for await (const { rows, positions } of set.blocks(wanted)) {
     const x = await rows.backend.read(rows.x)
     const block = []
     for (let c = 0; c < positions.length; c++) {
       for (let i = rows.starts[c] as number; i < (rows.starts[c + 1] as number); i++) {
-        const row = set.set.order[(positions[c] as number) + i - (rows.starts[c] as number)] as number
+        const at = (positions[c] as number) + i - (rows.starts[c] as number)
+        const row = set.set.order[wanted?.[at] ?? at] as number
         expect(set.set.classOf[row]).toBe(c)
         block.push({ row, values: [...x.subarray(i * 8, i * 8 + 8)] })
       }
@@ -60,13 +61,33 @@ describeEachBackend('device set', (backend) => {
       }
     })
 
+    it(`gives those rows alone that are wanted, by class, and all of them afterwards: ${name}`, async () => {
+      using context = await backend.open()
+      using set = await DeviceSet.upload(of(context, 15, 8), input())
+      for (const wanted of [[], [14], [0, 6], [1, 2, 3, 4, 5, 6, 12, 13], [...labels.keys()]]) {
+        const rowsPerBlock = Math.max(...blockRows[blocking as keyof typeof blockRows])
+        const blocks = await readBlocks(set, Uint32Array.from(wanted))
+        expect(blocks.every(({ length }) => length > 0 && length <= rowsPerBlock)).toBe(true)
+        const found = blocks.flat().sort((a, b) => a.row - b.row)
+        expect(found.map(({ row }) => row)).toEqual(wanted.map((at) => set.set.order[at]).sort((a, b) => Number(a) - Number(b)))
+        for (const { row, values } of found) {
+          const expected = means.map((mean, j) => Math.fround((data[row * cols + j] as number) - Math.fround(mean)))
+          expect(values).toEqual([...expected, 0, 0, 0])
+        }
+      }
+      expect((await readBlocks(set)).flat()).toHaveLength(15)
+      const left = context.backend.liveBytes
+      for await (const _ of set.blocks(Uint32Array.of(2, 9, 11))) break
+      expect(context.backend.liveBytes).toBe(left)
+    })
+
     it(`batches the classes that a block has, all rows of a range once: ${name}`, async () => {
       using context = await backend.open()
       using set = await DeviceSet.upload(of(context, 15, 8), input())
       for (const range of [set.allClasses, { first: 1, end: 3 }, { first: 2, end: 3 }]) {
         for (const bytesPerClass of [() => 1, () => context.backend.maxBindingBytes]) {
           const rowsOf = [0, 0, 0]
-          for await (const { rows, batch } of set.batches(bytesPerClass, range)) {
+          for await (const { rows, batch } of set.batches(bytesPerClass, { range })) {
             expect(batch.end - batch.first).toBeLessThanOrEqual(bytesPerClass() === 1 ? 3 : 1)
             for (let c = batch.first; c < batch.end; c++) {
               rowsOf[c] = (rowsOf[c] as number) + (rows.starts[c + 1] as number) - (rows.starts[c] as number)

@@ -29,6 +29,17 @@ describeEachBackend('projection', ({ shared }) => {
     })
   }
 
+  it.each(parityCases)('of some rows gives what they have among all: $name', async ({ shape, blocking }) => {
+    using set = await uploadRandom(await shared(), shape, blocking)
+    const rng = new Rng(3)
+    const directions = Float32Array.from({ length: shape.rows.length * 3 * set.paddedCols }, () => rng.normal())
+    const projection = { centres: await classMeans(set), directions, output: 'coordinates' } as const
+    const all = await project(set, projection)
+    const positions = Uint32Array.from({ length: set.rows }, (_, at) => at).filter(() => rng.float() < 0.3)
+    const expected = [...positions].flatMap((at) => [...all.subarray(3 * at, 3 * at + 3)])
+    expectParity(projectKernel, await project(set, projection, positions), expected)
+  })
+
   it('subtracts the centre it is given: minus the shift gives the rows as they were', async () => {
     using set = await uploadRandom(await shared(), { name: '', rows: [5], features: 4, offset: 100 })
     const unshift = set.shift.map((value) => -value)
