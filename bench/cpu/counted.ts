@@ -1,9 +1,9 @@
 import type { Backend, DeviceMatrix, Kernel } from '../../src/core/backend.js'
 
-/** Operations of kernels, by id, from the shapes of their inputs and output: two a multiply-add, Gram as the whole product, as its rate is counted. */
+/** Operations of kernels, by id, from the shapes of their inputs and output: two a multiply-add. Of a Gram matrix one triangle is computed, and so is its rate counted. */
 const operationsOf: Readonly<Record<string, (inputs: readonly DeviceMatrix[], output: DeviceMatrix, params: unknown) => number>> = {
   'class-means': ([x]) => size(x),
-  gram: ([x]) => 2 * size(x) * (x?.cols ?? 0),
+  gram: ([x]) => gramOperations(x?.rows ?? 0, x?.cols ?? 0),
   'gram-apply': ([x]) => 4 * 16 * size(x),
   'gram-eigenpairs': ([matrices]) => 2 * size(matrices) * (matrices?.cols ?? 0),
   project: ([x, means, directions]) => 2 * size(x) * ((directions?.rows ?? 0) / (means?.rows ?? 1)),
@@ -17,8 +17,11 @@ const operationsOf: Readonly<Record<string, (inputs: readonly DeviceMatrix[], ou
   silhouette: ([x, , , starts]) => (3 * size(x) * (x?.rows ?? 0)) / Math.max(1, (starts?.rows ?? 2) - 1),
   'non-finite': ([x]) => size(x),
   'place-rows': ([x]) => size(x),
+  'row-sketch': ([x]) => 4 * size(x),
   'nearest-rows': ([x, , references]) => 2 * size(x) * (references?.rows ?? 0),
 }
+
+export const gramOperations = (rows: number, cols: number) => rows * cols * (cols + 1)
 
 const size = (matrix: DeviceMatrix | undefined) => (matrix ? matrix.rows * matrix.cols : 0)
 

@@ -6,7 +6,7 @@ import { newNodeSha256 } from '../../src/io/node-sha256.js'
 import { gramKernel } from '../../src/kernels/gram.js'
 import { createContext, openAudit } from '../../src/node.js'
 import { kernelCases } from '../kernels/cases.js'
-import { counting } from './counted.js'
+import { counting, gramOperations } from './counted.js'
 
 // One audit of files in a fresh process, beside what it is held against: reading the file once, and the Gram rate. Prints JSON.
 const [folder = '', threads = '', memory = '', detectors = ''] = process.argv.slice(2)
@@ -36,7 +36,7 @@ async function gramRate(): Promise<number> {
     if (repeat >= 2) best = Math.min(best, performance.now() - began)
   }
   for (const input of inputs) input[dispose]()
-  return (2 * rows * cols * cols) / best
+  return gramOperations(rows, cols) / best
 }
 
 /** Peak resident memory in bytes: of this process, from now on where the system can forget the peak so far. */

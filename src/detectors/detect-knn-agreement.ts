@@ -7,6 +7,7 @@ import { DrawnNeighbours, type DrawnRows } from '../linalg/drawn-neighbours.js'
 import { nearestFinder } from '../linalg/nearest-finder.js'
 import type { ReferenceRows } from '../linalg/nearest-rows.js'
 import { gatherRows } from '../linalg/row-sample.js'
+import { RowSketch } from '../linalg/row-sketch.js'
 import { binomialInterval } from '../stats/binomial-interval.js'
 import { drawSome } from '../stats/draws.js'
 import { findingsOf, gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
@@ -56,7 +57,7 @@ export const detectKnnAgreement: Detector<KnnAgreementOptions>['detect'] = async
     rowsPerBlock: Math.max(rowsPerRead(cols), rowsAtOnce),
     signal: context.signal,
   })) {
-    const compared = sketch(data)
+    const compared = await sketch.of(data)
     await finder.find({ data: compared, firstRow: start }, (i, neighbours) => {
       const own = classOf[start + i] as number
       const vote = poll(neighbours.subarray(0, k[own]), classOfReference, own)
@@ -121,8 +122,8 @@ interface Drawn {
   readonly references: ReferenceRows
   /** References of each class. */
   readonly perClass: readonly number[]
-  /** Rows as they were given, `[n, cols]`, as they are compared: scaled to length 1, in as many columns as the references have. */
-  readonly sketch: (rows: Float32Array) => Float32Array
+  /** What makes of rows as they were given those that are compared: scaled to length 1, in as many columns as the references have. */
+  readonly sketch: RowSketch
   /** Rows whose neighbours among all rows are wanted, stratum by stratum: the classes, or the whole set; null where all rows are references. */
   readonly asked: (DrawnRows & { readonly strata: readonly { readonly start: number; readonly end: number }[] }) | null
 }
@@ -144,9 +145,10 @@ async function drawRows(set: DeviceSet, { k, exactRows }: { readonly k: number; 
   const rowOf = joined(ofClasses)
   const askedRows = joined(ofStrata)
   const count = rowOf.length
-  const width = isExact ? cols : Math.min(cols, Math.max(fewestColumns, Math.floor(operationsPerRow / count)))
-  const sketch = sketcher(cols, width, rng.fork('columns'))
-  const data = sketch(await gatherRows(activations, joined([rowOf, askedRows]), set.context.signal))
+  const affordableColumns = isExact ? cols : Math.max(fewestColumns, Math.floor(operationsPerRow / count))
+  const sketch = new RowSketch(set.context, cols, { width: affordableColumns, rng: rng.fork('columns') })
+  const { width } = sketch
+  const data = await sketch.of(await gatherRows(activations, joined([rowOf, askedRows]), set.context.signal))
   return {
     references: { data: data.subarray(0, count * width), count, cols: width, rowOf },
     perClass: ofClasses.map(({ length }) => length),
@@ -164,29 +166,3 @@ function drawAsked({ set }: DeviceSet, rng: Rng): Uint32Array[] {
 }
 
 const joined = (parts: readonly Uint32Array[]) => Uint32Array.from(parts.flatMap((part) => [...part]))
-
-/** Scales rows of `cols` values to length 1 (rows of zeros stay) and, where `width` is less, adds each column to one of `width`, or takes it off. */
-function sketcher(cols: number, width: number, rng: Rng): (rows: Float32Array) => Float32Array {
-  const to = Uint32Array.from({ length: cols }, (_, j) => (width < cols ? rng.below(width) : j))
-  const sign = Float64Array.from({ length: cols }, () => (width < cols && rng.float() < 0.5 ? -1 : 1))
-  return (rows) => {
-    const n = rows.length / cols
-    const out = new Float32Array(n * width)
-    const sums = new Float64Array(width)
-    for (let i = 0; i < n; i++) {
-      let largest = 0
-      for (let j = 0, at = i * cols; j < cols; j++, at++) largest = Math.max(largest, Math.abs(rows[at] as number))
-      if (largest === 0) continue
-      sums.fill(0)
-      let squares = 0
-      for (let j = 0, at = i * cols; j < cols; j++, at++) {
-        const value = (rows[at] as number) / largest // squares of large values would overflow
-        squares += value * value
-        sums[to[j] as number] = (sums[to[j] as number] as number) + (sign[j] as number) * value
-      }
-      const scale = 1 / Math.sqrt(squares)
-      for (let j = 0; j < width; j++) out[i * width + j] = scale * (sums[j] as number)
-    }
-    return out
-  }
-}

@@ -18,18 +18,10 @@ export interface WasmExports {
   normalise(x: number, stride: number): number
   topPairsRoom(n: number, stride: number): number
   topPairs(a: number, n: number, stride: number, wanted: number, values: number, vectors: number, room: number): void
-  offerAll(
-    dots: number,
-    halves: number,
-    count: number,
-    first: number,
-    own: number,
-    k: number,
-    distances: number,
-    indices: number,
-    filled: number,
-  ): number
-  rerank(row: number, references: number, cols: number, count: number, indices: number, exact: number): void
+  halfSquares(x: number, count: number, cols: number, out: number): void
+  nearest(distances: number, halves: number, count: number, own: number, kept: number, room: number, indices: number): number
+  rerank(row: number, references: number, cols: number, count: number, indices: number, halves: number, exact: number, wide: number): void
+  sketchRows(x: number, rows: number, cols: number, targets: number, width: number, sums: number, out: number): void
   distanceSums(
     rows: number,
     cols: number,

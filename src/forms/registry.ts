@@ -9,6 +9,7 @@ import { nearestRowsForm } from './nearest-rows.js'
 import { nonFiniteForm } from './non-finite.js'
 import { placeRowsForm } from './place-rows.js'
 import { projectForm } from './project.js'
+import { rowSketchForm } from './row-sketch.js'
 import { silhouetteForm } from './silhouette.js'
 import { silhouetteSampleForm } from './silhouette-sample.js'
 
@@ -24,6 +25,7 @@ const forms: Readonly<Record<string, Form<never>>> = {
   'non-finite': nonFiniteForm,
   'place-rows': placeRowsForm,
   project: projectForm,
+  'row-sketch': rowSketchForm,
   silhouette: silhouetteForm,
   'silhouette-sample': silhouetteSampleForm,
 }

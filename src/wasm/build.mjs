@@ -22,6 +22,7 @@ const sources = [
   'panels.ts',
   'rows.ts',
   'scatter.ts',
+  'sketch.ts',
   'triangular.ts',
 ]
 const here = dirname(fileURLToPath(import.meta.url))
