@@ -45,6 +45,8 @@ export interface DoubleLoops {
     lengths: number,
     room: number,
   ): void
+  topPairsRoom(n: number, stride: number): number
+  topPairs(a: number, n: number, stride: number, wanted: number, values: number, vectors: number, room: number): void
   minimaxRoom(n: number, groups: number): number
   minimax(
     apart: number,

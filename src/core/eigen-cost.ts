@@ -1,7 +1,7 @@
 /** Krylov blocks before Ritz vectors are taken. */
 export const krylovBlocks = 4
-/** Up to this size all eigenvalues of a matrix cost less than a block iteration on it. */
-const denseSize = 160
+/** Up to so many columns for every vector of the block all eigenvalues of a matrix cost less than an iteration, which takes the more steps the flatter they lie. */
+const densePerVector = 16
 /** A float64 multiply-add of an eigensolver takes as long as so many float32 ones of matrix products: half the lanes, and less reuse. */
 const doubleCost = 4
 /** Products of a block with XᵀX until ten pairs have converged on real activations. */
@@ -12,7 +12,7 @@ const applyCost = 1.5
 const readCost = 8
 
 /** Whether an n×n problem of which a block of `width` is wanted is solved as a whole. */
-export const isDense = (n: number, width: number) => n <= Math.max(denseSize, krylovBlocks * width)
+export const isDense = (n: number, width: number) => n <= densePerVector * width
 
 /** Float64 multiply-adds of an eigensolver on n×n: 2·n³ for all eigenvalues; or some twelve products with the block and what goes with them. */
 function solverOperations(n: number, width: number): number {

@@ -47,7 +47,7 @@ const othersBytes = 256 * 2 ** 20
 /**
  * Coordinates by the generalised eigenproblem own·v = λ·others·v, `others` being the equal-weight mean of the other classes' covariances.
  *
- * Counted, in multiply-adds, for n rows of d columns in K classes and r directions: n·d²/2 for the covariances (on the backend), 11·d³
+ * Counted, in multiply-adds, for n rows of d columns in K classes and r directions: n·d²/2 for the covariances (on the backend), 4·d³
  * a class for the eigenproblem (less beyond d = 768), n·d·r for the coordinates (on the backend), and K·J·(r·d² + r²·d) for J other classes in every
  * class's directions: with r = 64, 2.9e9 for K = 43 and d = 128, 1.9e9 for K = 10 and d = 512. J is K − 1, but no more than
  * what 8e9 operations and 256 MiB have room for, and at least eight; which ones is drawn by the seed. The mean of all the others is

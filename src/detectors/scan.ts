@@ -27,7 +27,7 @@ const options: z.ZodMiniType<ScanOptions> = z.strictObject({
  * In classes of more than `fitRows` rows (5,000) the groups are those of so many, drawn by the seed; every row is scored, and cut off halfway
  * between them.
  *
- * Options: `directions` 1 … 64, `minRows` ≥ 4, `fitRows` ≥ 100. Cost: one pass for the covariances, 11·d³ a class for the directions (less beyond d = 768),
+ * Options: `directions` 1 … 64, `minRows` ≥ 4, `fitRows` ≥ 100. Cost: one pass for the covariances, 4·d³ a class for the directions (less beyond d = 768),
  * one pass for coordinates, about 40 runs of 2-means a class on the host.
  */
 export const scan: Detector<ScanOptions> = {

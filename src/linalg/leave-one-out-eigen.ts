@@ -2,11 +2,12 @@ import type { Task } from '../core/lane.js'
 import type { Rng } from '../core/rng.js'
 import { BlockKrylov } from './block-krylov.js'
 import { cholesky, solveLower, solveLowerTransposed } from './cholesky.js'
+import { leadingEigen } from './leading-eigen.js'
 import { placesAlong } from './projections.js'
-import { symmetricEigenInTurns, withFixedSign } from './symmetric-eigen.js'
+import { withFixedSign } from './symmetric-eigen.js'
 import { solvedRows } from './triangular.js'
 
-/** Up to here all eigenpairs at once, 11·n³, cost less than the 14,000·n² of an iteration that runs its sixteen cycles: bulk eigenvalues lie close. */
+/** Up to here the leading eigenpairs at once, 4·n³, cost less than the 14,000·n² of an iteration that runs its sixteen cycles: bulk eigenvalues lie close. */
 export const denseSize = 768
 const multiplyAddsPerTurn = 2 ** 20
 
@@ -42,7 +43,7 @@ export function* factorReference(
  *
  * With M the mean over all K classes (ridge included), others = (K·M − own)/(K − 1): both share eigenvectors with own under M, and an
  * eigenvalue a there is λ = (K − 1)·a/(K − a) here. So M is factored once for all classes, and a class costs one symmetric problem: 2·n³
- * multiply-adds to whiten and 9·n³ for all pairs up to n = 768, beyond that block Krylov with three products with n × n matrices a vector
+ * multiply-adds to whiten and 2·n³ for the pairs up to n = 768, beyond that block Krylov with three products with n × n matrices a vector
  * and step, until residuals are `tolerance` of the largest eigenvalue. Signs are fixed: the largest entry of a whitened vector is positive.
  */
 export function* leaveOneOutDirections(
@@ -62,9 +63,9 @@ export interface ComparedClass {
   readonly wanted: number
 }
 
-/** The same by all pairs at once, whatever the size. */
+/** The same at once, whatever the size. */
 function* denseDirections({ own, reference, wanted }: ComparedClass): Generator<void, OwnDirections, void> {
-  return withoutOwn(yield* allPairs(own, reference.size, reference.factor, wanted), reference)
+  return withoutOwn(yield* densePairs(own, reference.size, reference.factor, wanted), reference)
 }
 
 export const denseDirectionsTask: Task<ComparedClass, OwnDirections> = { name: 'dense directions', run: denseDirections }
@@ -89,7 +90,7 @@ interface Pairs {
 }
 
 /** L⁻¹·own·L⁻ᵀ, and its leading eigenpairs. */
-function* allPairs(own: Float64Array, n: number, factor: Float64Array, wanted: number): Generator<void, Pairs, void> {
+function* densePairs(own: Float64Array, n: number, factor: Float64Array, wanted: number): Generator<void, Pairs, void> {
   const white = own.slice()
   const whitening = { mean: new Float64Array(n), factor }
   // Rows of own·L⁻ᵀ are L⁻¹ applied to rows of own (own is symmetric); then the same to the columns.
@@ -98,9 +99,8 @@ function* allPairs(own: Float64Array, n: number, factor: Float64Array, wanted: n
     transpose(white, n)
     yield
   }
-  const { values, vectors } = yield* symmetricEigenInTurns(white, n)
-  const count = Math.min(wanted, n)
-  return { values: values.slice(0, count), vectors: Array.from({ length: count }, (_, k) => vectors.slice(k * n, (k + 1) * n)) }
+  const { values, vectors } = yield* leadingEigen(white, n, wanted)
+  return { values, vectors: Array.from(values, (_, k) => vectors.slice(k * n, (k + 1) * n)) }
 }
 
 function transpose(a: Float64Array, n: number): void {

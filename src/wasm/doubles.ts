@@ -116,10 +116,11 @@ export function widenLower(x: usize, n: i32, stride: i32, out: usize): void {
   }
 }
 
+/** Not fused, nor is what follows: the twin of `topPairs` has the same bits. */
 export function dot(a: usize, b: usize, stride: i32): f64 {
   const end = a + (<usize>stride << 3);
   let sum = f64x2.splat(0);
-  for (; a < end; a += 16, b += 16) sum = fmaDouble(v128.load(a), v128.load(b), sum);
+  for (; a < end; a += 16, b += 16) sum = f64x2.add(sum, f64x2.mul(v128.load(a), v128.load(b)));
   return laneSumDouble(sum);
 }
 
@@ -127,7 +128,7 @@ export function dot(a: usize, b: usize, stride: i32): f64 {
 export function addScaled(out: usize, factor: f64, x: usize, stride: i32): void {
   const end = out + (<usize>stride << 3);
   const f = f64x2.splat(factor);
-  for (; out < end; out += 16, x += 16) v128.store(out, fmaDouble(f, v128.load(x), v128.load(out)));
+  for (; out < end; out += 16, x += 16) v128.store(out, f64x2.add(v128.load(out), f64x2.mul(f, v128.load(x))));
 }
 
 /** Scales a row to length 1; gives its length before. Rows of zeros stay. */

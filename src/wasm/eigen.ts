@@ -1,5 +1,5 @@
 import { addScaled, dot, normalise } from "./doubles.ts";
-import { fmaDouble, laneSumDouble } from "./lanes.ts";
+import { laneSumDouble } from "./lanes.ts";
 
 const epsilon: f64 = 2.220446049250313e-16;
 
@@ -114,10 +114,10 @@ function fourDots(row: usize, bytes: usize, v: usize, stride: i32, out: usize): 
   let s3 = f64x2.splat(0);
   for (let r0 = row, r2 = row2; v < end; v += 16, r0 += 16, r2 += 16) {
     const x = v128.load(v);
-    s0 = fmaDouble(v128.load(r0), x, s0);
-    s1 = fmaDouble(v128.load(r0 + bytes), x, s1);
-    s2 = fmaDouble(v128.load(r2), x, s2);
-    s3 = fmaDouble(v128.load(r2 + bytes), x, s3);
+    s0 = f64x2.add(s0, f64x2.mul(v128.load(r0), x));
+    s1 = f64x2.add(s1, f64x2.mul(v128.load(r0 + bytes), x));
+    s2 = f64x2.add(s2, f64x2.mul(v128.load(r2), x));
+    s3 = f64x2.add(s3, f64x2.mul(v128.load(r2 + bytes), x));
   }
   store<f64>(out, laneSumDouble(s0));
   store<f64>(out, laneSumDouble(s1), 8);
@@ -131,7 +131,7 @@ function subtractTwo(to: usize, a: f64, x: usize, b: f64, y: usize, stride: i32)
   const c = f64x2.splat(-a);
   const d = f64x2.splat(-b);
   for (; to < end; to += 16, x += 16, y += 16) {
-    v128.store(to, fmaDouble(d, v128.load(y), fmaDouble(c, v128.load(x), v128.load(to))));
+    v128.store(to, f64x2.add(f64x2.add(v128.load(to), f64x2.mul(c, v128.load(x))), f64x2.mul(d, v128.load(y))));
   }
 }
 
@@ -195,7 +195,7 @@ function inverseIterate(
 ): void {
   const size = <usize>n << 3;
   const bytes = <usize>stride << 3;
-  const least = Math.max(epsilon * norm, 1e-200);
+  const least = Math.max(epsilon * norm, 1e-150);
   let seed: u32 = 12345 + <u32>found;
   for (let j = 0; j < stride; j++) {
     seed = seed * 1664525 + 1013904223;
