@@ -5,6 +5,7 @@ import { type FromThread, serveThread, type ToThread } from './forms/thread.js'
 import { gramBandsTask, gramDeviationsTask } from './linalg/gram-bands.js'
 import { exchangeTask } from './linalg/hartigan.js'
 import { denseDirectionsTask } from './linalg/leave-one-out-eigen.js'
+import { momentsTask } from './linalg/moments.js'
 import { twoGroupsTask } from './linalg/two-groups.js'
 
 const tasks: readonly Task<never, unknown>[] = [
@@ -13,6 +14,7 @@ const tasks: readonly Task<never, unknown>[] = [
   exchangeTask,
   gramBandsTask,
   gramDeviationsTask,
+  momentsTask,
   mostTellingTask,
   twoGroupsTask,
 ]

@@ -5,8 +5,8 @@ interface Inputs<I> {
   readonly count: number
   /** Made one after the other, when a lane is free for it. */
   input(i: number): Promise<I>
-  /** So many are done. */
-  progress(done: number): void
+  /** So many are done, the i-th now. */
+  progress?(done: number, i: number): void
 }
 
 /** Does a task for `count` inputs on all lanes of the context; the outputs are in the inputs' order, whatever the number of lanes. */
@@ -23,7 +23,7 @@ export async function runTasks<I, O>(
       while (next < count) {
         const i = next++
         outputs[i] = await lane.run(task, await input(i))
-        progress(++done)
+        progress?.(++done, i)
       }
     } catch (error) {
       next = count

@@ -1,8 +1,11 @@
+import { largestClass } from '../core/class-order.js'
 import type { ClassRange } from '../core/classed-rows.js'
 import type { DeviceSet } from '../core/device-set.js'
 import { readRows, rowsPerRead } from '../core/read-rows.js'
+import { sharedBytes } from '../core/shared-floats.js'
+import { runTasks } from '../core/tasks.js'
 import { inTurns } from '../core/turns.js'
-import { momentsInTurns } from './moments.js'
+import { momentsTask, type Rows } from './moments.js'
 import { placesAlong } from './projections.js'
 
 /** Multiply-adds of the host's second moments, n·d², that are worth results without a backend's rounding: some seconds. */
@@ -18,6 +21,8 @@ export class HostMoments {
   /** `[n, cols]`, as they come. */
   readonly #rows: Float32Array
   readonly #means = new Map<number, Float64Array>()
+  /** Room for the rows of the largest class: to find fresh memory takes longer than to fill it. */
+  readonly #free: Float64Array[] = []
 
   private constructor(set: DeviceSet, rows: Float32Array) {
     this.#set = set
@@ -42,27 +47,35 @@ export class HostMoments {
   meanOf(c: number): Float64Array {
     const known = this.#means.get(c)
     if (known) return known
-    const { data, cols } = this.#rowsOf(c)
+    const { data, cols, room } = this.#rowsOf(c)
     const mean = new Float64Array(this.#set.paddedCols)
     for (let at = 0; at < data.length; ) for (let j = 0; j < cols; j++, at++) mean[j] = (mean[j] as number) + (data[at] as number)
     for (let j = 0; j < cols; j++) mean[j] = (mean[j] as number) / (data.length / cols)
+    this.#free.push(room)
     this.#means.set(c, mean)
     return mean
   }
 
-  /** Centred XᵀX of a range of classes, `[classes of the range · paddedCols, paddedCols]`. */
+  /** Centred XᵀX of a range of classes, `[classes of the range · paddedCols, paddedCols]`: on all threads, a class at a time. */
   async scatters({ first, end }: ClassRange): Promise<Float64Array> {
     const { context, paddedCols } = this.#set
     const all = new Float64Array((end - first) * paddedCols * paddedCols)
-    for (let c = first; c < end; c++) {
-      const rows = this.#rowsOf(c)
-      const { mean, scatter } = await inTurns(momentsInTurns(rows, new Uint8Array(rows.data.length / rows.cols), 0), context.signal)
+    const rooms = new Map<number, Float64Array>()
+    const found = await runTasks(context, momentsTask, {
+      count: end - first,
+      input: async (i) => {
+        const { data, cols, room } = this.#rowsOf(first + i)
+        rooms.set(i, room)
+        return { data, cols }
+      },
+      progress: (_done, i) => this.#free.push(rooms.get(i) as Float64Array),
+    })
+    for (const [i, { mean, scatter }] of found.entries()) {
       const padded = new Float64Array(paddedCols)
       padded.set(mean)
-      this.#means.set(c, padded)
-      for (let j = 0; j < rows.cols; j++) {
-        all.set(scatter.subarray(j * rows.cols, (j + 1) * rows.cols), ((c - first) * paddedCols + j) * paddedCols)
-      }
+      this.#means.set(first + i, padded)
+      const cols = mean.length
+      for (let j = 0; j < cols; j++) all.set(scatter.subarray(j * cols, (j + 1) * cols), (i * paddedCols + j) * paddedCols)
     }
     return all
   }
@@ -71,20 +84,25 @@ export class HostMoments {
   async coordinates(c: number, directions: Float32Array, positions?: Uint32Array): Promise<Float64Array> {
     const { context, paddedCols: stride } = this.#set
     const along = { mean: this.meanOf(c), directions: Float64Array.from(directions), stride }
-    return await inTurns(placesAlong(this.#rowsOf(c, positions), along), context.signal)
+    const { data, cols, room } = this.#rowsOf(c, positions)
+    const coordinates = await inTurns(placesAlong({ data, cols }, along), context.signal)
+    this.#free.push(room)
+    return coordinates
   }
 
-  #rowsOf(c: number, positions?: Uint32Array): { data: Float64Array; cols: number } {
+  /** The rows in memory that others may see too; whoever asked hands the room back when done with them. */
+  #rowsOf(c: number, positions?: Uint32Array): Rows & { readonly room: Float64Array } {
     const { starts, order, activations } = this.#set.set
     const { cols } = activations
     const { shift } = this.#set
     const [first, end] = [starts[c] as number, starts[c + 1] as number]
     const rows = positions?.length ?? end - first
-    const data = new Float64Array(rows * cols)
+    const room = this.#free.pop() ?? new Float64Array(sharedBytes(largestClass(this.#set.set) * cols * 8).buffer)
+    const data = room.subarray(0, rows * cols)
     for (let i = 0, at = 0; i < rows; i++) {
       const from = (order[positions?.[i] ?? first + i] as number) * cols
       for (let j = 0; j < cols; j++, at++) data[at] = (this.#rows[from + j] as number) - (shift[j] as number)
     }
-    return { data, cols }
+    return { data, cols, room }
   }
 }

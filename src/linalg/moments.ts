@@ -1,4 +1,5 @@
 import { type DoubleEngine, doubleEngine } from '../core/double-engine.js'
+import type { Task } from '../core/lane.js'
 import { atOnce } from '../core/turns.js'
 import { innerProduct } from './inner-product.js'
 
@@ -20,14 +21,14 @@ export function moments(rows: Rows, side: Uint8Array, value: number): Moments {
   return atOnce(momentsInTurns(rows, side, value))
 }
 
-/** Multiply-adds between two yields: about a millisecond. */
-const perTurn = 2 ** 22
+/** Multiply-adds between two yields: some milliseconds, as sums go in and out at each. */
+const perTurn = 2 ** 25
 
 /** The same, yielding now and then. */
 export function* momentsInTurns({ data, cols }: Rows, side: Uint8Array, value: number): Generator<void, Moments, void> {
   const { addScatter, sumMarked } = doubleEngine() ? inWebAssembly : plain
   const n = side.length
-  const rowsPerTurn = Math.ceil((2 * perTurn) / (cols * cols))
+  const rowsPerTurn = Math.ceil(perTurn / (cols * cols))
   const mean = new Float64Array(cols)
   let count = 0
   for (let first = 0; first < n; first += rowsPerTurn) {
@@ -54,6 +55,12 @@ export function* momentsInTurns({ data, cols }: Rows, side: Uint8Array, value: n
   function blockOf(first: number): Rows {
     return { data: data.subarray(first * cols, Math.min(first + rowsPerTurn, n) * cols), cols }
   }
+}
+
+/** Those of all rows. */
+export const momentsTask: Task<Rows, Moments> = {
+  name: 'moments',
+  run: (rows) => momentsInTurns(rows, new Uint8Array(rows.data.length / rows.cols), 0),
 }
 
 let sums = new Float64Array(0)
