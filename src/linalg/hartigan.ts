@@ -47,6 +47,8 @@ export function* exchange({ points, dims, clusters }: Partition, centres: ArrayL
   const gains = new Float64Array(rows)
   const margins = new Float64Array(Math.min(rows, rowsPerTurn))
   let border: Border | null = null
+  // For all sweeps: to find fresh memory takes longer than to fill it.
+  const room = { points: new Float32Array(margins.length * dims), from: new Uint8Array(margins.length) }
   for (let sweep = 0; sweep < maxSweeps; sweep++) {
     if (sweep === sweepsOfAll) border = new Border(points, { dims, clusters })
     const candidates = border?.candidates() ?? null
@@ -55,7 +57,7 @@ export function* exchange({ points, dims, clusters }: Partition, centres: ArrayL
       const end = Math.min(first + rowsPerTurn, count)
       const some = candidates?.subarray(first, end)
       const own = some
-        ? gathered({ points, dims, assigned }, some)
+        ? gathered({ points, dims, assigned }, some, room)
         : { points: points.subarray(first * dims, end * dims), from: assigned.subarray(first, end) }
       const found = { gains: gains.subarray(first, end), margins: margins.subarray(0, end - first) }
       ;(doubleEngine() ? gainsInWebAssembly : plainGains)({ ...own, at, dims, sizes }, found)
@@ -111,13 +113,14 @@ interface Block {
   readonly sizes: Float64Array
 }
 
-/** Those rows and their clusters, one after the other. */
+/** Those rows and their clusters, one after the other, in `room`. */
 function gathered(
   { points, dims, assigned }: { readonly points: Float32Array; readonly dims: number; readonly assigned: Uint8Array },
   rows: Uint32Array,
+  room: Pick<Block, 'points' | 'from'>,
 ): Pick<Block, 'points' | 'from'> {
-  const some = new Float32Array(rows.length * dims)
-  const from = new Uint8Array(rows.length)
+  const some = room.points.subarray(0, rows.length * dims)
+  const from = room.from.subarray(0, rows.length)
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i] as number
     from[i] = assigned[row] as number
@@ -142,6 +145,7 @@ class Border {
   readonly #clusters: number
   /** Of each row, how much of `#drift` it takes until it has to be looked at again. */
   readonly #until: Float64Array
+  readonly #found: Uint32Array
   #drift = 0
   /** No row is further from any centre. */
   readonly #reach: number
@@ -150,6 +154,7 @@ class Border {
     this.#dims = dims
     this.#clusters = clusters
     this.#until = new Float64Array(points.length / dims).fill(-1)
+    this.#found = new Uint32Array(this.#until.length)
     let largest = 0
     for (let at = 0; at < points.length; at += dims) {
       let square = 0
@@ -159,10 +164,10 @@ class Border {
     this.#reach = 2 * Math.sqrt(largest) // centres are means of rows
   }
 
-  /** Rows that are to be looked at, rising. */
+  /** Rows that are to be looked at, rising; good until the next call. */
   candidates(): Uint32Array {
     const until = this.#until
-    const found = new Uint32Array(until.length)
+    const found = this.#found
     let count = 0
     for (let i = 0; i < until.length; i++) if ((until[i] as number) <= this.#drift) found[count++] = i
     return found.subarray(0, count)
