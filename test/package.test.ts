@@ -34,7 +34,7 @@ const node22 = join(root, 'test/support/node-22/node_modules/.bin/node')
 const maxPackedBytes = 1_245_000
 /** Of what a page loads, with gzip at level 9. */
 const maxPageBytes = 60_000
-const maxUnpackedBytes = 4_300_000
+const maxUnpackedBytes = 4_400_000
 /** Of the audit page, which is one file that holds everything: as it is, and with gzip at level 9. */
 const maxAuditPageBytes = 800_000
 const maxAuditPageGzipped = 320_000

@@ -18,7 +18,7 @@ const worthStarting = 2 ** 22
 const worthKeeping = 2 ** 16
 /** Bytes that are kept between runs. */
 const mostScratch = 2 ** 26
-/** Bytes of shared arrays that are kept for the next ones of their size: the engine does not hurry to collect memory that threads share. */
+/** Bytes of arrays that are kept for the next ones of their size: fresh memory is slow to find, and what threads share is not collected in a hurry. */
 const mostKept = 2 ** 27
 /** Multiply-adds before the event loop gets a turn: a few milliseconds. */
 const operationsPerTurn = 2 ** 25
@@ -39,7 +39,7 @@ export class WasmBackend extends CpuBackend {
   readonly #threads: Threads | null
   /** Kept from run to run: to find fresh memory takes the system longer than most runs take to fill it. */
   #scratch = new Float32Array(0) as Float32Array
-  readonly #spare: SharedArrayBuffer[] = []
+  readonly #spare: ArrayBufferLike[] = []
 
   constructor({ adapter, engine, threads }: Compiled, options: { threads: number; signal: AbortSignal | undefined }) {
     super(options.signal)
@@ -75,19 +75,18 @@ export class WasmBackend extends CpuBackend {
   }
 
   protected override recycle({ buffer }: HostMatrix['data']): void {
-    if (!this.#threads) return // pages without threads have no such arrays, nor their name
-    if (!(buffer instanceof SharedArrayBuffer) || buffer.byteLength < worthKeeping || buffer.byteLength > mostKept) return
+    if (buffer.byteLength < worthKeeping || buffer.byteLength > mostKept) return
     this.#spare.push(buffer)
     let bytes = this.#spare.reduce((sum, { byteLength }) => sum + byteLength, 0)
     while (bytes > mostKept) bytes -= this.#spare.shift()?.byteLength ?? 0
   }
 
   /** Memory that was used before, the least that is enough and not twice of that; whatever it holds. */
-  #used(byteLength: number): SharedArrayBuffer | null {
+  #used(byteLength: number): ArrayBufferLike | null {
     let found = -1
     for (const [at, spare] of this.#spare.entries()) {
       if (spare.byteLength < byteLength || spare.byteLength > 2 * byteLength) continue
-      if (found < 0 || spare.byteLength < (this.#spare[found] as SharedArrayBuffer).byteLength) found = at
+      if (found < 0 || spare.byteLength < (this.#spare[found] as ArrayBufferLike).byteLength) found = at
     }
     return found < 0 ? null : (this.#spare.splice(found, 1)[0] ?? null)
   }

@@ -7,6 +7,7 @@ import { showText } from '../core/untrusted-text.js'
 import { solveLower, solveLowerTransposed } from '../linalg/cholesky.js'
 import { ClassCovariances } from '../linalg/class-covariances.js'
 import { fewestRows } from '../linalg/class-split.js'
+import { meansOfClasses } from '../linalg/host-moments.js'
 import { factorReference } from '../linalg/leave-one-out-eigen.js'
 import { dot } from '../linalg/moments.js'
 import { inGroup } from '../linalg/separation.js'
@@ -98,7 +99,9 @@ async function heads(set: DeviceSet, parts: ReadonlyMap<number, Part | null>, sc
   const classes = covariances.classes.length
   const { factor } = await inTurns(factorReference(covariances.mean, { size, classes, ridge }), signal)
   const inverse = (vector: Float64Array) => solveLowerTransposed(factor, size, solveLower(factor, size, vector.slice()))
-  const [sums, means] = await sumsAndMeans(set, parts, live)
+  const sums = await sumsOf(set, parts, live)
+  const meanOf = await meansOfClasses(set)
+  const means = activationSet.classes.map((_, c) => Float64Array.from(live, (column) => meanOf(c)[column] as number))
   const solved = covariances.classes.map((j) => ({ j, mean: means[j] as Float64Array, solved: inverse(means[j] as Float64Array) }))
   const width = 1 + Math.min(mostSources, solved.length - 1)
   const directions = new Float32Array(activationSet.classes.length * width * cols)
@@ -164,13 +167,13 @@ async function heads(set: DeviceSet, parts: ReadonlyMap<number, Part | null>, sc
   }
 }
 
-/** Over live columns, less the set's shift: the sum of each suspected part, and every class's mean. */
-async function sumsAndMeans(
+/** The sum of each suspected part over live columns, less the set's shift. */
+async function sumsOf(
   set: DeviceSet,
   parts: ReadonlyMap<number, Part | null>,
   live: Uint32Array,
-): Promise<[ReadonlyMap<number, Float64Array>, readonly Float64Array[]]> {
-  const { activations, classes, classOf, order, starts } = set.set
+): Promise<ReadonlyMap<number, Float64Array>> {
+  const { activations, classOf, order, starts } = set.set
   const isSuspected = new Uint8Array(set.rows)
   for (const [c, part] of parts) {
     const start = starts[c] as number
@@ -178,24 +181,19 @@ async function sumsAndMeans(
       if (value) isSuspected[order[start + i] as number] = 1
     })
   }
-  const means = classes.map(() => new Float64Array(live.length))
   const sums = new Map([...parts.keys()].map((c) => [c, new Float64Array(live.length)]))
   const { cols } = activations
   for await (const { start, rows, data } of readRows(activations, { rowsPerBlock: rowsPerRead(cols), signal: set.context.signal })) {
     for (let i = 0; i < rows; i++) {
-      const c = classOf[start + i] as number
-      const mean = means[c] as Float64Array
-      const sum = isSuspected[start + i] ? sums.get(c) : undefined
+      if (!isSuspected[start + i]) continue
+      const sum = sums.get(classOf[start + i] as number) as Float64Array
       for (let k = 0; k < live.length; k++) {
         const column = live[k] as number
-        const value = (data[i * cols + column] as number) - (set.shift[column] as number)
-        mean[k] = (mean[k] as number) + value
-        if (sum) sum[k] = (sum[k] as number) + value
+        sum[k] = (sum[k] as number) + ((data[i * cols + column] as number) - (set.shift[column] as number))
       }
     }
   }
-  for (const [c, mean] of means.entries()) for (let k = 0; k < mean.length; k++) mean[k] = (mean[k] as number) / (classes[c]?.rows ?? 1)
-  return [sums, means]
+  return sums
 }
 
 interface Reclassified {

@@ -3,10 +3,9 @@ import type { ClassRange } from '../core/classed-rows.js'
 import type { DeviceSet } from '../core/device-set.js'
 import { DetectorError } from '../core/errors.js'
 import { pause } from '../core/pause.js'
-import { classMeans } from '../kernels/class-means.js'
 import { gram, gramBytesPerClass, gramsPerPass } from '../kernels/gram.js'
 import { applyWidth, gramApply } from '../kernels/gram-apply.js'
-import { HostMoments } from './host-moments.js'
+import { HostMoments, meansOfClasses } from './host-moments.js'
 
 /** A class's within-class covariance over the live columns: `[n, n]`, symmetric, divided by rows − 1. */
 export interface ClassCovariance {
@@ -47,7 +46,6 @@ export class ClassCovariances {
 
   static async #gathered(set: DeviceSet, minRows: number): Promise<ClassCovariances> {
     const { paddedCols } = set
-    const host = await HostMoments.of(set)
     const classes = [...set.set.classes.keys()].filter((c) => (set.set.classes[c] as { rows: number }).rows >= minRows)
     const squares = new Float64Array(paddedCols)
     const sum = new Float64Array(paddedCols * paddedCols)
@@ -58,10 +56,10 @@ export class ClassCovariances {
     for (let first = 0; first < all; first += perPass) {
       const end = Math.min(first + perPass, all)
       const matrices = await scatters(set, { first, end })
-      const means = host ? null : await classMeans(set) // which the pass for matrices may have found
+      const meanOf = await meansOfClasses(set) // which the pass for matrices may have found
       for (let c = first; c < end; c++) {
         const scatter = matrices.subarray((c - first) * sum.length, (c - first + 1) * sum.length)
-        const mean = host ? host.meanOf(c) : (means as Float32Array).subarray(c * paddedCols, (c + 1) * paddedCols)
+        const mean = meanOf(c)
         const { rows } = set.set.classes[c] as { rows: number }
         for (let j = 0; j < paddedCols; j++) {
           const between = rows * (mean[j] as number) ** 2

@@ -5,6 +5,7 @@ import { readRows, rowsPerRead } from '../core/read-rows.js'
 import { sharedBytes } from '../core/shared-floats.js'
 import { runTasks } from '../core/tasks.js'
 import { inTurns } from '../core/turns.js'
+import { classMeans } from '../kernels/class-means.js'
 import { momentsTask, type Rows } from './moments.js'
 import { placesAlong } from './projections.js'
 
@@ -105,4 +106,12 @@ export class HostMoments {
     }
     return { data, cols, room }
   }
+}
+
+/** Every class's mean less the set's shift, `[paddedCols]`: in float64 where the host has the rows. */
+export async function meansOfClasses(set: DeviceSet): Promise<(c: number) => ArrayLike<number>> {
+  const host = await HostMoments.of(set)
+  if (host) return (c) => host.meanOf(c)
+  const means = await classMeans(set)
+  return (c) => means.subarray(c * set.paddedCols, (c + 1) * set.paddedCols)
 }
