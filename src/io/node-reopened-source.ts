@@ -2,12 +2,18 @@ import { resolve } from 'node:path'
 import { type ByteSource, checkRange, fillBytes } from './byte-source.js'
 import { becameShorter, type FileSource, openFile } from './node-file-source.js'
 
+/** Bytes of a file by range. */
+export interface ReopenedSource extends ByteSource {
+  /** Fills one after the other with the bytes from `start` on. */
+  fillParts(parts: readonly Uint8Array[], start: number): Promise<void>
+}
+
 /**
  * A source over a regular file that is opened for each slice and closed behind it. Links are followed; the length is taken once.
  * `name` is what messages call the file. Throws what `openFile` throws, at any slice too, where `InputError` `truncated` also says that the
  * file is shorter than it was.
  */
-export async function reopenedSource(path: string, name = path): Promise<ByteSource> {
+export async function reopenedSource(path: string, name = path): Promise<ReopenedSource> {
   const absolute = resolve(path)
   const first = await openFile(absolute, name)
   await first.close()
@@ -31,6 +37,16 @@ export async function reopenedSource(path: string, name = path): Promise<ByteSou
     async fill(bytes, start) {
       checkRange(start, start + bytes.byteLength, byteLength)
       await whileOpen((file) => fillBytes(file, bytes, start, name))
+    },
+    async fillParts(parts, start) {
+      checkRange(start, start + parts.reduce((sum, part) => sum + part.byteLength, 0), byteLength)
+      await whileOpen(async (file) => {
+        let at = start
+        for (const part of parts) {
+          await fillBytes(file, part, at, name)
+          at += part.byteLength
+        }
+      })
     },
   }
 }

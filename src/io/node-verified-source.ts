@@ -1,7 +1,7 @@
 import { createCipheriv, createHash, createSecretKey, randomBytes } from 'node:crypto'
 import { InputError } from '../core/errors.js'
 import { showText } from '../core/untrusted-text.js'
-import { allocateBytes, type ByteSource, checkRange, fillBytes } from './byte-source.js'
+import { allocateBytes, type ByteSource, checkRange } from './byte-source.js'
 import { reopenedSource } from './node-reopened-source.js'
 
 /** A file whose bytes are hashed when they are first read, and are the same ones whenever they are read again. */
@@ -13,8 +13,9 @@ export interface VerifiedSource extends ByteSource {
 }
 
 const blockBytes = 2 ** 20
+const nothing = new Uint8Array(0)
 /** How many blocks are read at once. */
-const stepBlocks = 8
+const stepBlocks = 16
 const maxKept = 4
 
 /**
@@ -53,20 +54,19 @@ export async function verifiedSource(path: string, name = path): Promise<Verifie
     throw new InputError('changed', `${where}: changed while it was read, expected the bytes it had at first; try again`, { path: name })
   }
   const endOf = (block: number) => Math.min((block + 1) * blockBytes, byteLength)
-  /** Reads whole blocks from `first` on into `bytes`. */
-  const readBlocks = async (bytes: Uint8Array, first: number) => {
-    await fillBytes(file, bytes, first * blockBytes, where)
+  /** Reads blocks from `first` on, whole ones into `bytes`, then one into `last`. */
+  const readBlocks = async (bytes: Uint8Array, first: number, last: Uint8Array = nothing) => {
+    await file.fillParts([bytes, last], first * blockBytes)
     for (let at = 0; at < bytes.byteLength; at += blockBytes) verify(first + at / blockBytes, bytes.subarray(at, at + blockBytes))
+    if (last.byteLength > 0) verify(first + Math.ceil(bytes.byteLength / blockBytes), last)
   }
-  const readKept = async (block: number): Promise<Uint8Array> => {
+  /** Memory for a block that is to stay: that of the oldest one, where there are enough. */
+  const roomFor = (block: number): Uint8Array => {
     const oldest = kept.size < maxKept ? undefined : (kept.keys().next().value as number)
     const room = oldest === undefined ? undefined : kept.get(oldest)
     if (oldest !== undefined) kept.delete(oldest)
     const length = endOf(block) - block * blockBytes
-    const own = room?.length === length ? room : new Uint8Array(length)
-    await readBlocks(own, block)
-    kept.set(block, own)
-    return own
+    return room?.length === length ? room : new Uint8Array(length)
   }
   /** Hashes what lies before `block` and was not read yet. */
   const readUpTo = async (block: number) => {
@@ -84,17 +84,23 @@ export async function verifiedSource(path: string, name = path): Promise<Verifie
       for (let at = start; at < end; ) {
         const block = Math.floor(at / blockBytes)
         const from = at - block * blockBytes
-        await readUpTo(block)
-        let last = block
-        while (from === 0 && last < block + stepBlocks && last < blocks && endOf(last) <= end && !kept.has(last)) last++
-        if (last > block) {
-          await readBlocks(bytes.subarray(at - start, endOf(last - 1) - start), block)
-          at = endOf(last - 1)
+        const known = kept.get(block)
+        if (known) {
+          const part = known.subarray(from, from + end - at)
+          bytes.set(part, at - start)
+          at += part.byteLength
           continue
         }
-        const part = (kept.get(block) ?? (await readKept(block))).subarray(from, from + end - at)
-        bytes.set(part, at - start)
-        at += part.byteLength
+        await readUpTo(block)
+        // Whole blocks go to where they belong; the one after them, or the first, of which only a part is wanted, is kept.
+        let last = block
+        while (from === 0 && last < Math.min(blocks, block + stepBlocks) && endOf(last) <= end && !kept.has(last)) last++
+        const whole = bytes.subarray(at - start, last > block ? endOf(last - 1) - start : at - start)
+        const isLastWanted = last < blocks && last * blockBytes < end && !kept.has(last)
+        const room = isLastWanted ? roomFor(last) : nothing
+        await readBlocks(whole, block, room)
+        if (isLastWanted) kept.set(last, room)
+        at += whole.byteLength
       }
     })
   }

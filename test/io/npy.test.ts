@@ -54,8 +54,8 @@ describe('arrays that numpy wrote', () => {
 })
 
 test('a payload of several blocks is read front to back, once', async () => {
-  const values = Float32Array.from({ length: 5_000_000 }, (_, index) => index)
-  const bytes = writeNpyFloat32(values, [2500, 2000])
+  const values = Float32Array.from({ length: 10_000_000 }, (_, index) => index)
+  const bytes = writeNpyFloat32(values, [5000, 2000])
   const inner = memorySource('a.npy', bytes)
   const slices: [number, number][] = []
   const source: ByteSource = {
