@@ -5,7 +5,7 @@ import { type ByteSource, fillBytes, orTooLarge } from './byte-source.js'
 import { type ArrayData, type Dtype, decodeArray } from './file-array.js'
 import { readOnce } from './read-once.js'
 
-/** Rows of a file. Each pass reads them again; one that is broken off leaves nothing open. */
+/** Rows of a file. Each pass reads them again, where it can into memory that threads share; one that is broken off leaves nothing open. */
 export interface RowBlocks extends RowBlocksInput {
   blocks(rowsPerBlock: number): AsyncGenerator<NumberArray, void, undefined>
 }
