@@ -26,7 +26,7 @@ export interface ClassBatch extends DeviceBlock {
   readonly batch: ClassRange
 }
 
-/** A block that is read again is held on the host and on the backend, and the one before it may not have been collected yet. */
+/** A block that is read again lies beside the one that is filled meanwhile, what is being read for that, and what may not have been collected yet. */
 const bytesHeldPerByte = 4
 
 /** Device memory that the output and the partial sums of one run may take: more where buffers may be larger, as few runs keep a GPU busy. */

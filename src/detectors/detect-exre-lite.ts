@@ -101,7 +101,10 @@ async function heads(set: DeviceSet, parts: ReadonlyMap<number, Part | null>, sc
   const inverse = (vector: Float64Array) => solveLowerTransposed(factor, size, solveLower(factor, size, vector.slice()))
   const sums = await sumsOf(set, parts, live)
   const meanOf = await meansOfClasses(set)
-  const means = activationSet.classes.map((_, c) => Float64Array.from(live, (column) => meanOf(c)[column] as number))
+  const means = activationSet.classes.map((_, c) => {
+    const mean = meanOf(c)
+    return Float64Array.from(live, (column) => mean[column] as number)
+  })
   const solved = covariances.classes.map((j) => ({ j, mean: means[j] as Float64Array, solved: inverse(means[j] as Float64Array) }))
   const width = 1 + Math.min(mostSources, solved.length - 1)
   const directions = new Float32Array(activationSet.classes.length * width * cols)
