@@ -19,7 +19,7 @@ export function allRows({ activations: { rows }, classOf, order, starts }: Activ
 }
 
 /** The rows at `positions` of class order, which rise. */
-export function rowsAt(set: ActivationSet, positions: Uint32Array): OrderedRows {
+export function chosenRows(set: ActivationSet, positions: Uint32Array): OrderedRows {
   const order = positions.map((at) => set.order[at] as number)
   const classOf = new Int32Array(set.classOf.length).fill(-1)
   for (const row of order) classOf[row] = set.classOf[row] as number

@@ -61,13 +61,14 @@ export function* pickBlocks(
   chosen: OrderedRows & { readonly positions: Uint32Array },
 ): Generator<DeviceBlock, void, undefined> {
   const { backend } = context
+  const cols = blocks[0]?.rows.x.cols ?? 0
+  using unshifted = uploadShift(backend, new Float32Array(cols))
   for (const { rows: all, positions } of blocks) {
-    const { rows, cols } = all.x
+    const { rows } = all.x
     const { picked, places } = pickRows({ rows, starts: all.starts, positions }, chosen)
     if (picked.rows === 0) continue
     const block = emptyBlock(context, picked, cols)
     using placesColumn = backend.upload({ data: places, rows, cols: 1, type: 'u32' })
-    using unshifted = uploadShift(backend, new Float32Array(cols))
     backend.run(placeRowsKernel, [all.x, placesColumn, unshifted], { rows: picked.rows }, block.rows.x)
     yield block
   }

@@ -5,17 +5,17 @@ import {
   allRows,
   type BlockLayout,
   blocksInClassOrder,
+  chosenRows,
   endOfStretch,
   largestClass,
   type OrderedRows,
-  rowsAt,
   stretchInClassOrder,
 } from './class-order.js'
 import { ClassedRows, type ClassRange } from './classed-rows.js'
 import { type DeviceBlock, emptyBlock, emptyBlocks, fill, oneAhead, pickBlocks, uploadShift } from './device-block.js'
 import { dispose } from './dispose.js'
 import { BackendError } from './errors.js'
-import { gatherRows } from './gather-rows.js'
+import { gatherByClass } from './gather-by-class.js'
 import type { Matrix } from './matrix.js'
 import { readRows } from './read-rows.js'
 import { inTurns } from './turns.js'
@@ -163,7 +163,7 @@ export class DeviceSet implements Disposable {
   async *blocks(positions?: Uint32Array): AsyncGenerator<DeviceBlock, void, undefined> {
     this.#check()
     if (this.#blocks && !positions) return yield* this.#blocks
-    yield* oneAhead(this.#made(positions ? rowsAt(this.set, positions) : allRows(this.set)), this.context.signal)
+    yield* oneAhead(this.#made(positions ? chosenRows(this.set, positions) : allRows(this.set)), this.context.signal)
   }
 
   /**
@@ -230,7 +230,7 @@ export class DeviceSet implements Disposable {
     const { backend, signal } = context
     for (const { rows, starts, positions } of layouts) {
       const write = (data: Float32Array) =>
-        inTurns(gatherRows(set.activations.inMemory as Matrix, chosen.order, { starts, positions }, shift, data), signal)
+        inTurns(gatherByClass(set.activations.inMemory as Matrix, chosen.order, { starts, positions }, shift, data), signal)
       const x = (backend as Required<Backend>).written({ rows, cols, type: 'f32' }, write)
       yield { rows: new ClassedRows(backend, x, starts), positions }
     }

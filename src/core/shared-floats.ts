@@ -4,9 +4,8 @@ export function sharedBytes(byteLength: number): Uint8Array {
 }
 
 /** The same as numbers. */
-export function sharedFloats(length: number): Float32Array {
-  return new Float32Array(sharedBytes(length * 4).buffer)
-}
+export const sharedFloats = (length: number): Float32Array => new Float32Array(sharedBytes(length * 4).buffer)
+export const sharedDoubles = (length: number): Float64Array => new Float64Array(sharedBytes(length * 8).buffer)
 
 /** Some of the values, to be handed to a thread: a view where threads share them, else a copy of them alone. */
 export function partForThread(values: Float32Array, start: number, end: number): Float32Array {

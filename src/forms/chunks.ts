@@ -51,6 +51,9 @@ export function chunksOf(tiles: HostMatrix, classes: number, { least, most }: { 
   return { chunks, first, split, slot, slots }
 }
 
+/** Rows of a piece of work that does a little to each value: 256 KiB of them. */
+export const rowsPerPiece = (cols: number) => Math.max(1, Math.floor(2 ** 16 / cols))
+
 const known = new WeakMap<object, Map<string, unknown>>()
 
 /** `make()` at the first call for an array of a run, the same value afterwards: what every piece of it needs. */

@@ -1,9 +1,7 @@
 import type { HostMatrix } from '../core/backend.js'
 import { type PlaceRowsParams, placeRows } from '../core/place-rows.js'
+import { rowsPerPiece } from './chunks.js'
 import type { Form } from './form.js'
-
-/** Values a piece: 256 KiB. */
-const valuesPerPiece = 2 ** 16
 
 /** Copies rows to their places. Memory limits it, and the first touch of a page: no module is needed for that, only threads. */
 export const placeRowsForm: Form<PlaceRowsParams> = {
@@ -17,5 +15,3 @@ export const placeRowsForm: Form<PlaceRowsParams> = {
     placeRows(inputs, params, output, { start, end: Math.min(start + rowsPerPiece(cols), rows) })
   },
 }
-
-const rowsPerPiece = (cols: number) => Math.max(1, Math.floor(valuesPerPiece / cols))

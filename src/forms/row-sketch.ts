@@ -1,12 +1,10 @@
 import type { HostMatrix } from '../core/backend.js'
+import { rowsPerPiece } from './chunks.js'
 import type { Form } from './form.js'
 
 interface SketchParams {
   readonly width: number
 }
-
-/** Values a piece: 256 KiB. */
-const valuesPerPiece = 2 ** 16
 
 /** Rows over their lengths, their columns added up into fewer. */
 export const rowSketchForm: Form<SketchParams> = {
@@ -26,5 +24,3 @@ export const rowSketchForm: Form<SketchParams> = {
     output.set(engine.view(out, count * width), start * width)
   },
 }
-
-const rowsPerPiece = (cols: number) => Math.max(1, Math.floor(valuesPerPiece / cols))

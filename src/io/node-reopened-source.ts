@@ -27,6 +27,16 @@ export async function reopenedSource(path: string, name = path): Promise<Reopene
       await file.close()
     }
   }
+  const fillParts = async (parts: readonly Uint8Array[], start: number) => {
+    checkRange(start, start + parts.reduce((sum, part) => sum + part.byteLength, 0), byteLength)
+    await whileOpen(async (file) => {
+      let at = start
+      for (const part of parts) {
+        await fillBytes(file, part, at, name)
+        at += part.byteLength
+      }
+    })
+  }
   return {
     name,
     byteLength,
@@ -34,19 +44,7 @@ export async function reopenedSource(path: string, name = path): Promise<Reopene
       checkRange(start, end, byteLength)
       return await whileOpen((file) => file.slice(start, end))
     },
-    async fill(bytes, start) {
-      checkRange(start, start + bytes.byteLength, byteLength)
-      await whileOpen((file) => fillBytes(file, bytes, start, name))
-    },
-    async fillParts(parts, start) {
-      checkRange(start, start + parts.reduce((sum, part) => sum + part.byteLength, 0), byteLength)
-      await whileOpen(async (file) => {
-        let at = start
-        for (const part of parts) {
-          await fillBytes(file, part, at, name)
-          at += part.byteLength
-        }
-      })
-    },
+    fill: (bytes, start) => fillParts([bytes], start),
+    fillParts,
   }
 }

@@ -41,9 +41,10 @@ export function rowsInBytes(source: ByteSource, layout: RowLayout, where: string
         const row = block * rowsPerBlock
         const count = Math.min(rowsPerBlock, rows - row)
         let room = rooms[block % 2]
-        if (!room || room.byteLength < count * rowBytes) room = sharedRoom(count * rowBytes, where)
+        const byteLength = count * rowBytes
+        if (!room || room.byteLength < byteLength) room = orTooLarge(() => sharedBytes(byteLength), byteLength, where)
         rooms[block % 2] = room
-        const bytes = room.subarray(0, count * rowBytes)
+        const bytes = room.subarray(0, byteLength)
         await fillBytes(source, bytes, dataStart + row * rowBytes, where)
         return toNumbers(decodeArray(bytes, { dtype, littleEndian, count: count * cols }, where))
       }
@@ -57,10 +58,6 @@ export function rowsInBytes(source: ByteSource, layout: RowLayout, where: string
       spare = rooms
     },
   }
-}
-
-function sharedRoom(byteLength: number, where: string): Uint8Array {
-  return orTooLarge(() => sharedBytes(byteLength), byteLength, where)
 }
 
 /** Rows that can only be read all together: that happens at the first pass, and they stay in memory from then on. */

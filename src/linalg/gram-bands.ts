@@ -1,6 +1,6 @@
 import { type DoubleEngine, doubleEngine } from '../core/double-engine.js'
 import type { Task } from '../core/lane.js'
-import { sharedFloats } from '../core/shared-floats.js'
+import { sharedDoubles } from '../core/shared-floats.js'
 import { medianInPlace } from '../stats/median.js'
 
 /** Orders of Gram features: powers 1 … 8 (Ma et al. 2023; Sastry & Oore 2020). */
@@ -139,7 +139,7 @@ export function bandLimits({ median, half, size }: GramBands): BandLimits {
   const cols = median.length / orders
   const stride = strideOf(cols)
   const width = orders * stride
-  const limits = new Float64Array(sharedFloats(2 * 5 * width).buffer)
+  const limits = sharedDoubles(5 * width)
   const inverse = (value: number) => (value > 0 ? 1 / value : 0)
   for (let order = 0; order < orders; order++) {
     const mean = size[order] as number

@@ -2,7 +2,7 @@ import { largestClass } from '../core/class-order.js'
 import type { ClassRange } from '../core/classed-rows.js'
 import type { DeviceSet } from '../core/device-set.js'
 import { readRows, rowsPerRead } from '../core/read-rows.js'
-import { sharedBytes } from '../core/shared-floats.js'
+import { sharedDoubles } from '../core/shared-floats.js'
 import { runTasks } from '../core/tasks.js'
 import { inTurns } from '../core/turns.js'
 import { classMeans } from '../kernels/class-means.js'
@@ -98,7 +98,7 @@ export class HostMoments {
     const { shift } = this.#set
     const [first, end] = [starts[c] as number, starts[c + 1] as number]
     const rows = positions?.length ?? end - first
-    const room = this.#free.pop() ?? new Float64Array(sharedBytes(largestClass(this.#set.set) * cols * 8).buffer)
+    const room = this.#free.pop() ?? sharedDoubles(largestClass(this.#set.set) * cols)
     const data = room.subarray(0, rows * cols)
     for (let i = 0, at = 0; i < rows; i++) {
       const from = (order[positions?.[i] ?? first + i] as number) * cols

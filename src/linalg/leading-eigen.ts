@@ -41,12 +41,17 @@ function* plain(given: Float64Array, n: number, wanted: number): Generator<void,
   const vectors = new Float64Array(wanted * n)
   const inverse = new InverseIteration(diagonal, off, n, norm)
   let shift = 0
+  let done = 0
   for (let k = 0; k < wanted; k++) {
     const value = values[k] as number
     // Equal values get shifts a few roundings apart: solutions for the very same shift would be the same.
     shift = k > 0 ? Math.min(value, shift - 4 * Number.EPSILON * norm) : value
     inverse.find(shift, vectors, k)
-    if (((k + 1) * (k + 1) * n) % perTurn < k * n) yield
+    done += 16 * k * n
+    if (done > perTurn) {
+      done = 0
+      yield
+    }
   }
   for (let k = 0; k < wanted; k++) {
     const x = vectors.subarray(k * n, (k + 1) * n)
@@ -202,12 +207,10 @@ class InverseIteration {
     this.#e = e
     this.#n = n
     this.#least = Math.max(Number.EPSILON * norm, 1e-150)
-    ;[this.#main, this.#upper, this.#second, this.#right] = [0, 1, 2, 3].map(() => new Float64Array(n)) as [
-      Float64Array,
-      Float64Array,
-      Float64Array,
-      Float64Array,
-    ]
+    this.#main = new Float64Array(n)
+    this.#upper = new Float64Array(n)
+    this.#second = new Float64Array(n)
+    this.#right = new Float64Array(n)
   }
 
   /** Writes the vector as row `found` of `vectors`. */

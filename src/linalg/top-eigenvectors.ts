@@ -97,12 +97,13 @@ async function solve(set: DeviceSet, k: number, method: EigenMethod): Promise<So
   return { pairs: await (useGram ? byGram : byKrylov)(set, k, width), coordinates: null }
 }
 
-function leading(set: DeviceSet, pairs: readonly Pairs[], k: number): ClassDirections {
+/** The k leading directions of classes from `first` on. */
+function leading(set: DeviceSet, pairs: readonly Pairs[], k: number, first = 0): ClassDirections {
   const size = set.paddedCols
   const values = new Float64Array(pairs.length * k)
   const directions = new Float32Array(pairs.length * k * size)
   const ranks = pairs.map((pair, c) => {
-    const rank = rankOf(set, c, pair.values.subarray(0, k))
+    const rank = rankOf(set, first + c, pair.values.subarray(0, k))
     values.set(pair.values.subarray(0, rank), c * k)
     for (let i = 0; i < rank; i++) directions.set(withFixedSign(pair.vectors[i] as Float64Array), (c * k + i) * size)
     return rank
@@ -263,13 +264,10 @@ async function byKernel(set: DeviceSet, k: number, width: number): Promise<Solve
   const pairs: Pairs[] = []
   const directionsOf = (own: Float32Array, { first }: ClassRange) => {
     const found = unpacked(own, k, size)
-    const directions = new Float32Array(found.length * k * size)
     found.forEach((pair, at) => {
       pairs[first + at] = pair
-      for (let i = 0; i < rankOf(set, first + at, pair.values); i++)
-        directions.set(withFixedSign(pair.vectors[i] as Float64Array), (at * k + i) * size)
     })
-    return directions
+    return leading(set, found, k, first).directions
   }
   const { means, coordinates } = await passOverClasses(set, { k, start: Float32Array.from(startBlock(set, width)), directionsOf })
   await classMeans(set, means)

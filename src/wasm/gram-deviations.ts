@@ -1,3 +1,5 @@
+import { laneSumDouble } from "./lanes.ts";
+
 // Gram features of rows of `cols` float32 values and how far they are from bands (linalg/gram-bands.ts). `scaled` is room for a row of float64
 // numbers, cols or one more, the last of which is then 0. Even and odd columns are added up apart.
 
@@ -68,7 +70,7 @@ export function powerSums(rows: usize, n: i32, cols: i32, scaled: usize, sums: u
 // @ts-ignore: decorator
 @inline
 function storeSum(to: usize, sum: v128, at: usize): void {
-  store<f64>(to + (at << 3), f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1));
+  store<f64>(to + (at << 3), laneSumDouble(sum));
 }
 
 /**
@@ -104,7 +106,7 @@ export function bandDeviations(rows: usize, n: i32, cols: i32, limits: usize, ro
         beyond = f64x2.add(beyond, v128.and(by, leaves));
       }
     }
-    store<f64>(out, f64x2.extract_lane(beyond, 0) + f64x2.extract_lane(beyond, 1));
-    store<f64>(out, f64x2.extract_lane(within, 0) + f64x2.extract_lane(within, 1), 8);
+    store<f64>(out, laneSumDouble(beyond));
+    store<f64>(out, laneSumDouble(within), 8);
   }
 }

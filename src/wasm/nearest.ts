@@ -19,7 +19,7 @@ export function halfSquares(x: usize, count: i32, cols: i32, out: usize): void {
 /**
  * Numbers of the references nearest to a row, rising: at least `kept` of them and at most `room`, all where there are no more than `kept`. `distances`:
  * `[count]` holds the row's products and gets half the squared distance less half the row's own square: halves − products, float32. Number `own` is left
- * out, and what is not finite. Of references as near as the last one those of lower number are taken. count is a multiple of four. Gives how many.
+ * out, and what is not finite. Of references as near as the last one those of lower number are taken. count is a multiple of sixteen. Gives how many.
  *
  * A threshold is looked for that leaves as many: to count what lies below one costs a fraction of an operation a reference.
  */

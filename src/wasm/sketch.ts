@@ -3,8 +3,7 @@
  * targets[j] is odd; a row of zeros gives zeros. `sums: [width]`, float64, is room. Any cols. Float64 in the order of the twin in src/linalg/row-sketch.ts.
  */
 export function sketchRows(x: usize, rows: i32, cols: i32, targets: usize, width: i32, sums: usize, out: usize): void {
-  const whole = x + ((<usize>cols & ~3) << 2);
-  const fours = whole - x;
+  const fours = (<usize>cols & ~3) << 2;
   const bytes = <usize>cols << 2;
   for (let row = 0; row < rows; row++, x += bytes, out += <usize>width << 2) {
     const largest = largestOf(x, bytes, fours);

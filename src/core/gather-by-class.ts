@@ -5,7 +5,7 @@ import type { Matrix } from './matrix.js'
 const gatheredPerTurn = 2 ** 19
 
 /** Puts a block's rows, less the shift, class by class into `data: [rows, cols of the shift]`; the columns beyond the rows' own get 0. */
-export function* gatherRows(
+export function* gatherByClass(
   { data: values, cols }: Matrix,
   order: Uint32Array,
   { starts, positions }: Pick<BlockLayout, 'starts' | 'positions'>,
