@@ -7,6 +7,7 @@ import { type HashOptions, hashedSet } from './core/digest.js'
 import { dispose } from './core/dispose.js'
 import { BackendError } from './core/errors.js'
 import type { DetectorResult } from './core/result.js'
+import type { Watch } from './core/shared-passes.js'
 import { showText } from './core/untrusted-text.js'
 import { detectOrFail } from './detectors/detector.js'
 import { detectors as registry } from './detectors/index.js'
@@ -53,7 +54,7 @@ export function auditWith(
       // Hashed while other threads compute. Why it fails shows below, where it is waited for.
       if (!set.origin && set.activations.inMemory) digest().catch(() => undefined)
     }
-    const { choice, results, elapsedMs } = await runWithFallback(set, plan, { options: parsed, createContext, progress, uploaded })
+    const { choice, results, timings } = await runWithFallback(set, plan, { options: parsed, createContext, progress, uploaded })
     const origin = typeof set.origin === 'function' ? await set.origin() : set.origin
     const ran = results.flatMap((result) => (result.status === 'ran' ? [[result.id, result.scores] as const] : []))
     const scores = combinedScores(set, results)
@@ -74,11 +75,7 @@ export function auditWith(
       },
       digest: origin?.digest ?? (await digest()),
       files: origin?.files ?? [],
-      timings: {
-        readMs: origin?.readMs ?? 0,
-        computeMs: Object.values(elapsedMs).reduce((sum, ms) => sum + ms, 0),
-        detectors: elapsedMs,
-      },
+      timings: { readMs: origin?.readMs ?? 0, ...timings },
     })
     parsed.signal?.throwIfAborted()
     return { report, scores, detectorScores: new Map(ran) }
@@ -112,8 +109,10 @@ interface Run {
   readonly progress: {
     /** Reading begins, for the first time or over again. */
     begin(): void
-    stage(index: number): void
-    share(share: number): void
+    /** Share of the reading that is done. */
+    uploaded(share: number): void
+    /** Share of a detector's work that is done. */
+    detected(index: number, share: number): void
     finish(): void
     /** Throws what the caller's callback threw, which a detector may have taken for a failure of its own. */
     rethrow(): void
@@ -123,19 +122,19 @@ interface Run {
 interface Ran {
   readonly choice: BackendChoice
   readonly results: readonly DetectorResult[]
-  readonly elapsedMs: Readonly<Record<string, number>>
+  readonly timings: { readonly computeMs: number; readonly detectors: Readonly<Record<string, number>> }
 }
 
 /** A GPU that `auto` took and that fails is replaced by the CPU, which starts over; one that was asked for by name is not. */
 async function runWithFallback(set: ActivationSet, plan: readonly Selected[], run: Run): Promise<Ran> {
   const { backend, softwareAdapters, threads, seed, signal, memory } = run.options
-  using context = await run.createContext({ backend, softwareAdapters, threads, seed, signal, memory }, run.progress.share)
+  using context = await run.createContext({ backend, softwareAdapters, threads, seed, signal, memory }, run.progress.uploaded)
   try {
     return await runDetectors(context, set, plan, run)
   } catch (error) {
     if (!(error instanceof BackendError) || backend !== 'auto' || context.choice.name !== 'webgpu') throw error
     context[dispose]() // Whatever the GPU still holds goes before the CPU begins.
-    using cpu = await run.createContext({ backend: 'cpu', threads, seed, signal, memory }, run.progress.share)
+    using cpu = await run.createContext({ backend: 'cpu', threads, seed, signal, memory }, run.progress.uploaded)
     const ran = await runDetectors(cpu, set, plan, run)
     return {
       ...ran,
@@ -148,20 +147,40 @@ async function runDetectors(context: Context, input: ActivationSet, plan: readon
   progress.begin()
   using set = await DeviceSet.upload(context, input)
   uploaded()
-  const results: DetectorResult[] = []
+  const began = performance.now()
   const elapsedMs: Record<string, number> = {}
-  for (const [index, { detector, options }] of plan.entries()) {
-    progress.stage(index)
-    const began = performance.now()
-    results.push(await detectOrFail(context, set, { detector, options }))
-    progress.rethrow()
-    elapsedMs[detector.id] = performance.now() - began
-  }
+  const results = await set.each(
+    plan.map(({ detector, options }, index) => ({
+      context: { ...context, progress: (share: number) => progress.detected(index, share) },
+      watch: stopwatch((ms) => {
+        elapsedMs[detector.id] = (elapsedMs[detector.id] ?? 0) + ms
+      }),
+      async work(own: DeviceSet) {
+        progress.detected(index, 0)
+        const result = await detectOrFail(own.context, own, { detector, options })
+        progress.rethrow()
+        progress.detected(index, 1)
+        return result
+      },
+    })),
+  )
+  const computeMs = performance.now() - began
   progress.finish()
   return {
     choice: set.isReadAgain ? { ...context.choice, reason: `${context.choice.reason}; ${whyReadAgain(set)}` } : context.choice,
     results,
-    elapsedMs,
+    timings: { computeMs, detectors: elapsedMs },
+  }
+}
+
+/** Adds up the milliseconds between starts and stops. */
+function stopwatch(add: (ms: number) => void): Watch {
+  let began = 0
+  return {
+    start() {
+      began = performance.now()
+    },
+    stop: () => add(performance.now() - began),
   }
 }
 
@@ -175,8 +194,9 @@ function whyReadAgain({ rows, paddedCols, rowsPerBlock, context }: DeviceSet): s
 function progressOver(plan: readonly Selected[], report: ((progress: Progress) => void) | undefined): Run['progress'] {
   const unitsPerStage = 100
   const total = (plan.length + 1) * unitsPerStage
+  /** Of the upload, then of every detector. */
+  const shares = new Float64Array(plan.length + 1)
   let stage = 'upload'
-  let index = 0
   let done = 0
   let thrown: { readonly error: unknown } | null = null
   const advance = (to: number) => {
@@ -188,18 +208,22 @@ function progressOver(plan: readonly Selected[], report: ((progress: Progress) =
       throw error
     }
   }
+  const share = (index: number, value: number) => {
+    shares[index] = Math.max(shares[index] as number, value)
+    advance(shares.reduce((sum, one) => sum + one, 0) * unitsPerStage)
+  }
   return {
     begin: () => {
-      index = 0
+      shares.fill(0)
       stage = 'upload'
       advance(0)
     },
-    stage: (next) => {
-      index = next + 1
-      stage = (plan[next] as Selected).detector.id
-      advance(index * unitsPerStage)
+    uploaded: (value) => share(0, value),
+    detected: (index, value) => {
+      shares[0] = 1
+      stage = (plan[index] as Selected).detector.id
+      share(index + 1, value)
     },
-    share: (share) => advance((index + share) * unitsPerStage),
     finish: () => advance(total),
     rethrow: () => {
       if (thrown) throw thrown.error

@@ -146,6 +146,43 @@ test('backends agree on verdicts and flagged rows', async () => {
   }
 })
 
+test('detectors share the passes over rows that are read again, and find what each finds by itself', async () => {
+  const set = planted({ seed: 9, rows: [3000, 2500, 2000], features: 40, poison: { target: 1, rate: 0.1, shift: 12 } })
+  const { data, rows, cols } = set.activations
+  const fitRows = 500
+  const detectorOptions = Object.fromEntries(['whitened-mixture', 'exre-lite', 'spectre', 'scan'].map((id) => [id, { fitRows }]))
+  let passes = 0
+  const activations = {
+    rows,
+    cols,
+    *blocks() {
+      passes++
+      yield data
+    },
+  }
+  const run = async (wanted: string[]) => {
+    passes = 0
+    const how = { detectors: wanted, memory: 2 ** 20, seed: 3, detectorOptions }
+    const { detectorScores, report } = await auditWith(noGpu).auditWithScores({ ...set, activations }, how)
+    expect(report.backend.reason).toContain('every pass read them again')
+    const evidence = report.classes.map((entry) => entry.evidence.filter(({ detector }) => wanted.includes(detector)))
+    return { passes, detectorScores, statuses: report.detectors, evidence }
+  }
+  const together = await run(ids)
+  const most: number[] = []
+  for (const id of ids) {
+    const own = await run([id])
+    most.push(own.passes)
+    expect(together.detectorScores.get(id)).toEqual(own.detectorScores.get(id))
+    expect(together.statuses.filter((entry) => entry.id === id)).toEqual(own.statuses)
+    expect(together.evidence.map((entries) => entries.filter(({ detector }) => detector === id))).toEqual(own.evidence)
+  }
+  // One pass uploads, in every audit.
+  const apart = most.reduce((sum, own) => sum + own - 1, 1)
+  expect(together.passes).toBe(Math.max(...most))
+  expect(apart).toBeGreaterThan(2 * together.passes)
+})
+
 describe('progress', () => {
   test('never goes back, starts at nothing and reaches the total', async () => {
     const seen: Progress[] = []

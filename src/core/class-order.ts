@@ -82,7 +82,7 @@ export function pickRows(
   return { picked, places }
 }
 
-/** The end of a stretch from `start` on that has at most `most` of the rows, and is made up of whole reads. */
+/** The end of a stretch from `start` on that has at most `most` of the rows, or those of one read, and is made up of whole reads. */
 export function endOfStretch(
   { classOf }: Pick<OrderedRows, 'classOf'>,
   start: number,
@@ -90,8 +90,10 @@ export function endOfStretch(
 ): number {
   for (let end = start, count = 0; ; ) {
     const next = Math.min(end + rowsPerRead, classOf.length)
-    for (let row = end; row < next; row++) if ((classOf[row] as number) >= 0) count++
-    if (end > start && count > most) return end
+    let more = 0
+    for (let row = end; row < next; row++) if ((classOf[row] as number) >= 0) more++
+    if (count > 0 && count + more > most) return end
+    count += more
     end = next
     if (end === classOf.length) return end
   }

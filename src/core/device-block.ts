@@ -75,10 +75,10 @@ export function* pickBlocks(
 }
 
 /** Blocks, each made while the one before is looked at, and gone when the next one is asked for. */
-export async function* oneAhead(
-  made: AsyncGenerator<DeviceBlock> | Generator<DeviceBlock>,
+export async function* oneAhead<B extends DeviceBlock>(
+  made: AsyncGenerator<B> | Generator<B>,
   signal: AbortSignal | undefined,
-): AsyncGenerator<DeviceBlock, void, undefined> {
+): AsyncGenerator<B, void, undefined> {
   let next = Promise.resolve(made.next())
   try {
     for (;;) {

@@ -1,23 +1,16 @@
 import type { RowBlock } from './activation-rows.js'
 import type { ActivationSet } from './activation-set.js'
 import type { Backend, Context, DeviceMatrix } from './backend.js'
-import {
-  allRows,
-  type BlockLayout,
-  blocksInClassOrder,
-  chosenRows,
-  endOfStretch,
-  largestClass,
-  type OrderedRows,
-  stretchInClassOrder,
-} from './class-order.js'
+import { allRows, type BlockLayout, blocksInClassOrder, chosenRows, largestClass, type OrderedRows } from './class-order.js'
 import { ClassedRows, type ClassRange } from './classed-rows.js'
-import { type DeviceBlock, emptyBlock, emptyBlocks, fill, oneAhead, pickBlocks, uploadShift } from './device-block.js'
+import { type DeviceBlock, emptyBlocks, fill, oneAhead, pickBlocks, uploadShift } from './device-block.js'
 import { dispose } from './dispose.js'
 import { BackendError } from './errors.js'
 import { gatherByClass } from './gather-by-class.js'
 import type { Matrix } from './matrix.js'
+import { readBlocks, type WantedRows } from './read-blocks.js'
 import { readRows } from './read-rows.js'
+import { type Asked, SharedPasses, type Sharer, type Watch } from './shared-passes.js'
 import { inTurns } from './turns.js'
 import { rowsPerUpload, uploadedReads } from './uploaded-reads.js'
 
@@ -29,8 +22,34 @@ export interface ClassBatch extends DeviceBlock {
 /** A block that is read again lies beside the one that is filled meanwhile, what is being read for that, and what may not have been collected yet. */
 const bytesHeldPerByte = 4
 
+/** Blocks of chosen rows beside those of all rows, in one pass: so much smaller they are. */
+const chosenShare = 4
+
 /** Device memory that the output and the partial sums of one run may take: more where buffers may be larger, as few runs keep a GPU busy. */
 const batchBytes = ({ maxBindingBytes }: Backend) => Math.max(64 * 2 ** 20, maxBindingBytes / 4)
+
+/** What all views of a set share. */
+interface Held {
+  /** The rows, where they stay on the backend. */
+  readonly blocks: readonly DeviceBlock[] | null
+  /** How they are gathered, where every pass does that. */
+  readonly gathered: readonly BlockLayout[] | null
+  readonly kept: Map<string, { readonly value: unknown; isPending: boolean }>
+  isDisposed: boolean
+}
+
+/** Rows as they come, or blocks of those at some positions of class order; null: of all. */
+type Wanted = 'reads' | { readonly positions: Uint32Array | null }
+type Taker = Asked<Wanted, DeviceBlock | RowBlock>
+
+type Sharing = Sharer<Wanted, DeviceBlock | RowBlock>
+
+/** Work on a set that shares its passes with other work. */
+export interface SharedWork<R> {
+  readonly context: Context
+  work(set: DeviceSet): Promise<R>
+  readonly watch?: Watch
+}
 
 /**
  * An activation set as kernels take it: rows class by class, shifted by the column means of its first rows, columns padded with zeros to a
@@ -54,14 +73,13 @@ export class DeviceSet implements Disposable {
   readonly rowsPerBlock: number
   /** Which classes have more than one kind of row. The others have no direction to look along, whatever rounding says. */
   readonly varies: Uint8Array
-  readonly #blocks: readonly DeviceBlock[] | null
-  readonly #gathered: readonly BlockLayout[] | null
-  readonly #kept = new Map<string, unknown>()
-  #disposed = false
+  readonly #held: Held
+  readonly #sharing: Sharing | null
 
   private constructor(
     made: Pick<DeviceSet, 'context' | 'set' | 'shift' | 'rowsPerBlock' | 'varies'>,
-    { blocks, gathered }: { readonly blocks: readonly DeviceBlock[] | null; readonly gathered: readonly BlockLayout[] | null },
+    held: Pick<Held, 'blocks' | 'gathered'> | Held,
+    sharing: Sharing | null = null,
   ) {
     this.context = made.context
     this.set = made.set
@@ -69,8 +87,8 @@ export class DeviceSet implements Disposable {
     this.paddedCols = made.shift.length
     this.rowsPerBlock = made.rowsPerBlock
     this.varies = made.varies
-    this.#blocks = blocks
-    this.#gathered = gathered
+    this.#held = 'kept' in held ? held : { ...held, kept: new Map(), isDisposed: false }
+    this.#sharing = sharing
   }
 
   /** Reads `set` once, and keeps it on the backend where it fits. Rejects with the signal's reason when aborted. */
@@ -136,18 +154,19 @@ export class DeviceSet implements Disposable {
 
   /** Whether every pass reads the rows from where they came. */
   get isReadAgain(): boolean {
-    return this.#blocks === null && !this.isGathered
+    return this.#held.blocks === null && !this.isGathered
   }
 
   /** Whether every pass gathers the rows from where they lie in memory. */
   get isGathered(): boolean {
-    return this.#gathered !== null
+    return this.#held.gathered !== null
   }
 
   /** Whether every class lies in one block. */
   get hasWholeClasses(): boolean {
     const { classes } = this.set
-    const layouts = this.#gathered ?? (this.#blocks ?? []).map(({ rows }) => rows)
+    const { blocks, gathered } = this.#held
+    const layouts = gathered ?? (blocks ?? []).map(({ rows }) => rows)
     return (
       layouts.length > 0 &&
       layouts.every(({ starts }) =>
@@ -162,8 +181,35 @@ export class DeviceSet implements Disposable {
   /** All rows, or those at some positions of class order, which rise: block by block. A block is good until the next one is asked for. */
   async *blocks(positions?: Uint32Array): AsyncGenerator<DeviceBlock, void, undefined> {
     this.#check()
-    if (this.#blocks && !positions) return yield* this.#blocks
-    yield* oneAhead(this.#made(positions ? chosenRows(this.set, positions) : allRows(this.set)), this.context.signal)
+    const { blocks } = this.#held
+    if (blocks && !positions) return yield* blocks
+    if (this.#sharing) return yield* this.#sharing.take({ positions: positions ?? null }) as AsyncGenerator<DeviceBlock>
+    yield* oneAhead(this.#made(positions ?? null), this.context.signal)
+  }
+
+  /** All rows as they were given and in that order, on the host, some at a time. They are good until the next ones are asked for. */
+  async *reads(): AsyncGenerator<RowBlock, void, undefined> {
+    this.#check()
+    if (this.#sharing) return yield* this.#sharing.take('reads') as AsyncGenerator<RowBlock>
+    const { activations } = this.set
+    yield* readRows(activations, { rowsPerBlock: rowsPerUpload(activations.cols), signal: this.context.signal })
+  }
+
+  /**
+   * Does several pieces of work on the set, one after the other. Where every pass reads the rows again, all at once: each pass then begins when all want one,
+   * and serves them all. When one throws, the others end too.
+   */
+  async each<R>(pieces: readonly SharedWork<R>[]): Promise<R[]> {
+    const passes = new SharedPasses<Wanted, DeviceBlock | RowBlock>((asked) => this.#pass(asked))
+    const runs: Promise<R>[] = []
+    for (const { context, work, watch } of pieces) {
+      const run = passes.run((sharing) => work(new DeviceSet({ ...this, context }, this.#held, this.isReadAgain ? sharing : null)), watch)
+      runs.push(run)
+      if (!this.isReadAgain) await run
+    }
+    await Promise.allSettled(runs)
+    await passes.end()
+    return await Promise.all(runs)
   }
 
   /**
@@ -197,8 +243,21 @@ export class DeviceSet implements Disposable {
   /** `build()` on the first call with `key`, the same value afterwards. */
   keep<T>(key: string, build: () => T): T {
     this.#check()
-    if (!this.#kept.has(key)) this.#kept.set(key, build())
-    return this.#kept.get(key) as T
+    const { kept } = this.#held
+    const known = kept.get(key)
+    if (known) {
+      const value = known.value as T
+      // Others, whose work it is, may want a pass for it.
+      return known.isPending && this.#sharing ? (this.#sharing.aside(value as Promise<unknown>) as T) : value
+    }
+    const value = build()
+    const own = { value, isPending: value instanceof Promise }
+    kept.set(key, own)
+    const settle = () => {
+      own.isPending = false
+    }
+    if (value instanceof Promise) value.then(settle, settle)
+    return value
   }
 
   /** Puts one value a row from class order back into the set's own order. */
@@ -209,20 +268,26 @@ export class DeviceSet implements Disposable {
   }
 
   [dispose](): void {
-    if (this.#disposed) return
-    this.#disposed = true
-    for (const block of this.#blocks ?? []) block.rows[dispose]()
+    if (this.#held.isDisposed) return
+    this.#held.isDisposed = true
+    for (const block of this.#held.blocks ?? []) block.rows[dispose]()
   }
 
   #check(): void {
-    if (this.#disposed) throw new BackendError('disposed', 'device set: used after it was disposed; keep it alive until the last read')
+    if (this.#held.isDisposed)
+      throw new BackendError('disposed', 'device set: used after it was disposed; keep it alive until the last read')
   }
 
-  #made(chosen: OrderedRows): AsyncGenerator<DeviceBlock> | Generator<DeviceBlock> {
-    const { positions } = chosen
-    if (this.#blocks && positions) return pickBlocks(this.context, this.#blocks, { ...chosen, positions })
-    if (!this.#gathered) return this.#readBlocks(chosen)
-    return this.#gatherBlocks(chosen, positions ? blocksInClassOrder(chosen, this.rowsPerBlock) : this.#gathered)
+  #made(positions: Uint32Array | null): AsyncGenerator<DeviceBlock> | Generator<DeviceBlock> {
+    const { blocks, gathered } = this.#held
+    const chosen = this.#chosen(positions)
+    if (blocks && positions) return pickBlocks(this.context, blocks, { ...chosen, positions })
+    if (!gathered) return this.#readBlocks([{ chosen, most: this.rowsPerBlock }])
+    return this.#gatherBlocks(chosen, positions ? blocksInClassOrder(chosen, this.rowsPerBlock) : gathered)
+  }
+
+  #chosen(positions: Uint32Array | null): OrderedRows {
+    return positions ? chosenRows(this.set, positions) : allRows(this.set)
   }
 
   *#gatherBlocks(chosen: OrderedRows, layouts: readonly BlockLayout[]): Generator<DeviceBlock, void, undefined> {
@@ -236,30 +301,31 @@ export class DeviceSet implements Disposable {
     }
   }
 
-  async *#readBlocks(chosen: OrderedRows): AsyncGenerator<DeviceBlock, void, undefined> {
-    const { context, set, paddedCols, rowsPerBlock: most, shift } = this
-    const positions = chosen.starts.slice(0, -1)
-    using subtracted = uploadShift(context.backend, shift)
-    let filling: { readonly block: DeviceBlock; readonly end: number; readonly add: ReturnType<typeof fill> } | null = null
-    try {
-      const rowsPerRead = Math.min(most, rowsPerUpload(set.activations.cols))
-      for await (const read of uploadedReads(context, set, rowsPerRead)) {
-        if (!filling) {
-          const end = endOfStretch(chosen, read.start, { most, rowsPerRead })
-          const layout = stretchInClassOrder(chosen, { start: read.start, end }, positions)
-          if (layout.rows === 0) return
-          const block = emptyBlock(context, layout, paddedCols)
-          filling = { block, end, add: fill(chosen.classOf, [block]) }
-        }
-        const { block, end, add }: NonNullable<typeof filling> = filling
-        add(read, subtracted)
-        if (read.start + read.rows < end) continue
-        filling = null
-        yield block
-      }
-    } finally {
-      filling?.block.rows[dispose]()
+  #readBlocks<W extends WantedRows>(wanted: readonly W[], onRead?: (read: RowBlock) => Promise<boolean>) {
+    const { context, set, shift, rowsPerBlock: most } = this
+    return readBlocks({ context, set, shift, most, wanted, onRead })
+  }
+
+  /** One pass for all takers. */
+  async #pass(takers: readonly Taker[]): Promise<void> {
+    const readers = takers.filter(({ wanted }) => wanted === 'reads')
+    const byPositions = new Map<Uint32Array | null, Taker[]>()
+    for (const taker of takers) {
+      if (taker.wanted === 'reads') continue
+      const { positions } = taker.wanted
+      byPositions.set(positions, [...(byPositions.get(positions) ?? []), taker])
     }
+    const wanted = [...byPositions].map(([positions, own]) => ({
+      chosen: this.#chosen(positions),
+      most: positions ? Math.ceil(this.rowsPerBlock / chosenShare) : this.rowsPerBlock,
+      takers: own,
+    }))
+    const give = (item: DeviceBlock | RowBlock, to: readonly Taker[]) => Promise.all(to.map((taker) => taker.give(item)))
+    const blocks = this.#readBlocks(wanted, async (read) => {
+      await give(read, readers)
+      return takers.some(({ isOver }) => !isOver)
+    })
+    for await (const block of oneAhead(blocks, this.context.signal)) await give(block, block.of.takers)
   }
 }
 

@@ -1,6 +1,5 @@
 import type { RowBlock } from '../core/activation-rows.js'
 import type { DeviceSet } from '../core/device-set.js'
-import { readRows } from '../core/read-rows.js'
 import type { ClassFinding } from '../core/result.js'
 import { partForThread, sharedFloats } from '../core/shared-floats.js'
 import { runTasks } from '../core/tasks.js'
@@ -25,8 +24,7 @@ const fewestTrusted = 20
 /** Rows of a class that its bands are taken from where trusted ones are too few; fewer where all classes' are more than 2²⁵ values. */
 const bandRows = 500
 const bandValues = 2 ** 25
-/** Values of a block of rows, and of a stretch of one class's that a thread takes. */
-const valuesPerBlock = 2 ** 21
+/** Values of a stretch of one class's rows that a thread takes. */
 const valuesPerStretch = 2 ** 18
 
 /** What `beatrix` does: loaded when it first runs. */
@@ -40,9 +38,9 @@ export const detectBeatrix: Detector<BeatrixOptions>['detect'] = async (context,
   const limits = new Map([...bands].map(([c, own]) => [c, bandLimits(own)]))
   const scoreOf = new Float32Array(activations.rows)
   const sums = new Float64Array(classes.length)
-  const rowsPerBlock = Math.max(1, Math.floor(valuesPerBlock / cols))
-  const gathered = sharedFloats(Math.min(rowsPerBlock, activations.rows) * cols)
-  for await (const block of readRows(activations, { rowsPerBlock, signal: context.signal })) {
+  let gathered = sharedFloats(0)
+  for await (const block of set.reads()) {
+    if (gathered.length < block.data.length) gathered = sharedFloats(block.data.length)
     const stretches = gatherStretches(block, classOf, { gathered, isWanted: (c) => limits.has(c) })
     const deviations = await runTasks(context, gramDeviationsTask, {
       count: stretches.length,
@@ -151,7 +149,7 @@ async function bandsOf(
   }
   const own = new Uint32Array(count)
   for (const { first, rows } of drawn.values()) own.set(rows, first)
-  const gathered = count > 0 ? await gatherRows(data.activations, own, context.signal) : new Float32Array(0)
+  const gathered = count > 0 ? await gatherRows(set.reads(), own, cols) : new Float32Array(0)
   context.progress(0.1)
   const bands = await runTasks(context, gramBandsTask, {
     count: wanted.length,

@@ -1,6 +1,5 @@
 import type { DeviceSet } from '../core/device-set.js'
 import { pause } from '../core/pause.js'
-import { readRows, rowsPerRead } from '../core/read-rows.js'
 import type { ClassFinding } from '../core/result.js'
 import { inTurns } from '../core/turns.js'
 import { showText } from '../core/untrusted-text.js'
@@ -186,7 +185,7 @@ async function sumsOf(
   }
   const sums = new Map([...parts.keys()].map((c) => [c, new Float64Array(live.length)]))
   const { cols } = activations
-  for await (const { start, rows, data } of readRows(activations, { rowsPerBlock: rowsPerRead(cols), signal: set.context.signal })) {
+  for await (const { start, rows, data } of set.reads()) {
     for (let i = 0; i < rows; i++) {
       if (!isSuspected[start + i]) continue
       const sum = sums.get(classOf[start + i] as number) as Float64Array

@@ -1,5 +1,4 @@
 import type { DeviceSet } from '../core/device-set.js'
-import { readRows, rowsPerRead } from '../core/read-rows.js'
 import type { ClassFinding } from '../core/result.js'
 import type { Rng } from '../core/rng.js'
 import { showText } from '../core/untrusted-text.js'
@@ -30,8 +29,6 @@ const fewestColumns = 16
 const askedPerClass = 50
 const mostAsked = 1000
 const mostStrata = 100
-/** Rows that are looked at together at least: what every block costs is then little beside what its rows do. */
-const rowsAtOnce = 4096
 
 /** What `knnAgreement` does: loaded when it first runs. */
 export const detectKnnAgreement: Detector<KnnAgreementOptions>['detect'] = async (context, set, { k: most, minRows, exactRows }) => {
@@ -53,10 +50,7 @@ export const detectKnnAgreement: Detector<KnnAgreementOptions>['detect'] = async
   const outvoted = new Uint8Array(count)
   const poll = pollAmong(classes.length)
   const classOfReference = references.rowOf.map((row) => classOf[row] as number)
-  for await (const { start, rows, data } of readRows(activations, {
-    rowsPerBlock: Math.max(rowsPerRead(cols), rowsAtOnce),
-    signal: context.signal,
-  })) {
+  for await (const { start, rows, data } of set.reads()) {
     const compared = await sketch.of(data)
     await finder.find({ data: compared, firstRow: start }, (i, neighbours) => {
       const own = classOf[start + i] as number
@@ -148,7 +142,7 @@ async function drawRows(set: DeviceSet, { k, exactRows }: { readonly k: number; 
   const affordableColumns = isExact ? cols : Math.max(fewestColumns, Math.floor(operationsPerRow / count))
   const sketch = new RowSketch(set.context, cols, { width: affordableColumns, rng: rng.fork('columns') })
   const { width } = sketch
-  const data = await sketch.of(await gatherRows(activations, joined([rowOf, askedRows]), set.context.signal))
+  const data = await sketch.of(await gatherRows(set.reads(), joined([rowOf, askedRows]), cols))
   return {
     references: { data: data.subarray(0, count * width), count, cols: width, rowOf },
     perClass: ofClasses.map(({ length }) => length),

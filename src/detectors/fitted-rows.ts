@@ -9,7 +9,7 @@ export interface FittedRows {
   countOf(c: number): number
   /** Classes of which not all rows are taken. */
   readonly drawn: readonly number[]
-  /** Positions of all classes one after the other, rising. */
+  /** Positions of all classes one after the other, rising: the same array every time, so that passes over them are shared. */
   positions(): Uint32Array
   /** In words, of which classes something was fitted on drawn rows; undefined where of none. */
   says(what: string): string | undefined
@@ -17,6 +17,10 @@ export interface FittedRows {
 
 /** At most `most` rows of each class. Two detectors that ask for the same number get the same rows. */
 export function fittedRows(set: DeviceSet, most: number): FittedRows {
+  return set.keep(`fitted rows ${most}`, () => draw(set, most))
+}
+
+function draw(set: DeviceSet, most: number): FittedRows {
   const { classes, starts } = set.set
   const rng = set.context.rng.fork('fitted rows')
   const positionsOf = (c: number) => {
@@ -33,12 +37,14 @@ export function fittedRows(set: DeviceSet, most: number): FittedRows {
   const chosen = classes.map((_, c) => positionsOf(c))
   const countOf = (c: number) => chosen[c]?.length ?? classes[c]?.rows ?? 0
   const drawn = [...chosen.keys()].filter((c) => chosen[c])
+  let all: Uint32Array | null = null
   return {
     positionsOf: (c) => chosen[c] ?? null,
     countOf,
     drawn,
     positions() {
-      const all = new Uint32Array(classes.reduce((sum, _, c) => sum + countOf(c), 0))
+      if (all) return all
+      all = new Uint32Array(classes.reduce((sum, _, c) => sum + countOf(c), 0))
       let at = 0
       for (const c of classes.keys()) {
         const own = chosen[c]

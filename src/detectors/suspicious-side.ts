@@ -48,7 +48,7 @@ export async function suspiciousSide(set: DeviceSet, { classIndex, side, positio
   const { order, starts } = set.set
   const rows = positions ? positions.map((at) => order[at] as number) : order.subarray(starts[classIndex], starts[classIndex + 1])
   const logits = ownLogits(set, classIndex, rows)
-  const norms = () => set.keep('row norms', () => rowNorms(set.set.activations, set.context.signal))
+  const norms = () => set.keep('row norms', () => rowNorms(set.reads(), set.rows))
   const values = logits ?? ownNorms(await norms(), rows)
   const [ofGroup, ofRest] = [meanWhere(values, side, true), meanWhere(values, side, false)]
   if (ofGroup === ofRest) return { isGroup: smaller, because: 'it is the smaller one', isKnown: false }

@@ -1,5 +1,6 @@
 import type { ActivationSet } from '../core/activation-set.js'
 import { toBase64 } from '../core/bytes-as-text.js'
+import { readRows, rowsPerRead } from '../core/read-rows.js'
 import { Rng } from '../core/rng.js'
 import { gatherRows } from '../linalg/row-sample.js'
 import { drawSome } from '../stats/draws.js'
@@ -61,11 +62,13 @@ export async function drawScatters(
     while (++end < chosen.length && bytes < bytesPerPass)
     const group = chosen.slice(from, end)
     const wanted = Uint32Array.from(group.flatMap(({ own, others }) => [...own, ...others]))
-    const data = await gatherRows(set.activations, wanted, options.signal)
+    const { cols } = set.activations
+    const reads = readRows(set.activations, { rowsPerBlock: rowsPerRead(cols), signal: options.signal })
+    const data = await gatherRows(reads, wanted, cols)
     let at = 0
     for (const { drawn, own, others } of group) {
       const count = own.length + others.length
-      const slice = data.subarray(at * set.activations.cols, (at + count) * set.activations.cols)
+      const slice = data.subarray(at * cols, (at + count) * cols)
       at += count
       views.push(await drawClass(set, { drawn, own, others, data: slice }, options))
     }

@@ -1,5 +1,6 @@
 import type { DeviceMatrix, HostMatrix, Kernel, Shape } from '../core/backend.js'
 import type { ClassBatch, DeviceSet } from '../core/device-set.js'
+import { sharedFloats } from '../core/shared-floats.js'
 import { uploadPart } from './class-parts.js'
 import { sampleMatrix, sampleRows } from './sample.js'
 
@@ -96,7 +97,8 @@ export async function project(set: DeviceSet, projection: ClassProjection, posit
   const cols = set.paddedCols
   const perClass = directions.length / centres.length
   const width = output === 'scores' ? 1 : perClass
-  const projected = new Float32Array((positions?.length ?? set.rows) * width)
+  const length = (positions?.length ?? set.rows) * width
+  const projected = output === 'scores' ? new Float32Array(length) : sharedFloats(length) // threads go on with them
   for await (const block of set.batches(() => (perClass + 1) * cols * 4, { positions })) {
     using centre = uploadPart(backend, centres, { ...block.batch, cols })
     using own = uploadPart(backend, directions, { ...block.batch, cols, perClass })

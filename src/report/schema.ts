@@ -124,7 +124,13 @@ export const reportSchema = z
       .strictObject({
         readMs: milliseconds('Reading the input from files.'),
         computeMs: milliseconds('All detectors together, and what they read again.'),
-        detectors: z.record(z.string(), milliseconds('Milliseconds.')).check(z.describe('Each detector, by id.')),
+        detectors: z
+          .record(z.string(), milliseconds('Milliseconds.'))
+          .check(
+            z.describe(
+              'Each detector, by id, while it had work in hand. Those that share passes work at the same time: together they may take longer than all.',
+            ),
+          ),
       })
       .check(z.describe('Wall-clock times in milliseconds. With `backend.reason`, the only part that differs between two equal runs.')),
   })

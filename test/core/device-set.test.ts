@@ -104,6 +104,36 @@ describeEachBackend('device set', (backend) => {
       expect(set.hasWholeClasses).toBe(blocking === 'in one block')
     })
 
+    it(`does work side by side, on the same rows, and shares what is kept: ${name}`, async () => {
+      using context = await backend.open()
+      using set = await DeviceSet.upload(of(context, 15, 8), input())
+      const wanted = Uint32Array.of(0, 6, 7, 13)
+      const work = async (own: DeviceSet, i: number) => {
+        const kept = await own.keep('kept', async () => {
+          const rows = await readBlocks(own)
+          return { rows: rows.flat().length, by: i }
+        })
+        const some = (await readBlocks(own, wanted)).flat().map(({ row }) => row)
+        let sum = 0
+        for await (const read of own.reads()) {
+          expect([...read.data]).toEqual([...data.subarray(read.start * cols, (read.start + read.rows) * cols)])
+          sum += read.rows
+        }
+        return { kept, some: some.sort((a, b) => a - b), sum, context: own.context }
+      }
+      const contexts = [0, 1, 2].map(() => ({ ...set.context }))
+      const found = await set.each(contexts.map((own, i) => ({ context: own, work: (view) => work(view, i) })))
+      const some = [...wanted].map((at) => set.set.order[at] as number).sort((a, b) => a - b)
+      expect(found).toEqual(contexts.map((own) => ({ kept: { rows: 15, by: 0 }, some, sum: 15, context: own })))
+      const failing = [
+        { context, work: async (own: DeviceSet) => (await readBlocks(own)).length },
+        { context, work: () => Promise.reject(new Error('enough')) },
+      ]
+      const left = context.backend.liveBytes
+      await expect(set.each(failing)).rejects.toThrow('enough')
+      expect(context.backend.liveBytes).toBe(left)
+    })
+
     it(`frees everything, also where a pass ends early, and is of no use afterwards: ${name}`, async () => {
       using context = await backend.open()
       const set = await DeviceSet.upload(of(context, 15, 8), input())
