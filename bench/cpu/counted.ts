@@ -18,7 +18,8 @@ const operationsOf: Readonly<Record<string, (inputs: readonly DeviceMatrix[], ou
   'non-finite': ([x]) => size(x),
   'place-rows': ([x]) => size(x),
   'row-sketch': ([x]) => 4 * size(x),
-  'nearest-rows': ([x, , references]) => 2 * size(x) * (references?.rows ?? 0),
+  'nearest-rows': ([x, , , references]) => 2 * size(x) * (references?.rows ?? 0),
+  'neighbour-votes': ([x, , , references]) => 2 * size(x) * (references?.rows ?? 0),
 }
 
 export const gramOperations = (rows: number, cols: number) => rows * cols * (cols + 1)

@@ -70,6 +70,8 @@ export interface DoubleLoops {
     gains: number,
     margins: number,
   ): void
+  assignPoints(points: number, rows: number, dims: number, centres: number, clusters: number, to: number, sums: number): number
+  addDistances(points: number, rows: number, dims: number, centres: number, from: number, sum: number): number
   weightedSums(y: number, n: number, stride: number, posterior: number, sums: number): number
   expectAndSum(
     y: number,
@@ -157,6 +159,11 @@ export class DoubleEngine {
   /** `count` float64 values from offset `at` on: a view. */
   view(at: number, count: number): Float64Array {
     return this.#doubles.subarray(at / 8, at / 8 + count)
+  }
+
+  /** The same bytes. */
+  bytes(at: number, count: number): Uint8Array {
+    return this.#bytes.subarray(at, at + count)
   }
 
   /** The same uint32 values. */

@@ -3,8 +3,8 @@ import type { ClassFinding } from '../core/result.js'
 import type { Rng } from '../core/rng.js'
 import { showText } from '../core/untrusted-text.js'
 import { DrawnNeighbours, type DrawnRows } from '../linalg/drawn-neighbours.js'
-import { nearestFinder } from '../linalg/nearest-finder.js'
 import type { ReferenceRows } from '../linalg/nearest-rows.js'
+import { neighbourVotes, pollAmong } from '../linalg/neighbour-votes.js'
 import { gatherRows } from '../linalg/row-sample.js'
 import { RowSketch } from '../linalg/row-sketch.js'
 import { binomialInterval } from '../stats/binomial-interval.js'
@@ -44,27 +44,27 @@ export const detectKnnAgreement: Detector<KnnAgreementOptions>['detect'] = async
   context.progress(0.1)
   const nearestOf = (rows: number) => Math.max(1, Math.min(most, Math.floor(rows / 2)))
   const k = perClass.map(nearestOf)
-  using finder = nearestFinder(context, references, Math.max(...k))
+  using votes = neighbourVotes(context, { references, classOf, kOfClass: k })
   const ofAll = asked && new DrawnNeighbours(context, asked, Math.max(...classes.map(({ rows }) => nearestOf(rows))))
   const others = new Float32Array(count)
   const outvoted = new Uint8Array(count)
-  const poll = pollAmong(classes.length)
-  const classOfReference = references.rowOf.map((row) => classOf[row] as number)
   for await (const { start, rows, data } of set.reads()) {
     const compared = await sketch.of(data)
-    await finder.find({ data: compared, firstRow: start }, (i, neighbours) => {
-      const own = classOf[start + i] as number
-      const vote = poll(neighbours.subarray(0, k[own]), classOfReference, own)
-      others[start + i] = vote.others
-      outvoted[start + i] = vote.isOutvoted ? 1 : 0
-    })
+    const found = await votes.of({ data: compared, firstRow: start })
+    for (let i = 0; i < rows; i++) {
+      others[start + i] = found[2 * i] as number
+      outvoted[start + i] = found[2 * i + 1] as number
+    }
     await ofAll?.offer(compared, start)
     context.progress(0.1 + (0.9 * (start + rows)) / count)
   }
+  const poll = pollAmong(
+    classes.map(({ rows }) => nearestOf(rows)),
+    classOf,
+  )
   const outvotedAmongAll = (i: number) => {
-    const own = classOf[asked?.rowOf[i] as number] as number
-    const near = (ofAll as DrawnNeighbours).nearest(i).subarray(0, nearestOf(classes[own]?.rows ?? 0))
-    return poll(near, classOf, own).isOutvoted
+    const [, isOutvoted] = poll((ofAll as DrawnNeighbours).nearest(i), classOf[asked?.rowOf[i] as number] as number)
+    return isOutvoted
   }
   const amongAll = asked?.strata.map(({ start, end }) => {
     const drawn = end - start
@@ -96,22 +96,6 @@ export const detectKnnAgreement: Detector<KnnAgreementOptions>['detect'] = async
 
 const percent = (share: number) => (100 * share).toFixed(1)
 
-/** Counts the labels of neighbours: the share that is not `own`, and whether another one is more frequent. */
-function pollAmong(classes: number) {
-  const votes = new Uint32Array(classes)
-  return (near: Uint32Array, classOf: ArrayLike<number>, own: number): { others: number; isOutvoted: boolean } => {
-    let winner = 0
-    for (const r of near) {
-      const c = classOf[r] as number
-      votes[c] = (votes[c] as number) + 1
-      winner = Math.max(winner, votes[c] as number)
-    }
-    const forOwn = votes[own] as number
-    for (const r of near) votes[classOf[r] as number] = 0
-    return { others: near.length === 0 ? 0 : 1 - forOwn / near.length, isOutvoted: forOwn < winner }
-  }
-}
-
 interface Drawn {
   readonly references: ReferenceRows
   /** References of each class. */
@@ -139,7 +123,7 @@ async function drawRows(set: DeviceSet, { k, exactRows }: { readonly k: number; 
   const rowOf = joined(ofClasses)
   const askedRows = joined(ofStrata)
   const count = rowOf.length
-  const affordableColumns = isExact ? cols : Math.max(fewestColumns, Math.floor(operationsPerRow / count))
+  const affordableColumns = isExact ? cols : Math.max(fewestColumns, Math.floor(operationsPerRow / count / 4) * 4)
   const sketch = new RowSketch(set.context, cols, { width: affordableColumns, rng: rng.fork('columns') })
   const { width } = sketch
   const data = await sketch.of(await gatherRows(set.reads(), joined([rowOf, askedRows]), cols))

@@ -10,7 +10,16 @@ export interface WasmExports {
   gramPanel(panels: number, rows: number, i: number, count: number, totals: number): void
   panelProducts(a: number, panels: number, rows: number, first: number, count: number, totals: number): void
   symmetric(totals: number, stride: number, n: number, out: number): void
-  assignRows(points: number, rows: number, dims: number, centres: number, clusters: number, masks: number, sums: number): void
+  assignRows(
+    x: number,
+    rows: number,
+    width: number,
+    directions: number,
+    clusters: number,
+    most: number,
+    nearest: number,
+    totals: number,
+  ): void
   doubleProducts(a: number, rows: number, b: number, others: number, stride: number, out: number, outStride: number): void
   combine(c: number, count: number, m: number, cStride: number, basis: number, stride: number, out: number, sign: number): void
   widen(x: number, rows: number, n: number, stride: number, out: number): void
@@ -19,8 +28,24 @@ export interface WasmExports {
   topPairsRoom(n: number, stride: number): number
   topPairs(a: number, n: number, stride: number, wanted: number, values: number, vectors: number, room: number): void
   halfSquares(x: number, count: number, cols: number, out: number): void
-  nearest(distances: number, halves: number, count: number, own: number, kept: number, room: number, indices: number): number
-  rerank(row: number, references: number, cols: number, count: number, indices: number, halves: number, exact: number, wide: number): void
+  nearest(
+    row: number,
+    references: number,
+    cols: number,
+    count: number,
+    distances: number,
+    halves: number,
+    exactHalves: number,
+    own: number,
+    limit: number,
+    largest: number,
+    k: number,
+    room: number,
+    indices: number,
+    zone: number,
+    exact: number,
+    wide: number,
+  ): number
   sketchRows(x: number, rows: number, cols: number, targets: number, width: number, sums: number, out: number): void
   distanceSums(
     rows: number,

@@ -9,13 +9,14 @@ interface LloydParams {
   readonly steps: number
 }
 
-/** Rows whose coordinates are summed in float32. */
-const rowsPerBlock = 256
+/** Rows whose sums are float32. */
+const rowsPerBlock = 240
 /** Restarts that are dealt with together. */
-const lanes = 4
+const lanes = 12
 
 /**
- * Lloyd steps, a class and four restarts a piece, a lane each: until no centre of theirs moves, or `steps` of them. Float64 sums of blocks.
+ * Lloyd steps, a class and twelve restarts a piece, a lane each: until no centre of theirs moves, or `steps` of them. Float64 sums of blocks. A row is
+ * nearer to one of two centres as its product with the way between them says; squared distances are added up as Σ|x|² − 2·c·Σx + n·|c|².
  */
 export const kmeansLloydForm: Form<LloydParams> = {
   cut(inputs, { classes, restarts, clusters, steps }) {
@@ -32,56 +33,116 @@ const groupsOf = (restarts: number) => Math.ceil(restarts / lanes)
 
 function runGroup(engine: Engine, { inputs, params, output }: Work<LloydParams>, c: number, group: number): void {
   const [points, , , centres] = inputs as [HostMatrix, HostMatrix, HostMatrix, HostMatrix]
-  const { data, cols: dims } = points
+  const { cols: dims } = points
   const { restarts, clusters, steps } = params
   const { start, end } = rowsOf(inputs, c)
   const stride = dims + 2
-  const [stage, across, masks, sums] = engine.place(
-    (end - start) * dims * 4,
-    clusters * dims * lanes * 4,
+  const rows = Math.ceil((end - start) / 3) * 3
+  const width = Math.ceil(stride / 3) * 3
+  const size = (clusters - 1) * width * lanes
+  const [stage, across, most, nearest, sums] = engine.place(
+    rows * width * 4,
+    size * 4,
     rowsPerBlock * lanes * 4,
-    clusters * stride * lanes * 4,
-  ) as [number, number, number, number]
-  engine.put(stage, data.subarray(start * dims, end * dims))
-  // Lanes without a restart take the last one's centres; nobody reads what becomes of them.
-  const old = new Float32Array(clusters * stride * lanes)
-  const fresh = new Float32Array(old.length)
-  for (let lane = 0; lane < lanes; lane++) {
-    const from = placeOf(params, stride, c, Math.min(group * lanes + lane, restarts - 1))
-    for (let at = 0; at < clusters * stride; at++) old[at * lanes + lane] = centres.data[from + at] as number
-  }
-  const totals = new Float64Array(old.length)
+    rowsPerBlock * lanes * 4,
+    size * 8,
+  ) as [number, number, number, number, number]
+  const whole = stageRows(engine.view(stage, rows * width), points.data.subarray(start * dims, end * dims), { dims, width })
+  const own = Math.min(lanes, restarts - group * lanes)
+  const first = placeOf(params, stride, c, group * lanes)
+  /** Of every restart: its centres, rows and squared distances, as the kernel gives them. */
+  const now = centres.data.slice(first, first + own * clusters * stride) as Float32Array
   for (let step = 0, moved = true; moved && step < steps; step++) {
-    const laid = engine.view(across, clusters * dims * lanes)
-    for (let k = 0; k < clusters; k++) {
-      laid.set(old.subarray(k * stride * lanes, (k * stride + dims) * lanes), k * dims * lanes)
-    }
+    const directions = engine.view(across, size)
+    layDirections(directions, now, { dims, width, clusters })
+    const totals = engine.doubles(sums, size)
     totals.fill(0)
-    for (let row = 0; row < end - start; row += rowsPerBlock) {
-      const rows = Math.min(rowsPerBlock, end - start - row)
-      engine.wasm.assignRows(stage + row * dims * 4, rows, dims, across, clusters, masks, sums)
-      const block = engine.view(sums, totals.length)
-      for (let at = 0; at < totals.length; at++) totals[at] = (totals[at] as number) + (block[at] as number)
+    for (let row = 0; row < rows; row += rowsPerBlock) {
+      const at = stage + row * width * 4
+      engine.wasm.assignRows(at, Math.min(rowsPerBlock, rows - row), width, across, clusters, most, nearest, sums)
     }
     moved = false
-    for (let at = 0; at < totals.length; at++) {
-      const lane = at % lanes
-      const j = Math.floor(at / lanes) % stride
-      const rows = totals[at + (dims - j) * lanes] as number
-      const total = totals[at] as number
-      fresh[at] = j >= dims ? total : rows > 0 ? total / rows : (old[at] as number)
-      if (j < dims && fresh[at] !== old[at] && group * lanes + lane < restarts) moved = true
+    const ofCluster = new Float64Array(width)
+    for (let lane = 0; lane < own; lane++) {
+      const left = whole.slice()
+      for (let k = clusters - 1; k >= 0; k--) {
+        for (let j = 0; j < width; j++) {
+          const total = k === 0 ? (left[j] as number) : (totals[((k - 1) * width + j) * lanes + lane] as number)
+          ofCluster[j] = total
+          left[j] = (left[j] as number) - total
+        }
+        const at = (lane * clusters + k) * stride
+        if (moveCentre(now.subarray(at, at + stride), ofCluster, dims)) moved = true
+      }
     }
-    old.set(fresh)
   }
-  for (let lane = 0; lane < lanes && group * lanes + lane < restarts; lane++) {
-    const to = placeOf(params, stride, c, group * lanes + lane)
-    for (let at = 0; at < clusters * stride; at++) output[to + at] = old[at * lanes + lane] as number
-  }
+  output.set(now, first)
 }
 
 const placeOf = ({ restarts, clusters }: LloydParams, stride: number, c: number, restart: number) =>
   (c * restarts + restart) * clusters * stride
+
+/** Puts rows where they are worked on, each with the square of its length and, last of all, a 1 behind it; gives the sum of each column. */
+function stageRows(
+  stage: Float32Array,
+  points: Float32Array | Uint32Array,
+  { dims, width }: { dims: number; width: number },
+): Float64Array {
+  const whole = new Float64Array(width)
+  stage.fill(0)
+  for (let from = 0, to = 0; from < points.length; to += width) {
+    let square = 0
+    for (let j = 0; j < dims; j++, from++) {
+      const value = points[from] as number
+      stage[to + j] = value
+      whole[j] = (whole[j] as number) + value
+      square += value * value
+    }
+    stage[to + dims] = square
+    stage[to + width - 1] = 1
+    whole[dims] = (whole[dims] as number) + (stage[to + dims] as number)
+  }
+  whole[width - 1] = points.length / dims
+  return whole
+}
+
+/** Lanes without a restart keep zeros; nobody reads what becomes of them. */
+function layDirections(
+  directions: Float32Array,
+  centres: Float32Array,
+  { dims, width, clusters }: { dims: number; width: number; clusters: number },
+): void {
+  const stride = dims + 2
+  directions.fill(0)
+  for (let lane = 0; lane * clusters * stride < centres.length; lane++) {
+    const origin = lane * clusters * stride
+    for (let k = 1; k < clusters; k++) {
+      let larger = 0
+      for (let j = 0; j < dims; j++) {
+        const [before, there] = [centres[origin + j] as number, centres[origin + k * stride + j] as number]
+        directions[((k - 1) * width + j) * lanes + lane] = there - before
+        larger += (before - there) * (before + there)
+      }
+      directions[(k * width - 1) * lanes + lane] = larger / 2
+    }
+  }
+}
+
+/** Moves a centre to the mean of its rows, of which the sums of columns are given, and notes their number and squared distances to where it was. */
+function moveCentre(centre: Float32Array, sums: Float64Array, dims: number): boolean {
+  const rows = sums[sums.length - 1] as number
+  let inertia = sums[dims] as number
+  let moved = false
+  for (let j = 0; j < dims; j++) {
+    const [before, sum] = [centre[j] as number, sums[j] as number]
+    inertia += before * (rows * before - 2 * sum)
+    if (rows > 0) centre[j] = sum / rows
+    if (centre[j] !== before) moved = true
+  }
+  centre[dims] = rows
+  centre[dims + 1] = Math.max(0, inertia)
+  return moved
+}
 
 /** The rows of a class, which its tiles cover. */
 function rowsOf([, tiles, firstTile]: readonly HostMatrix[], c: number): { start: number; end: number } {

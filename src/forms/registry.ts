@@ -6,6 +6,7 @@ import { gramApplyForm } from './gram-apply.js'
 import { gramEigenpairsForm } from './gram-eigenpairs.js'
 import { kmeansLloydForm } from './kmeans-lloyd.js'
 import { nearestRowsForm } from './nearest-rows.js'
+import { neighbourVotesForm } from './neighbour-votes.js'
 import { nonFiniteForm } from './non-finite.js'
 import { placeRowsForm } from './place-rows.js'
 import { projectForm } from './project.js'
@@ -22,6 +23,7 @@ const forms: Readonly<Record<string, Form<never>>> = {
   'gram-eigenpairs': gramEigenpairsForm,
   'kmeans-lloyd': kmeansLloydForm,
   'nearest-rows': nearestRowsForm,
+  'neighbour-votes': neighbourVotesForm,
   'non-finite': nonFiniteForm,
   'place-rows': placeRowsForm,
   project: projectForm,

@@ -1,5 +1,7 @@
-import type { Context } from '../core/backend.js'
-import { nearestFinder } from './nearest-finder.js'
+import type { Context, HostMatrix } from '../core/backend.js'
+import { dispose } from '../core/dispose.js'
+import { inTurns } from '../core/turns.js'
+import { nearestAmong, nearestRowsKernel, widened } from './nearest-rows.js'
 
 /** Rows whose neighbours among all rows are wanted. */
 export interface DrawnRows {
@@ -15,33 +17,52 @@ export class DrawnNeighbours {
   readonly #context: Context
   readonly #drawn: DrawnRows
   readonly #k: number
+  /** `[count]` */
+  readonly #squares: Float64Array
   /** `[count, k]`, nearest first. */
   readonly #distances: Float64Array
   readonly #rows: Uint32Array
   readonly #found: Uint32Array
 
   constructor(context: Context, drawn: DrawnRows, k: number) {
+    const { data, cols, rowOf } = drawn
     this.#context = context
     this.#drawn = drawn
     this.#k = k
-    this.#distances = new Float64Array(drawn.rowOf.length * k)
-    this.#rows = new Uint32Array(drawn.rowOf.length * k)
-    this.#found = new Uint32Array(drawn.rowOf.length)
+    this.#squares = Float64Array.from(rowOf, (_, i) =>
+      data.subarray(i * cols, (i + 1) * cols).reduce((sum, value) => sum + value * value, 0),
+    )
+    this.#distances = new Float64Array(rowOf.length * k)
+    this.#rows = new Uint32Array(rowOf.length * k)
+    this.#found = new Uint32Array(rowOf.length)
   }
 
   /** Rows `firstRow` … of the set, `[n, cols]`, in the order of the set. Of two that are as near the one that comes first is the nearer. */
   async offer(data: Float32Array, firstRow: number): Promise<void> {
     const { cols, rowOf, data: drawn } = this.#drawn
+    const { backend, signal } = this.#context
     const count = data.length / cols
-    const references = { data, cols, count, rowOf: new Uint32Array(count).fill(2 ** 32 - 1) }
-    // One more than k, since a drawn row meets itself.
-    using finder = nearestFinder(this.#context, references, this.#k + 1)
-    await finder.find({ data: drawn, firstRow: 0 }, (i, neighbours) => {
-      for (const at of neighbours) {
-        const row = firstRow + at
-        if (row !== rowOf[i] && !this.#keep(i, row, squaredDistance(drawn, i * cols, data, at * cols, cols))) break
+    const k = this.#k
+    // A drawn row meets itself.
+    const own = rowOf.map((row) => (row >= firstRow && row < firstRow + count ? row - firstRow : count))
+    const ownColumn: HostMatrix = { data: own, rows: own.length, cols: 1, type: 'u32' }
+    const [x, references] = [widened(drawn, cols), widened(data, cols)]
+    const keep = (i: number, at: number) => this.#keep(i, firstRow + at, squaredDistance(drawn, i * cols, data, at * cols, cols))
+    if (!backend.runsForms) {
+      const visit = (i: number, neighbours: Uint32Array) => {
+        for (const at of neighbours) keep(i, at)
       }
-    })
+      return await inTurns(nearestAmong(x, ownColumn, references, { k, visit }), signal)
+    }
+    const limits = Float32Array.from(own, (_, i) => this.#limit(i))
+    const inputs = [x, ownColumn, { data: limits, rows: own.length, cols: 1, type: 'f32' } as const, references]
+    const uploaded = inputs.map((input) => backend.upload(input))
+    using found = backend.run(nearestRowsKernel, uploaded, { k })
+    for (const input of uploaded) input[dispose]()
+    const numbers = await backend.read(found)
+    for (let i = 0; i < own.length; i++) {
+      for (let at = i * k; at < (i + 1) * k && (numbers[at] as number) >= 0; at++) keep(i, numbers[at] as number)
+    }
   }
 
   /** The rows nearest to the i-th drawn one. */
@@ -49,13 +70,23 @@ export class DrawnNeighbours {
     return this.#rows.subarray(i * this.#k, i * this.#k + (this.#found[i] as number))
   }
 
-  /** Whether the row is one of the k nearest so far. */
-  #keep(i: number, row: number, distance: number): boolean {
+  /** Beyond it, half the squared distance less half the row's own square, a row is no nearer than those that were kept, whatever float32 makes of it. */
+  #limit(i: number): number {
+    const k = this.#k
+    if (this.#found[i] !== k) return Number.POSITIVE_INFINITY
+    const square = this.#squares[i] as number
+    const furthest = this.#distances[(i + 1) * k - 1] as number
+    const [length, other] = [Math.sqrt(square), Math.sqrt(square) + Math.sqrt(furthest)]
+    return (furthest - square) / 2 + 2 ** -22 * (this.#drawn.cols / 4 + 8) * other * (length + other)
+  }
+
+  /** Keeps the row where it is one of the k nearest so far. */
+  #keep(i: number, row: number, distance: number): void {
     const from = i * this.#k
     const found = this.#found[i] as number
     let at = from + found
     if (found === this.#k) {
-      if (distance >= (this.#distances[--at] as number)) return false
+      if (distance >= (this.#distances[--at] as number)) return
     } else this.#found[i] = found + 1
     for (; at > from && (this.#distances[at - 1] as number) > distance; at--) {
       this.#distances[at] = this.#distances[at - 1] as number
@@ -63,7 +94,6 @@ export class DrawnNeighbours {
     }
     this.#distances[at] = distance
     this.#rows[at] = row
-    return true
   }
 }
 

@@ -15,8 +15,8 @@ export interface ExchangeOptimum {
 }
 
 const maxSweeps = 100
-/** Sweeps that look at all rows; what is left to do after them takes many sweeps with a few moves each. */
-const sweepsOfAll = 4
+/** Where fewer rows than this share of all may move, they alone are looked at: to gather them takes time too. */
+const fewShare = 0.25
 /** Rows between two yields: about a millisecond of work. */
 const rowsPerTurn = 2 ** 14
 
@@ -24,44 +24,29 @@ const rowsPerTurn = 2 ** 14
  * Improves a k-means solution by moving single rows (Hartigan 1975; Telgarsky & Vattani, AISTATS 2010): a row goes to another cluster where
  * that lowers the sum of squares counting that both centres move with it. Every optimum of this is one of Lloyd's, not the other way
  * round, so it leaves Lloyd's shallow optima. Rows move in order of what their move gains, so the result does not hang on the order of the
- * rows. `centres: [clusters, dims]` is where it starts. Float64; some dozens of sweeps, of which all but the first few look only at rows
+ * rows. `centres: [clusters, dims]` is where it starts. Float64; some dozens of sweeps, of which all but the first look only at rows
  * that are so near to another cluster that they may move by now. Yields now and then.
  */
-export function* exchange({ points, dims, clusters }: Partition, centres: ArrayLike<number>): Generator<void, ExchangeOptimum, void> {
+export function* exchange(partition: Partition, centres: ArrayLike<number>): Generator<void, ExchangeOptimum, void> {
+  const { points, dims, clusters } = partition
   const rows = points.length / dims
-  const at = Float64Array.from(centres)
-  const assigned = new Uint8Array(rows)
-  for (let i = 0; i < rows; i++) assigned[i] = nearest(points, i * dims, at, dims)
-  const sizes = new Float64Array(clusters)
-  at.fill(0)
-  for (let i = 0; i < rows; i++) {
-    const k = assigned[i] as number
-    sizes[k] = (sizes[k] as number) + 1
-    for (let j = 0; j < dims; j++) at[k * dims + j] = (at[k * dims + j] as number) + (points[i * dims + j] as number)
-  }
-  for (let k = 0; k < clusters; k++) {
-    const size = sizes[k] as number
-    for (let j = 0; j < dims; j++) at[k * dims + j] = size > 0 ? (at[k * dims + j] as number) / size : (centres[k * dims + j] as number)
-  }
-  doubleEngine()?.keep(points)
+  const { assigned, at, sizes, reach } = yield* assign(partition, Float64Array.from(centres))
   const gains = new Float64Array(rows)
   const margins = new Float64Array(Math.min(rows, rowsPerTurn))
-  let border: Border | null = null
+  const border = new Border(rows, { dims, clusters, reach })
   // For all sweeps: to find fresh memory takes longer than to fill it.
   const room = { points: new Float32Array(margins.length * dims), from: new Uint8Array(margins.length) }
   for (let sweep = 0; sweep < maxSweeps; sweep++) {
-    if (sweep === sweepsOfAll) border = new Border(points, { dims, clusters })
-    const candidates = border?.candidates() ?? null
+    const mayMove = border.candidates()
+    const candidates = mayMove.length < fewShare * rows ? mayMove : null
     const count = candidates?.length ?? rows
     for (let first = 0; first < count; first += rowsPerTurn) {
       const end = Math.min(first + rowsPerTurn, count)
       const some = candidates?.subarray(first, end)
-      const own = some
-        ? gathered({ points, dims, assigned }, some, room)
-        : { points: points.subarray(first * dims, end * dims), from: assigned.subarray(first, end) }
+      const own = some ? gathered({ points, dims, assigned }, some, room) : stretch({ points, dims, assigned }, first, end)
       const found = { gains: gains.subarray(first, end), margins: margins.subarray(0, end - first) }
       ;(doubleEngine() ? gainsInWebAssembly : plainGains)({ ...own, at, dims, sizes }, found)
-      if (some) border?.seen(some, found.margins)
+      border.seen(some ?? first, found.margins)
       if (end < count) yield
     }
     /** Places among those that were looked at, which are in the order of the rows. */
@@ -87,11 +72,95 @@ export function* exchange({ points, dims, clusters }: Partition, centres: ArrayL
       sizes[from] = left - 1
       sizes[to] = joined + 1
     }
-    border?.moved(before, { at, sizes })
+    border.moved(before, { at, sizes })
   }
   let inertia = 0
-  for (let i = 0; i < rows; i++) inertia += squaredDistance(points, i * dims, at, (assigned[i] as number) * dims, dims)
+  for (let first = 0; first < rows; first += rowsPerTurn) {
+    const own = stretch({ points, dims, assigned }, first, Math.min(first + rowsPerTurn, rows))
+    inertia = addDistances({ ...own, at, dims, sizes }, inertia)
+    yield
+  }
   return { centres: at, inertia }
+}
+
+interface Assigned extends State {
+  readonly assigned: Uint8Array
+  /** No row is further from any centre. */
+  readonly reach: number
+}
+
+/** Gives every row to the nearest of the centres, which then become the means of their rows; one without rows stays. */
+function* assign({ points, dims, clusters }: Partition, centres: Float64Array): Generator<void, Assigned, void> {
+  const rows = points.length / dims
+  const assigned = new Uint8Array(rows)
+  /** `[clusters, dims + 1]` of coordinates and rows. */
+  const sums = new Float64Array(clusters * (dims + 1))
+  let largest = 0
+  for (let first = 0; first < rows; first += rowsPerTurn) {
+    const { points: own, from: to } = stretch({ points, dims, assigned }, first, Math.min(first + rowsPerTurn, rows))
+    const square = (doubleEngine() ? assignInWebAssembly : plainAssign)({ points: own, dims, centres }, { to, sums })
+    largest = Math.max(largest, square)
+    yield
+  }
+  const sizes = Float64Array.from({ length: clusters }, (_, k) => sums[k * (dims + 1) + dims] as number)
+  const at = centres.map((value, i) => {
+    const k = Math.floor(i / dims)
+    const size = sizes[k] as number
+    return size > 0 ? (sums[i + k] as number) / size : value
+  })
+  return { assigned, at, sizes, reach: 2 * Math.sqrt(largest) } // centres are means of rows
+}
+
+interface Assigning {
+  readonly points: Float32Array
+  readonly dims: number
+  readonly centres: Float64Array
+}
+
+interface Sums {
+  readonly to: Uint8Array
+  readonly sums: Float64Array
+}
+
+/** Notes the nearest centre of each row, and adds the row to its sums; gives the largest squared length of a row. */
+function plainAssign({ points, dims, centres }: Assigning, { to, sums }: Sums): number {
+  let largest = 0
+  for (let i = 0; i < to.length; i++) {
+    const k = nearest(points, i * dims, centres, dims)
+    to[i] = k
+    let square = 0
+    let sum = k * (dims + 1)
+    for (let j = i * dims; j < (i + 1) * dims; j++, sum++) {
+      const value = points[j] as number
+      sums[sum] = (sums[sum] as number) + value
+      square += value * value
+    }
+    sums[sum] = (sums[sum] as number) + 1
+    largest = Math.max(largest, square)
+  }
+  return largest
+}
+
+/** By src/wasm/exchange.ts. */
+function assignInWebAssembly({ points, dims, centres }: Assigning, { to, sums }: Sums): number {
+  const engine = doubleEngine() as DoubleEngine
+  const [own, from, into, bytes] = engine.enter(points, centres, sums, to.length) as [number, number, number, number]
+  const largest = engine.loops.assignPoints(own, to.length, dims, from, centres.length / dims, bytes, into)
+  to.set(engine.bytes(bytes, to.length))
+  sums.set(engine.view(into, sums.length))
+  return largest
+}
+
+/** `sum` and the squared distance of each row to its centre. */
+function addDistances({ points, from, at, dims }: Block, sum: number): number {
+  const engine = doubleEngine()
+  if (engine) {
+    const [own, centres, clusters] = engine.enter(points, at, from) as [number, number, number]
+    return engine.loops.addDistances(own, from.length, dims, centres, clusters, sum)
+  }
+  let total = sum
+  for (let i = 0; i < from.length; i++) total += squaredDistance(points, i * dims, at, (from[i] as number) * dims, dims)
+  return total
 }
 
 /** The same from several starts, as a task. */
@@ -113,9 +182,20 @@ interface Block {
   readonly sizes: Float64Array
 }
 
+interface AssignedPoints {
+  readonly points: Float32Array
+  readonly dims: number
+  readonly assigned: Uint8Array
+}
+
+/** Rows `first` … `end − 1` and their clusters: views. */
+function stretch({ points, dims, assigned }: AssignedPoints, first: number, end: number): Pick<Block, 'points' | 'from'> {
+  return { points: points.subarray(first * dims, end * dims), from: assigned.subarray(first, end) }
+}
+
 /** Those rows and their clusters, one after the other, in `room`. */
 function gathered(
-  { points, dims, assigned }: { readonly points: Float32Array; readonly dims: number; readonly assigned: Uint8Array },
+  { points, dims, assigned }: AssignedPoints,
   rows: Uint32Array,
   room: Pick<Block, 'points' | 'from'>,
 ): Pick<Block, 'points' | 'from'> {
@@ -150,18 +230,12 @@ class Border {
   /** No row is further from any centre. */
   readonly #reach: number
 
-  constructor(points: Float32Array, { dims, clusters }: Pick<Partition, 'dims' | 'clusters'>) {
+  constructor(rows: number, { dims, clusters, reach }: { readonly dims: number; readonly clusters: number; readonly reach: number }) {
     this.#dims = dims
     this.#clusters = clusters
-    this.#until = new Float64Array(points.length / dims).fill(-1)
-    this.#found = new Uint32Array(this.#until.length)
-    let largest = 0
-    for (let at = 0; at < points.length; at += dims) {
-      let square = 0
-      for (let j = at; j < at + dims; j++) square += (points[j] as number) * (points[j] as number)
-      largest = Math.max(largest, square)
-    }
-    this.#reach = 2 * Math.sqrt(largest) // centres are means of rows
+    this.#until = new Float64Array(rows).fill(-1)
+    this.#found = new Uint32Array(rows)
+    this.#reach = reach
   }
 
   /** Rows that are to be looked at, rising; good until the next call. */
@@ -173,9 +247,11 @@ class Border {
     return found.subarray(0, count)
   }
 
-  seen(rows: Uint32Array, margins: Float64Array): void {
-    const rounding = 1e-9 * this.#reach
-    for (let i = 0; i < rows.length; i++) this.#until[rows[i] as number] = this.#drift + (margins[i] as number) - rounding
+  /** Those rows, or the ones from a first one on, were looked at, with these margins. */
+  seen(rows: Uint32Array | number, margins: Float64Array): void {
+    const now = this.#drift - 1e-9 * this.#reach // less what rounding makes of margins
+    if (typeof rows === 'number') for (let i = 0; i < margins.length; i++) this.#until[rows + i] = now + (margins[i] as number)
+    else for (let i = 0; i < rows.length; i++) this.#until[rows[i] as number] = now + (margins[i] as number)
   }
 
   /** Rows moved meanwhile. */

@@ -1,3 +1,6 @@
+import type { HostMatrix, Kernel, Shape } from '../core/backend.js'
+import { sampleMatrix } from '../kernels/sample.js'
+
 /** Rows that neighbours are looked for among. */
 export interface ReferenceRows {
   /** `[count, cols]` */
@@ -98,4 +101,72 @@ class Nearest {
     this.#indices[at] = index
     if (this.#filled === k) this.#worst = this.#distances[k - 1] as number
   }
+}
+
+export interface NearestParams {
+  readonly k: number
+}
+
+/**
+ * The k references nearest to each row. Inputs: rows `[n, cols]`; each one's own reference `[n, 1]` uint32, which is left out (count: it has
+ * none); how far away neighbours may be, `[n, 1]`: half the squared distance less half the row's own square, as float32 has it; references `[count, cols]`; cols a multiple of four. Output `[n, k]`
+ * numbers of references, rising, −1 where there are fewer. For backends that compute on the CPU. Tolerance: none; float64 settles which are nearest, ties go to the lower number.
+ */
+export const nearestRowsKernel: Kernel<NearestParams> = {
+  id: 'nearest-rows',
+  wasm: 'nearest-rows',
+  tolerance: { atol: 0, rtol: 0 },
+  plan([rows]: readonly Shape[], { k }) {
+    return { output: { rows: (rows as Shape).rows, cols: k, type: 'f32' }, scratch: [], passes: [] }
+  },
+  *cpu([rows, own, limits, references]: readonly HostMatrix[], { k }, output) {
+    const { data, cols } = rows as HostMatrix
+    const { data: other } = references as HostMatrix
+    output.fill(-1)
+    const isNear = (i: number, reference: number) => {
+      let half = 0
+      for (let j = 0; j < cols; j++) {
+        const value = other[reference * cols + j] as number
+        half += value * (value / 2 - (data[i * cols + j] as number))
+      }
+      return half <= ((limits as HostMatrix).data[i] as number)
+    }
+    const visit = (i: number, neighbours: Uint32Array) => output.set(neighbours.filter((at) => isNear(i, at)).sort(), i * k)
+    yield* nearestAmong(rows as HostMatrix, own as HostMatrix, references as HostMatrix, { k, visit })
+  },
+  sample() {
+    const own: HostMatrix = { data: Uint32Array.of(3, 9, 9), rows: 3, cols: 1, type: 'u32' }
+    const limits: HostMatrix = {
+      data: Float32Array.of(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, -1),
+      rows: 3,
+      cols: 1,
+      type: 'f32',
+    }
+    return { inputs: [sampleMatrix(3, 8), own, limits, sampleMatrix(9, 8)], params: { k: 4 } }
+  },
+}
+
+/** `nearestRows` of matrices, each row's own reference by its number. */
+export function nearestAmong(
+  rows: HostMatrix,
+  own: HostMatrix,
+  { data, rows: count, cols }: HostMatrix,
+  how: { readonly k: number; readonly visit: (i: number, neighbours: Uint32Array) => void },
+): Generator<void, void, void> {
+  // Row i is no neighbour of the reference that is told to be its own: that one gets the row's number, the others none of any row.
+  const rowOf = new Uint32Array(count).fill(2 ** 32 - 1)
+  own.data.forEach((reference, i) => {
+    if (reference < count) rowOf[reference] = i
+  })
+  return nearestRows({ data: rows.data as Float32Array, firstRow: 0 }, { data: data as Float32Array, count, cols, rowOf }, how)
+}
+
+/** Rows of `cols` values as kernels take them: with zeros behind them, which change no distance, up to a multiple of four. */
+export function widened(data: Float32Array, cols: number): HostMatrix {
+  const width = Math.ceil(cols / 4) * 4
+  const rows = data.length / cols
+  if (width === cols) return { data, rows, cols, type: 'f32' }
+  const out = new Float32Array(rows * width)
+  for (let i = 0; i < rows; i++) out.set(data.subarray(i * cols, (i + 1) * cols), i * width)
+  return { data: out, rows, cols: width, type: 'f32' }
 }

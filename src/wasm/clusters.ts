@@ -1,55 +1,125 @@
-import { fma, laneSum } from "./lanes.ts";
+import { addToTotals, fma, laneSum } from "./lanes.ts";
 
 /**
- * Gives each of at most 256 rows of points: `[rows, dims]` to the nearest of `clusters` centres, for four restarts at once, a lane each, and
- * adds it up: sums: `[clusters, dims + 2, 4]` float32 of coordinates, rows and squared distances. centres: `[clusters, dims, 4]`. Ties go to
- * the lower centre. `masks: [rows, 4]` is room to work in. What the other clusters leave of the whole is the first one's.
+ * Gives each of `rows` (a multiple of three) to the nearest of `clusters` centres, for twelve restarts at once, a lane each, and adds up those of all but the
+ * first. x: `[rows, width]`, width a multiple of three, ends in a 1 (or zeros, for rows that are none). directions: `[clusters − 1, width, 12]`: from the first centre to each
+ * other one, and behind it half of how much the first one's square is larger, so that a product says by how much the other is nearer. Ties go to the lower centre.
+ * totals: `[clusters − 1, width, 12]` float64. `most` and `nearest`, `[rows, 12]` each, are room.
  */
-export function assignRows(points: usize, rows: i32, dims: i32, centres: usize, clusters: i32, masks: usize, sums: usize): void {
-  const zero = f32x4.splat(0);
-  const width = <usize>dims << 2;
-  const wide = <usize>dims << 4;
-  const stride = wide + 32;
-  memory.fill(sums, 0, stride * clusters);
-  for (let row = 0, p = points, m = masks; row < rows; row++, p += width, m += 16) {
-    let best = zero;
-    let bestOf = zero;
-    let c = centres;
-    for (let k = 0; k < clusters; k++) {
-      let distance = zero;
-      for (let at: usize = 0; at < width; at += 4, c += 16) {
-        const difference = f32x4.sub(v128.load32_splat(p + at), v128.load(c));
-        distance = fma(difference, difference, distance);
-      }
-      if (k == 0) best = distance;
-      else {
-        const nearer = f32x4.lt(distance, best);
-        best = v128.bitselect(distance, best, nearer);
-        bestOf = v128.bitselect(i32x4.splat(k), bestOf, nearer);
-      }
-    }
-    v128.store(m, bestOf);
-    for (let k = 0; k < clusters; k++) {
-      const own = i32x4.eq(bestOf, i32x4.splat(k));
-      const to = sums + <usize>k * stride + wide;
-      v128.store(to, f32x4.add(v128.load(to), v128.and(own, f32x4.splat(1))));
-      v128.store(to, f32x4.add(v128.load(to, 16), v128.and(own, best)), 16);
-    }
+export function assignRows(
+  x: usize,
+  rows: i32,
+  width: i32,
+  directions: usize,
+  clusters: i32,
+  most: usize,
+  nearest: usize,
+  totals: usize,
+): void {
+  const bytes = <usize>width << 2;
+  const end = x + <usize>rows * bytes;
+  for (let k = 1; k < clusters; k++) {
+    const to = directions + <usize>(k - 1) * bytes * 12;
+    for (let row = x, m = most, n = nearest; row < end; row += 3 * bytes, m += 144, n += 144) scoreRows(row, bytes, to, k, m, n);
   }
-  for (let at: usize = 0; at < width; at += 4) {
-    let first = zero;
-    for (let row = 0, p = points + at; row < rows; row++, p += width) first = f32x4.add(first, v128.load32_splat(p));
-    for (let k = 1; k < clusters; k++) {
-      const wanted = i32x4.splat(k);
-      let sum = zero;
-      for (let row = 0, p = points + at, m = masks; row < rows; row++, p += width, m += 16) {
-        sum = f32x4.add(sum, v128.and(i32x4.eq(v128.load(m), wanted), v128.load32_splat(p)));
-      }
-      v128.store(sums + <usize>k * stride + (at << 2), sum);
-      first = f32x4.sub(first, sum);
-    }
-    v128.store(sums + (at << 2), first);
+  for (let k = 1; k < clusters; k++) {
+    for (let at: usize = 0; at < bytes; at += 12, totals += 288) addRows(x + at, end, bytes, nearest, k, totals);
   }
+}
+
+/** Three rows: where the product is more than any before, the k-th centre is the nearest. */
+// @ts-ignore: decorator
+@inline
+function scoreRows(row: usize, bytes: usize, direction: usize, k: i32, most: usize, nearest: usize): void {
+  const second = row + bytes;
+  const third = second + bytes;
+  let a0 = f32x4.splat(0);
+  let a1 = a0;
+  let a2 = a0;
+  let b0 = a0;
+  let b1 = a0;
+  let b2 = a0;
+  let c0 = a0;
+  let c1 = a0;
+  let c2 = a0;
+  for (let at: usize = 0; at < bytes; at += 4, direction += 48) {
+    const d0 = v128.load(direction);
+    const d1 = v128.load(direction, 16);
+    const d2 = v128.load(direction, 32);
+    let value = v128.load32_splat(row + at);
+    a0 = fma(value, d0, a0);
+    a1 = fma(value, d1, a1);
+    a2 = fma(value, d2, a2);
+    value = v128.load32_splat(second + at);
+    b0 = fma(value, d0, b0);
+    b1 = fma(value, d1, b1);
+    b2 = fma(value, d2, b2);
+    value = v128.load32_splat(third + at);
+    c0 = fma(value, d0, c0);
+    c1 = fma(value, d1, c1);
+    c2 = fma(value, d2, c2);
+  }
+  choose(a0, k, most, nearest);
+  choose(a1, k, most + 16, nearest + 16);
+  choose(a2, k, most + 32, nearest + 32);
+  choose(b0, k, most + 48, nearest + 48);
+  choose(b1, k, most + 64, nearest + 64);
+  choose(b2, k, most + 80, nearest + 80);
+  choose(c0, k, most + 96, nearest + 96);
+  choose(c1, k, most + 112, nearest + 112);
+  choose(c2, k, most + 128, nearest + 128);
+}
+
+// @ts-ignore: decorator
+@inline
+function choose(score: v128, k: i32, most: usize, nearest: usize): void {
+  const before = k == 1 ? f32x4.splat(0) : v128.load(most);
+  const isNearer = f32x4.gt(score, before);
+  v128.store(most, v128.bitselect(score, before, isNearer));
+  v128.store(nearest, v128.bitselect(i32x4.splat(k), k == 1 ? i32x4.splat(0) : v128.load(nearest), isNearer));
+}
+
+/** Three columns of all rows, added up where the k-th centre is the nearest. */
+// @ts-ignore: decorator
+@inline
+function addRows(x: usize, end: usize, bytes: usize, nearest: usize, k: i32, totals: usize): void {
+  const wanted = i32x4.splat(k);
+  const one = f32x4.splat(1);
+  let a0 = f32x4.splat(0);
+  let a1 = a0;
+  let a2 = a0;
+  let b0 = a0;
+  let b1 = a0;
+  let b2 = a0;
+  let c0 = a0;
+  let c1 = a0;
+  let c2 = a0;
+  for (; x < end; x += bytes, nearest += 48) {
+    const m0 = v128.and(i32x4.eq(v128.load(nearest), wanted), one);
+    const m1 = v128.and(i32x4.eq(v128.load(nearest, 16), wanted), one);
+    const m2 = v128.and(i32x4.eq(v128.load(nearest, 32), wanted), one);
+    let value = v128.load32_splat(x);
+    a0 = fma(value, m0, a0);
+    a1 = fma(value, m1, a1);
+    a2 = fma(value, m2, a2);
+    value = v128.load32_splat(x, 4);
+    b0 = fma(value, m0, b0);
+    b1 = fma(value, m1, b1);
+    b2 = fma(value, m2, b2);
+    value = v128.load32_splat(x, 8);
+    c0 = fma(value, m0, c0);
+    c1 = fma(value, m1, c1);
+    c2 = fma(value, m2, c2);
+  }
+  addToTotals(totals, a0);
+  addToTotals(totals + 32, a1);
+  addToTotals(totals + 64, a2);
+  addToTotals(totals + 96, b0);
+  addToTotals(totals + 128, b1);
+  addToTotals(totals + 160, b2);
+  addToTotals(totals + 192, c0);
+  addToTotals(totals + 224, c1);
+  addToTotals(totals + 256, c2);
 }
 
 /**

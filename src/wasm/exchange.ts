@@ -41,6 +41,47 @@ export function exchangeGains(
   }
 }
 
+/**
+ * Gives each row of float32 points `[rows, dims]` to the nearest of `clusters` float64 centres, ties to the lower one: `to`, a byte each; and adds it to sums:
+ * `[clusters, dims + 1]` float64 of coordinates and rows: linalg/hartigan.ts. Gives the largest squared length of a row.
+ */
+export function assignPoints(points: usize, rows: i32, dims: i32, centres: usize, clusters: i32, to: usize, sums: usize): f64 {
+  const bytes = <usize>dims << 2;
+  const step = <usize>dims << 3;
+  let largest: f64 = 0;
+  for (let row = 0; row < rows; row++, points += bytes) {
+    let nearest = f64.POSITIVE_INFINITY;
+    let own = 0;
+    let centre = centres;
+    for (let k = 0; k < clusters; k++, centre += step) {
+      const there = distance(points, centre, dims);
+      if (there >= nearest) continue;
+      nearest = there;
+      own = k;
+    }
+    store<u8>(to + row, own);
+    let sum = sums + <usize>own * (step + 8);
+    let square: f64 = 0;
+    for (let at: usize = 0; at < bytes; at += 4, sum += 8) {
+      const value = <f64>load<f32>(points + at);
+      store<f64>(sum, load<f64>(sum) + value);
+      square += value * value;
+    }
+    store<f64>(sum, load<f64>(sum) + 1);
+    largest = Math.max(largest, square);
+  }
+  return largest;
+}
+
+/** `sum` and the squared distances of float32 points `[rows, dims]` to the centres that they are of, a byte each: linalg/hartigan.ts. */
+export function addDistances(points: usize, rows: i32, dims: i32, centres: usize, from: usize, sum: f64): f64 {
+  const step = <usize>dims << 3;
+  for (let row = 0; row < rows; row++, points += <usize>dims << 2) {
+    sum += distance(points, centres + <usize>load<u8>(from + row) * step, dims);
+  }
+  return sum;
+}
+
 /** Squared distance: places 0, 1, 2 and 3 of every four in sums of their own, what is left over in the first. */
 // @ts-ignore: decorator
 @inline

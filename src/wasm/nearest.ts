@@ -1,4 +1,4 @@
-import { laneSumDouble } from "./lanes.ts";
+import { fma, laneSum, laneSumDouble } from "./lanes.ts";
 
 /** Halvings of the range of values; what is left then is halved by the bits, which 32 steps bring to an end. */
 const halvings = 16;
@@ -17,58 +17,116 @@ export function halfSquares(x: usize, count: i32, cols: i32, out: usize): void {
 }
 
 /**
- * Numbers of the references nearest to a row, rising: at least `kept` of them and at most `room`, all where there are no more than `kept`. `distances`:
- * `[count]` holds the row's products and gets half the squared distance less half the row's own square: halves − products, float32. Number `own` is left
- * out, and what is not finite. Of references as near as the last one those of lower number are taken. count is a multiple of sixteen. Gives how many.
+ * Numbers of the `k` references nearest to a row, rising; fewer where fewer are finite and no further than `limit`. `distances: [count]` holds
+ * the row's products and gets half the squared distance less half the row's own square: halves − products, float32. Number `own` is left out. count is a
+ * multiple of sixteen, cols of four. Gives how many.
  *
- * A threshold is looked for that leaves as many: to count what lies below one costs a fraction of an operation a reference.
+ * A threshold is looked for that leaves at most `room`: to count what lies below one costs a fraction of an operation a reference. Among those that are left it is looked for on,
+ * until it is known but for what float32 may be wrong by. What lies so near to it is settled in float64, ties by number (`zone`, `exact: [count]` and `wide: [cols]` are room);
+ * `largest` is no less than the length of any reference.
  */
-export function nearest(distances: usize, halves: usize, count: i32, own: i32, kept: i32, room: i32, indices: usize): i32 {
+export function nearest(
+  row: usize,
+  references: usize,
+  cols: i32,
+  count: i32,
+  distances: usize,
+  halves: usize,
+  exactHalves: usize,
+  own: i32,
+  limit: f32,
+  largest: f32,
+  k: i32,
+  room: i32,
+  indices: usize,
+  zone: usize,
+  exact: usize,
+  wide: usize,
+): i32 {
   const bytes = <usize>count << 2;
+  if (own < count) store<f32>(distances + (<usize>own << 2), f32.NEGATIVE_INFINITY);
   const infinity = f32x4.splat(f32.POSITIVE_INFINITY);
-  for (let at: usize = 0; at < bytes; at += 16) {
-    v128.store(distances + at, f32x4.sub(v128.load(halves + at), v128.load(distances + at)));
-  }
-  if (own < count) store<f32>(distances + (<usize>own << 2), f32.POSITIVE_INFINITY);
+  const furthest = f32x4.splat(limit);
   let least = infinity;
   let most = f32x4.neg(infinity);
   for (let at: usize = 0; at < bytes; at += 16) {
-    const four = v128.load(distances + at);
-    const isFinite = f32x4.lt(f32x4.abs(four), infinity);
-    least = f32x4.pmin(least, v128.bitselect(four, infinity, isFinite));
-    most = f32x4.pmax(most, v128.bitselect(four, f32x4.neg(infinity), isFinite));
+    const four = f32x4.sub(v128.load(halves + at), v128.load(distances + at));
+    const isNear = v128.and(f32x4.lt(f32x4.abs(four), infinity), f32x4.le(four, furthest));
+    const near = v128.bitselect(four, infinity, isNear);
+    v128.store(distances + at, near);
+    least = f32x4.pmin(least, near);
+    most = f32x4.pmax(most, v128.bitselect(four, f32x4.neg(infinity), isNear));
   }
   let low = min(min(f32x4.extract_lane(least, 0), f32x4.extract_lane(least, 1)), min(f32x4.extract_lane(least, 2), f32x4.extract_lane(least, 3)));
   let high = max(max(f32x4.extract_lane(most, 0), f32x4.extract_lane(most, 1)), max(f32x4.extract_lane(most, 2), f32x4.extract_lane(most, 3)));
   if (!(low <= high)) return 0;
-  // As many as are finite lie up to `high`, and fewer than `kept` up to `low` once that was looked at.
-  let below = countUpTo(distances, bytes, low);
-  if (below >= kept) high = low;
   let found = countUpTo(distances, bytes, high);
-  for (let step = 0; found > room && low < high; step++) {
+  if (found <= k) return take(distances, bytes, f32.NEGATIVE_INFINITY, high, indices, 0, k);
+  // Up to `high` lie `found`, which are more than k at first; up to `low` lie `below`, fewer than k unless the k-th is there.
+  let below = countUpTo(distances, bytes, low);
+  if (below >= k) high = low;
+  let error = <f32>(1.2e-7) * <f32>((cols >> 2) + 8) * largest * (lengthOf(row, cols) + largest);
+  if (error != error) error = f32.POSITIVE_INFINITY;
+  let values = distances;
+  let valueBytes = bytes;
+  for (let step = 0; high - low > error; step++) {
+    if (found <= room && values == distances) {
+      // The threshold is among these: the others need not be looked at any more.
+      values = exact;
+      valueBytes = <usize>((found + 15) & ~15) << 2;
+      copyUpTo(distances, bytes, high, values, valueBytes);
+    }
     let middle: f32;
     // Where the numbers between would leave as many if values were spread evenly, and in the middle, by turns.
     if (step >= halvings) middle = between(low, high);
     else if (step & 1) middle = <f32>0.5 * low + <f32>0.5 * high;
-    else middle = low + (high - low) * (<f32>(((kept + room) >> 1) - below) / <f32>(found - below));
+    else middle = low + (high - low) * (<f32>(k - below) / <f32>(found - below));
     if (!(low < middle && middle < high)) {
       if (step > halvings) break;
       step = max(step, halvings - 1);
       continue;
     }
-    const count = countUpTo(distances, bytes, middle);
-    if (count >= kept) {
+    const upTo = countUpTo(values, valueBytes, middle);
+    if (upTo >= k) {
       high = middle;
-      found = count;
+      found = upTo;
     } else {
       low = middle;
-      below = count;
+      below = upTo;
     }
   }
-  if (found <= room) return take(distances, bytes, f32.NEGATIVE_INFINITY, high, indices, 0, room);
-  // More are as near as the last one than there is room for.
-  const nearer = low < high ? take(distances, bytes, f32.NEGATIVE_INFINITY, low, indices, 0, room) : 0;
-  return take(distances, bytes, low < high ? low : f32.NEGATIVE_INFINITY, high, indices, nearer, kept);
+  // The k-th distance lies between both, but for the error of either.
+  const inside = take(distances, bytes, f32.NEGATIVE_INFINITY, low - 2 * error, indices, 0, k);
+  const unsure = take(distances, bytes, low - 2 * error, min(high + 2 * error, f32.MAX_VALUE), zone, 0, count);
+  const missing = k - inside;
+  if (unsure > missing) rerank(row, references, cols, unsure, zone, exactHalves, exact, wide);
+  for (let i = 0; i < missing; i++) insert(indices, inside + i, load<i32>(zone + (<usize>i << 2)));
+  return k;
+}
+
+/** Puts a number into `count` rising ones. */
+function insert(numbers: usize, count: i32, number: i32): void {
+  let at = numbers + (<usize>count << 2);
+  for (; at > numbers && load<i32>(at - 4) > number; at -= 4) store<i32>(at, load<i32>(at - 4));
+  store<i32>(at, number);
+}
+
+/** The length of a float32 row. */
+function lengthOf(row: usize, cols: i32): f32 {
+  let sum = f32x4.splat(0);
+  for (const end = row + (<usize>cols << 2); row < end; row += 16) sum = fma(v128.load(row), v128.load(row), sum);
+  return <f32>Math.sqrt(<f64>laneSum(sum));
+}
+
+/** Copies the values that are at most `limit`, one after the other, and infinity behind them up to `outBytes`. */
+function copyUpTo(values: usize, bytes: usize, limit: f32, out: usize, outBytes: usize): void {
+  const end = out + outBytes;
+  const upTo = f32x4.splat(limit);
+  for (let at: usize = 0; at < bytes; at += 16) {
+    let lanes = i32x4.bitmask(f32x4.le(v128.load(values + at), upTo));
+    for (; lanes != 0; lanes &= lanes - 1, out += 4) store<f32>(out, load<f32>(values + at + (<usize>ctz(lanes) << 2)));
+  }
+  for (; out < end; out += 4) store<f32>(out, f32.POSITIVE_INFINITY);
 }
 
 /** How many of the values, a multiple of sixteen, are at most `limit`. */
