@@ -260,6 +260,14 @@ export class DeviceSet implements Disposable {
     return value
   }
 
+  /** Puts one value a row from the set's own order into class order. */
+  toClassOrder(values: ArrayLike<number>): Float32Array {
+    const out = new Float32Array(values.length)
+    const { order } = this.set
+    for (let i = 0; i < out.length; i++) out[i] = values[order[i] as number] as number
+    return out
+  }
+
   /** Puts one value a row from class order back into the set's own order. */
   toRowOrder(sorted: ArrayLike<number>): Float32Array {
     const out = new Float32Array(sorted.length)

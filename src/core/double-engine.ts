@@ -7,7 +7,7 @@ export interface DoubleLoops {
   readonly memory: WebAssembly.Memory
   nonFinite(x: number, count: number): number
   powerSums(rows: number, n: number, cols: number, scaled: number, sums: number): void
-  bandDeviations(rows: number, n: number, cols: number, limits: number, roots: number, scaled: number, out: number): void
+  bandDeviations(scaled: number, n: number, cols: number, limits: number, roots: number, out: number): void
   sumMarked(rows: number, count: number, cols: number, marks: number, value: number, sums: number): number
   addScatter(
     rows: number,

@@ -192,19 +192,22 @@ function clustersOf(set: DeviceSet, splits: readonly Split[]): Uint32Array {
 function splitOf(set: DeviceSet, c: number, clustering: Clustering, index: number, starts: Uint32Array): Split {
   const firstPosition = set.set.starts[c] as number
   const distances = clustering.distances.subarray(2 * (starts[index] as number), 2 * (starts[index + 1] as number))
-  const halves: [number[], number[]] = [[], []]
-  for (let i = 0; 2 * i < distances.length; i++) {
-    halves[(distances[i * 2 + 1] as number) < (distances[i * 2] as number) ? 1 : 0].push(firstPosition + i)
+  const rows = distances.length / 2
+  /** Those of the first centre from the front, the others from the back. */
+  const halves = new Uint32Array(rows)
+  let [front, back] = [0, rows]
+  for (let i = 0; i < rows; i++) {
+    halves[(distances[i * 2 + 1] as number) < (distances[i * 2] as number) ? --back : front++] = firstPosition + i
   }
-  const [first, second] = halves
-  const smallerCentre = first.length === second.length ? (first[0] === firstPosition ? 1 : 0) : first.length < second.length ? 0 : 1
+  const clusters = [halves.subarray(0, front), halves.subarray(back).reverse()] as const
+  const smallerCentre = front === rows - front ? (halves[0] === firstPosition ? 1 : 0) : front < rows - front ? 0 : 1
   const dims = clustering.centres.length / (2 * (starts.length - 1))
   const centres = clustering.centres.subarray(2 * index * dims, 2 * (index + 1) * dims)
   let between = 0
   for (let j = 0; j < dims; j++) between += ((centres[j] as number) - (centres[dims + j] as number)) ** 2
   return {
-    smaller: Uint32Array.from(halves[smallerCentre]),
-    larger: Uint32Array.from(halves[smallerCentre === 0 ? 1 : 0]),
+    smaller: clusters[smallerCentre],
+    larger: clusters[smallerCentre === 0 ? 1 : 0],
     smallerCentre,
     distances,
     between: Math.sqrt(between),

@@ -1,4 +1,5 @@
 import type { RowBlock } from '../core/activation-rows.js'
+import type { ActivationSet } from '../core/activation-set.js'
 import type { DeviceSet } from '../core/device-set.js'
 import type { ClassFinding } from '../core/result.js'
 import { partForThread, sharedFloats } from '../core/shared-floats.js'
@@ -29,7 +30,7 @@ const valuesPerStretch = 2 ** 18
 
 /** What `beatrix` does: loaded when it first runs. */
 export const detectBeatrix: Detector<BeatrixOptions>['detect'] = async (context, set, { minRows }) => {
-  const { classes, classOf, activations } = set.set
+  const { classes, activations } = set.set
   const { cols } = activations
   const reasons = classes.map((_, c) => reasonToSkip(set, c, { id, minRows, least: 5, rank: set.varies[c] as number }))
   const wanted = [...classes.keys()].filter((c) => reasons[c] === null)
@@ -38,31 +39,32 @@ export const detectBeatrix: Detector<BeatrixOptions>['detect'] = async (context,
   const limits = new Map([...bands].map(([c, own]) => [c, bandLimits(own)]))
   const scoreOf = new Float32Array(activations.rows)
   const sums = new Float64Array(classes.length)
-  let gathered = sharedFloats(0)
+  let room = sharedFloats(0)
   for await (const block of set.reads()) {
-    if (gathered.length < block.data.length) gathered = sharedFloats(block.data.length)
-    const stretches = gatherStretches(block, classOf, { gathered, isWanted: (c) => limits.has(c) })
+    const { values, rowOf, stretches } = gathered(block, set.set, room)
+    room = values
+    const judged = stretches.filter(({ c }) => limits.has(c))
     const deviations = await runTasks(context, gramDeviationsTask, {
-      count: stretches.length,
+      count: judged.length,
       input: async (i) => {
-        const { c, first, rows } = stretches[i] as Stretch
-        return { rows: partForThread(gathered, first * cols, (first + rows.length) * cols), ...(limits.get(c) as BandLimits) }
+        const { c, first, end } = judged[i] as Stretch
+        return { rows: partForThread(values, first * cols, end * cols), ...(limits.get(c) as BandLimits) }
       },
       progress: () => context.signal?.throwIfAborted(),
     })
-    stretches.forEach(({ c, rows }, i) => {
+    for (const [i, { c, first, end }] of judged.entries()) {
       const own = deviations[i] as Float64Array
-      rows.forEach((row, at) => {
-        const [beyond, within] = [own[2 * at] as number, own[2 * at + 1] as number]
+      for (let at = first; at < end; at++) {
+        const [beyond, within] = [own[2 * (at - first)] as number, own[2 * (at - first) + 1] as number]
         sums[c] = (sums[c] as number) + beyond
-        scoreOf[row] = beyond > 0 ? beyond : -1 / (1 + within)
-      })
-    })
+        scoreOf[rowOf[at] as number] = beyond > 0 ? beyond : -1 / (1 + within)
+      }
+    }
     context.progress(0.4 + (0.6 * (block.start + block.rows)) / activations.rows)
   }
   const means = wanted.map((c) => (sums[c] as number) / (classes[c] as { rows: number }).rows)
   const { deviations } = robustDeviations(means)
-  const scores = Float32Array.from(set.set.order, (row) => scoreOf[row] as number)
+  const scores = set.toClassOrder(scoreOf)
   const findings = await findingsOf(set, (c): ClassFinding => {
     const reason = reasons[c]
     if (reason) return { status: 'skipped', reason }
@@ -73,38 +75,48 @@ export const detectBeatrix: Detector<BeatrixOptions>['detect'] = async (context,
   return gatherResult(id, set, scores, findings)
 }
 
-/** Rows of one class that lie one after the other, and which of the set's they are. */
+/** Rows of one class that lie one after the other in a block that was put in class order. */
 interface Stretch {
   readonly c: number
   readonly first: number
-  readonly rows: readonly number[]
+  readonly end: number
 }
 
-/** Puts a block's rows class by class into `gathered`, as stretches of some milliseconds' work. */
-function gatherStretches(
-  { start, rows, data }: RowBlock,
-  classOf: Int32Array,
-  { gathered, isWanted }: { readonly gathered: Float32Array; readonly isWanted: (c: number) => boolean },
-): Stretch[] {
+interface Gathered {
+  /** `[rows, cols]` class by class. */
+  readonly values: Float32Array
+  /** Which of the set's each row is. */
+  readonly rowOf: Uint32Array
+  /** Of the classes that are wanted: some milliseconds' work each. */
+  readonly stretches: readonly Stretch[]
+}
+
+/** Puts a block's rows class by class into `room`, where it is large enough. */
+function gathered({ start, rows, data }: RowBlock, { classOf, starts }: ActivationSet, room: Float32Array): Gathered {
   const cols = data.length / rows
-  const rowsOf = new Map<number, number[]>()
+  const ends = new Uint32Array(starts.length)
   for (let row = start; row < start + rows; row++) {
     const c = classOf[row] as number
-    const own = rowsOf.get(c)
-    if (own) own.push(row)
-    else if (isWanted(c)) rowsOf.set(c, [row])
+    ends[c + 1] = (ends[c + 1] as number) + 1
+  }
+  for (let c = 1; c < ends.length; c++) ends[c] = (ends[c] as number) + (ends[c - 1] as number)
+  const next = ends.slice()
+  const rowOf = new Uint32Array(rows)
+  const values = room.length >= data.length ? room : sharedFloats(data.length)
+  for (let i = 0; i < rows; i++) {
+    const c = classOf[start + i] as number
+    const to = next[c] as number
+    next[c] = to + 1
+    rowOf[to] = start + i
+    values.set(data.subarray(i * cols, (i + 1) * cols), to * cols)
   }
   const most = Math.max(1, Math.floor(valuesPerStretch / cols))
   const stretches: Stretch[] = []
-  let filled = 0
-  for (const [c, own] of rowsOf) {
-    for (let at = 0; at < own.length; at += most) {
-      const some = own.slice(at, at + most)
-      stretches.push({ c, first: filled, rows: some })
-      for (const row of some) gathered.set(data.subarray((row - start) * cols, (row - start + 1) * cols), filled++ * cols)
-    }
+  for (let c = 0; c + 1 < ends.length; c++) {
+    const end = ends[c + 1] as number
+    for (let first = ends[c] as number; first < end; first += most) stretches.push({ c, first, end: Math.min(first + most, end) })
   }
-  return stretches
+  return { values, rowOf, stretches }
 }
 
 /** Values of a class's trusted rows, `[rows, cols]`, where there are enough of them. */

@@ -67,9 +67,14 @@ interface Part {
 function partOf({ division, isGroup }: Suspected, along: Float64Array | null): Part {
   const { side, direction, groupMean, restMean } = division
   const halfway = (dot(groupMean, direction) + dot(restMean, direction)) / 2
-  const isInGroup = along ? Uint8Array.from(along, (at) => (at > halfway ? 1 : 0)) : side.map((value) => (value === inGroup ? 1 : 0))
-  const isIn = isInGroup.map((value) => (Boolean(value) === isGroup ? 1 : 0))
-  return { isIn, rows: isIn.reduce((sum, value) => sum + value, 0) }
+  const isIn = new Uint8Array(along?.length ?? side.length)
+  let rows = 0
+  for (let i = 0; i < isIn.length; i++) {
+    const isInGroup = along ? (along[i] as number) > halfway : side[i] === inGroup
+    isIn[i] = isInGroup === isGroup ? 1 : 0
+    rows += isIn[i] as number
+  }
+  return { isIn, rows }
 }
 
 /** A class, and the cosine of the angle between the way to its mean and the way to a part's, both from the mean of the rest of the part's class. */

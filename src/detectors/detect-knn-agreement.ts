@@ -71,7 +71,7 @@ export const detectKnnAgreement: Detector<KnnAgreementOptions>['detect'] = async
     const hits = Array.from({ length: drawn }, (_, i) => outvotedAmongAll(start + i)).filter(Boolean).length
     return { drawn, share: hits / drawn, ...binomialInterval(hits, drawn, 0.95) }
   })
-  const scores = Float32Array.from(set.set.order, (row) => others[row] as number)
+  const scores = set.toClassOrder(others)
   const findings = await findingsOf(set, (c): ClassFinding => {
     const info = classes[c] as { rows: number }
     const reason = reasons[c]

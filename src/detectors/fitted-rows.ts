@@ -1,5 +1,5 @@
 import type { DeviceSet } from '../core/device-set.js'
-import { drawSome } from '../stats/draws.js'
+import { drawPlaces } from '../stats/draws.js'
 
 /** The rows of every class that a model is fitted on: all of a class, or as many as were asked for, drawn by the seed. */
 export interface FittedRows {
@@ -27,12 +27,9 @@ function draw(set: DeviceSet, most: number): FittedRows {
     const { rows, label } = classes[c] as { rows: number; label: unknown }
     if (rows <= most) return null
     const start = starts[c] as number
-    const own = drawSome(
-      Uint32Array.from({ length: rows }, (_, i) => start + i),
-      most,
-      rng.fork(String(label)),
-    )
-    return own.sort()
+    return drawPlaces(rows, most, rng.fork(String(label)))
+      .map((at) => start + at)
+      .sort()
   }
   const chosen = classes.map((_, c) => positionsOf(c))
   const countOf = (c: number) => chosen[c]?.length ?? classes[c]?.rows ?? 0

@@ -124,7 +124,7 @@ export async function ownCoordinates(set: DeviceSet, options: OwnCoordinatesOpti
         return own.map((direction) => projections(rows, direction))
       }
       const values = await all.coordinatesOf(c)
-      return own.map((_, k) => Float64Array.from({ length: values.length / most }, (_, i) => values[i * most + k] as number))
+      return own.map((_, k) => every(values, most, k))
     }
   }
   return {
@@ -188,6 +188,13 @@ async function otherClasses(
     progress(0.35 + (0.1 * ++done) / covariances.classes.length)
   }
   return found
+}
+
+/** Every `step`-th value from the `first` on. */
+function every(values: Float64Array, step: number, first: number): Float64Array {
+  const own = new Float64Array(values.length / step)
+  for (let i = 0; i < own.length; i++) own[i] = values[i * step + first] as number
+  return own
 }
 
 function identity(n: number): Float64Array {

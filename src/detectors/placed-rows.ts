@@ -40,7 +40,7 @@ export async function projectedRows(set: DeviceSet, directions: Float32Array, { 
   if (isSome) for (let c = 0; c + 1 < starts.length; c++) starts[c + 1] = (starts[c] as number) + fitted.countOf(c)
   return {
     meanOf: (c) => means.subarray(c * cols, (c + 1) * cols),
-    coordinatesOf: async (c) => Float64Array.from(coordinates.subarray((starts[c] as number) * width, (starts[c + 1] as number) * width)),
+    coordinatesOf: async (c) => new Float64Array(coordinates.subarray((starts[c] as number) * width, (starts[c + 1] as number) * width)),
   }
 }
 

@@ -126,7 +126,8 @@ function describe(set: DeviceSet, c: number, { along, positions, suspected, divi
     if (bringsMore(part, parts)) parts.push(part)
   }
   const { rows: n } = set.set.classes[c] as { rows: number }
-  for (let i = 0; i < n; i++) scores[start + i] = largest(parts, ({ places }) => places[i] as number)
+  const own = scores.subarray(start, start + n).fill(Number.NEGATIVE_INFINITY)
+  for (const { places } of parts) for (let i = 0; i < n; i++) own[i] = Math.max(own[i] as number, places[i] as number)
   const posterior = (position: number) => largest(parts, ({ posteriors }) => posteriors[position - start] as number)
   const beyond = positionsByScore(set, c, scores).filter((i) => posterior(i) > 0.5)
   const suspects = rowsAt(set, beyond)

@@ -21,7 +21,8 @@ interface Wanted {
   visit(row: number, numbers: Int32Array): void
 }
 
-const rowsPerPiece = 256
+/** Every piece makes copies of all references: few pieces where there are rows for them. */
+const rowsPerPiece = (rows: number) => Math.min(512, Math.max(128, Math.ceil(rows / 16 / 32) * 32))
 /** Products that are made before they are looked at: 256 KiB, of so many rows at most. */
 const productsAtOnce = 2 ** 16
 const mostRowsAtOnce = 32
@@ -29,7 +30,7 @@ const mostRowsAtOnce = 32
 const valuesAtOnce = 2 ** 12
 
 export function cutSearch({ rows, references }: Pick<NearestSearch, 'rows' | 'references'>): Cut {
-  return { phases: [Math.ceil(rows.rows / rowsPerPiece)], scratch: 0, operations: rows.rows * references.rows * (rows.cols + 4) }
+  return { phases: [Math.ceil(rows.rows / rowsPerPiece(rows.rows))], scratch: 0, operations: rows.rows * references.rows * (rows.cols + 4) }
 }
 
 /** Finds the nearest references to the rows of a piece. */
@@ -60,8 +61,9 @@ export function searchNearest(engine: Engine, search: NearestSearch, piece: numb
   engine.view(halves, padded).set(engine.doubles(exactHalves, padded))
   engine.view(halves, padded).fill(Number.POSITIVE_INFINITY, count)
   const found = new Int32Array(wasm.memory.buffer, indices, most)
-  const end = Math.min((piece + 1) * rowsPerPiece, rows.rows)
-  for (let row = piece * rowsPerPiece; row < end; row += rowsAtOnce) {
+  const perPiece = rowsPerPiece(rows.rows)
+  const end = Math.min((piece + 1) * perPiece, rows.rows)
+  for (let row = piece * perPiece; row < end; row += rowsAtOnce) {
     const here = Math.min(rowsAtOnce, end - row)
     engine.put(stage, rows.data.subarray(row * cols, (row + here) * cols))
     const some = Math.ceil(here / 4) * 4

@@ -229,9 +229,15 @@ function deviationsInWebAssembly({ rows, cols, limits }: BandedRows, out: Float6
   const engine = doubleEngine() as DoubleEngine
   const n = rows.length / cols
   const stride = strideOf(cols)
-  const [at, scaled, sums] = engine.enter(rows, stride * 8, n * (orders + 1) * 8) as [number, number, number]
-  engine.loops.powerSums(at, n, cols, scaled, sums)
-  const roots = engine.take(sums, n * (orders + 1))
+  const [x, bands, scaled, sums, found] = engine.enter(rows, limits, n * stride * 8, n * (orders + 1) * 8, out.byteLength) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ]
+  engine.loops.powerSums(x, n, cols, scaled, sums)
+  const roots = engine.view(sums, n * (orders + 1))
   for (let i = 0, to = 0; i < n; i++, to++) {
     const largest = roots[to] as number
     for (let p = 1; p <= orders; p++) {
@@ -239,14 +245,7 @@ function deviationsInWebAssembly({ rows, cols, limits }: BandedRows, out: Float6
       roots[to] = rootOf(roots[to] as number, p) * (largest * largest)
     }
   }
-  const [x, bands, factors, room, found] = engine.enter(rows, limits, roots, stride * 8, out.byteLength) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-  ]
-  engine.loops.bandDeviations(x, n, cols, bands, factors, room, found)
+  engine.loops.bandDeviations(scaled, n, cols, bands, sums, found)
   out.set(engine.view(found, out.length))
 }
 

@@ -2,15 +2,19 @@ import type { Rng } from '../core/rng.js'
 
 /** `count` of `from`, in the order in which they are drawn; all of them, as they are, where there are no more. Without replacement. */
 export function drawSome(from: ArrayLike<number>, count: number, rng: Rng): Uint32Array {
-  const pool = Uint32Array.from(from)
-  if (count >= pool.length) return pool
-  for (let i = 0; i < count; i++) {
-    const j = i + rng.below(pool.length - i)
-    const kept = pool[i] as number
-    pool[i] = pool[j] as number
-    pool[j] = kept
+  return drawPlaces(from.length, count, rng).map((at) => from[at] as number)
+}
+
+/** The same of 0 … length − 1 (Fisher–Yates, of which only what was exchanged is held). */
+export function drawPlaces(length: number, count: number, rng: Rng): Uint32Array {
+  const drawn = new Uint32Array(Math.min(count, length))
+  const exchanged = new Map<number, number>()
+  for (let i = 0; i < drawn.length; i++) {
+    const j = count >= length ? i : i + rng.below(length - i)
+    drawn[i] = exchanged.get(j) ?? j
+    exchanged.set(j, exchanged.get(i) ?? i)
   }
-  return pool.slice(0, count)
+  return drawn
 }
 
 /** 0 … length − 1 in random order (Fisher–Yates). */

@@ -13,8 +13,9 @@ export interface RobustDeviations {
  * deviation times 1.2533 takes its place (Iglewicz & Hoaglin 1993); where that is 0 too, all deviations are 0.
  */
 export function robustDeviations(values: ArrayLike<number>): RobustDeviations {
-  const centre = medianInPlace(Float64Array.from(values))
-  const off = Float64Array.from(values, (value) => value - centre)
+  const off = new Float64Array(values)
+  const centre = medianInPlace(off.slice())
+  for (let i = 0; i < off.length; i++) off[i] = (off[i] as number) - centre
   const median = medianInPlace(off.map(Math.abs))
   if (median > 0) return { deviations: off.map((value) => value / (1.4826 * median)), spread: 'median' }
   const mean = off.reduce((sum, value) => sum + Math.abs(value), 0) / Math.max(off.length, 1)

@@ -13,7 +13,7 @@ test('the largest comes first, equal values by index, zeros of both signs and in
   expect([...fallingOrder(new Float32Array(0))]).toEqual([])
 })
 
-test('more values than a key has room for the indices of', () => {
+test('of very many values, too', () => {
   const values = Float32Array.from({ length: 2 ** 21 + 3 }, (_, i) => (i * 7919) % 1000)
   const order = fallingOrder(values)
   expect(order.length).toBe(values.length)
