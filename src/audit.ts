@@ -145,7 +145,11 @@ async function runWithFallback(set: ActivationSet, plan: readonly Selected[], ru
 
 async function runDetectors(context: Context, input: ActivationSet, plan: readonly Selected[], { progress, uploaded }: Run): Promise<Ran> {
   progress.begin()
-  using set = await DeviceSet.upload(context, input)
+  using set = await DeviceSet.upload(
+    context,
+    input,
+    plan.flatMap(({ detector }) => detector.early ?? []),
+  )
   uploaded()
   const began = performance.now()
   const elapsedMs: Record<string, number> = {}

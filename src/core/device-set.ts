@@ -44,6 +44,9 @@ type Taker = Asked<Wanted, DeviceBlock | RowBlock>
 
 type Sharing = Sharer<Wanted, DeviceBlock | RowBlock>
 
+/** Work that has its first pass over rows that are read again when they are read for the first time. */
+export type EarlyWork = (set: DeviceSet) => Promise<unknown>
+
 /** Work on a set that shares its passes with other work. */
 export interface SharedWork<R> {
   readonly context: Context
@@ -91,8 +94,11 @@ export class DeviceSet implements Disposable {
     this.#sharing = sharing
   }
 
-  /** Reads `set` once, and keeps it on the backend where it fits. Rejects with the signal's reason when aborted. */
-  static async upload(context: Context, set: ActivationSet): Promise<DeviceSet> {
+  /**
+   * Reads `set` once, and keeps it on the backend where it fits. Where it does not, and every pass will read it again, `early` work has its first pass
+   * together with that; what comes of it is kept or fails when it is asked for again. Rejects with the signal's reason when aborted.
+   */
+  static async upload(context: Context, set: ActivationSet, early: readonly EarlyWork[] = []): Promise<DeviceSet> {
     const { rows, cols } = set.activations
     const { backend, memory } = context
     const paddedCols = Math.ceil(cols / 4) * 4
@@ -100,29 +106,61 @@ export class DeviceSet implements Disposable {
     if (fits && backend.written && set.activations.inMemory) return await DeviceSet.#gather(context, set)
     const blockBytes = fits ? backend.maxBindingBytes : Math.min(backend.maxBindingBytes, memory / bytesHeldPerByte)
     const rowsPerBlock = Math.min(rows, wholeReads(Math.max(1, Math.floor(blockBytes / (paddedCols * 4))), cols))
-    const blocks = fits ? emptyBlocks(context, blocksInClassOrder(allRows(set), rowsPerBlock), paddedCols) : null
-    const survey = surveyor(set)
+    return await (fits ? DeviceSet.#keepOn(context, set, rowsPerBlock) : DeviceSet.#readAgain(context, set, { rowsPerBlock, early }))
+  }
+
+  /** Puts all rows where they belong on the backend. */
+  static async #keepOn(context: Context, set: ActivationSet, rowsPerBlock: number): Promise<DeviceSet> {
+    const { rows, cols } = set.activations
+    const { backend } = context
+    const paddedCols = Math.ceil(cols / 4) * 4
+    const blocks = emptyBlocks(context, blocksInClassOrder(allRows(set), rowsPerBlock), paddedCols)
     const shift = new Float32Array(paddedCols)
-    const filling = blocks && fill(set.classOf, blocks)
+    const survey = surveyor(set)
+    const filling = fill(set.classOf, blocks)
     let uploadedShift: DeviceMatrix | null = null
     try {
-      const rowsPerRead = fits ? rowsPerUpload(cols) : Math.min(rowsPerBlock, rowsPerUpload(cols))
-      for await (const read of uploadedReads(context, set, rowsPerRead)) {
+      for await (const read of uploadedReads(context, set, rowsPerUpload(cols))) {
         survey.add(read)
-        if (!uploadedShift) shift.set(survey.means())
-        if (filling) {
-          uploadedShift ??= uploadShift(backend, shift)
-          filling(read, uploadedShift)
-        }
+        if (read.start === 0) shift.set(meansOf(read, Math.min(read.rows, rowsForShift(set))))
+        uploadedShift ??= uploadShift(backend, shift)
+        filling(read, uploadedShift)
         context.progress((read.start + read.rows) / rows)
       }
     } catch (error) {
-      for (const { rows } of blocks ?? []) rows[dispose]()
+      for (const { rows } of blocks) rows[dispose]()
       throw error
     } finally {
       uploadedShift?.[dispose]()
     }
     return new DeviceSet({ context, set, shift, rowsPerBlock, varies: survey.varies }, { blocks, gathered: null })
+  }
+
+  /** Looks at all rows once, as they come. */
+  static async #readAgain(
+    context: Context,
+    set: ActivationSet,
+    { rowsPerBlock, early }: { readonly rowsPerBlock: number; readonly early: readonly EarlyWork[] },
+  ): Promise<DeviceSet> {
+    const { activations } = set
+    const { rows, cols } = activations
+    const shift = new Float32Array(Math.ceil(cols / 4) * 4)
+    const first = rowsForShift(set)
+    for await (const read of readRows(activations, { rowsPerBlock: first, signal: context.signal, unchecked: true })) {
+      shift.set(meansOf(read, first))
+      break
+    }
+    const survey = surveyor(set)
+    const made = new DeviceSet({ context, set, shift, rowsPerBlock, varies: survey.varies }, { blocks: null, gathered: null })
+    const look = async (own: DeviceSet) => {
+      for await (const read of own.reads()) {
+        survey.add(read)
+        context.progress((read.start + read.rows) / rows)
+      }
+    }
+    const quietly = early.map((work) => (own: DeviceSet) => work(own).catch(() => undefined))
+    await made.each([look, ...quietly].map((work) => ({ context, work })))
+    return made
   }
 
   /** Looks at all rows once, where they lie. */
@@ -142,7 +180,7 @@ export class DeviceSet implements Disposable {
     const survey = surveyor(set)
     for await (const read of readRows(activations, { rowsPerBlock: rowsPerUpload(cols), signal })) {
       survey.add(read)
-      if (read.start === 0) shift.set(survey.means())
+      if (read.start === 0) shift.set(meansOf(read, Math.min(read.rows, rowsForShift(set))))
       context.progress((read.start + read.rows) / rows)
     }
     return new DeviceSet({ context, set, shift, rowsPerBlock, varies: survey.varies }, { blocks: null, gathered })
@@ -349,22 +387,24 @@ function wholeReads(rows: number, cols: number): number {
   return rows < perRead ? rows : rows - (rows % perRead)
 }
 
-/** Column means of the first rows, and which classes have rows that differ. */
-function surveyor({ activations, classes, classOf }: ActivationSet) {
-  const { rows, cols } = activations
-  const wanted = Math.min(rows, Math.max(1, Math.floor(valuesForShift / cols)))
+/** The first rows, whose means are the shift: as many however they come. */
+const rowsForShift = ({ activations: { rows, cols } }: ActivationSet) => Math.min(rows, Math.max(1, Math.floor(valuesForShift / cols)))
+
+/** Column means of the first `count` rows. */
+function meansOf({ data, rows }: RowBlock, count: number): Float64Array {
+  const cols = data.length / rows
   const sums = new Float64Array(cols)
-  let summed = 0
+  for (let at = 0; at < count * cols; ) for (let j = 0; j < cols; j++, at++) sums[j] = (sums[j] as number) + (data[at] as number)
+  return sums.map((sum) => sum / count)
+}
+
+/** Finds out which classes have rows that differ. */
+function surveyor({ activations: { cols }, classes, classOf }: ActivationSet) {
   const varies = new Uint8Array(classes.length)
   const firstRows: (Float32Array | undefined)[] = []
   return {
     varies,
-    /** Of as many of the first rows as there were so far. */
-    means: () => sums.map((sum) => sum / summed),
     add({ start, rows: count, data }: RowBlock) {
-      for (let at = 0; summed < wanted && at < data.length; summed++) {
-        for (let j = 0; j < cols; j++, at++) sums[j] = (sums[j] as number) + (data[at] as number)
-      }
       for (let i = 0, at = 0; i < count; i++, at += cols) {
         const c = classOf[start + i] as number
         if (varies[c]) continue

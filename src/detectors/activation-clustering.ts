@@ -4,6 +4,7 @@ import type { DeviceSet } from '../core/device-set.js'
 import { pause } from '../core/pause.js'
 import type { ClassFinding } from '../core/result.js'
 import { type Clustering, kmeans } from '../linalg/kmeans.js'
+import { earlyDirections } from '../linalg/top-eigenvectors.js'
 import { groupMedians } from '../stats/group-medians.js'
 import { type ClassCoordinates, principalCoordinates } from './class-coordinates.js'
 import { findingsOf, gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
@@ -63,6 +64,7 @@ export const activationClustering: Detector<ActivationClusteringOptions> = {
   citation: 'Chen et al.: Detecting Backdoor Attacks on Deep Neural Networks by Activation Clustering. SafeAI 2019',
   needs: ['activations', 'labels'],
   options,
+  early: earlyDirections,
   async detect(context, set, { projection, components, restarts, analysis, sizeThreshold, silhouetteThreshold, minRows, exactRows }) {
     const ica = projection === 'ica'
     const principal = await principalCoordinates(set, components)

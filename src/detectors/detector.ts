@@ -1,7 +1,7 @@
 import type * as z from 'zod/mini'
 import { type ActivationSetInput, toActivationSet } from '../core/activation-set.js'
 import type { Context } from '../core/backend.js'
-import { DeviceSet } from '../core/device-set.js'
+import { DeviceSet, type EarlyWork } from '../core/device-set.js'
 import { AssayError, BackendError, OptionError } from '../core/errors.js'
 import { describeOptionProblems } from '../core/option-problems.js'
 import type { DetectorResult } from '../core/result.js'
@@ -18,6 +18,8 @@ export interface Detector<Options> {
   /** Arrays it cannot do without. */
   readonly needs: readonly ('activations' | 'labels' | 'predictions' | 'logits' | 'trusted')[]
   readonly options: z.ZodMiniType<Options>
+  /** What it does with the first pass, where every pass reads the rows again: found while they are read for the first time. */
+  readonly early?: EarlyWork
   /** Looks at every class of `set`. Classes it cannot judge are skipped with the reason. */
   detect(context: Context, set: DeviceSet, options: Options): Promise<DetectorResult>
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { earlyGram } from '../kernels/gram.js'
 import { fewestRows } from '../linalg/class-split.js'
 import type { ExreLiteOptions } from './detect-exre-lite.js'
 import type { Detector } from './detector.js'
@@ -37,5 +38,6 @@ export const exreLite: Detector<ExreLiteOptions> = {
     'Chen et al.: Detecting Backdoor Attacks on Deep Neural Networks by Activation Clustering. SafeAI 2019, §5 (with a linear head)',
   needs: ['activations', 'labels'],
   options,
+  early: earlyGram,
   detect: async (...args) => (await import('./on-demand.js')).onDemand.exreLite(...args),
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { earlyGram } from '../kernels/gram.js'
 import type { ScanOptions } from './detect-scan.js'
 import type { Detector } from './detector.js'
 
@@ -37,5 +38,6 @@ export const scan: Detector<ScanOptions> = {
     'Tang, Wang, Tang, Zhang: Demon in the Variant: Statistical Analysis of DNNs for Robust Backdoor Contamination Detection. USENIX Security 2021, §4',
   needs: ['activations', 'labels'],
   options,
+  early: earlyGram,
   detect: async (...args) => (await import('./on-demand.js')).onDemand.scan(...args),
 }

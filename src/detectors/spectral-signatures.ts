@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import type { ClassFinding } from '../core/result.js'
 import { project } from '../kernels/project.js'
-import { leadingScores, topEigenvectors } from '../linalg/top-eigenvectors.js'
+import { earlyDirections, leadingScores, topEigenvectors } from '../linalg/top-eigenvectors.js'
 import { findingsOf, gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
 import type { Detector } from './detector.js'
 
@@ -36,6 +36,7 @@ export const spectralSignatures: Detector<SpectralSignaturesOptions> = {
   citation: 'Tran, Li, Madry: Spectral Signatures in Backdoor Attacks. NeurIPS 2018, Algorithm 1',
   needs: ['activations', 'labels'],
   options,
+  early: earlyDirections,
   async detect(context, set, { variant, k, epsilon, minRows }) {
     const { directions, ranks } = await topEigenvectors(set, k)
     context.progress(0.6)

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { earlyDirections } from '../linalg/top-eigenvectors.js'
 import type { SpectreOptions } from './detect-spectre.js'
 import type { Detector } from './detector.js'
 
@@ -35,5 +36,6 @@ export const spectre: Detector<SpectreOptions> = {
   citation: 'Hayase, Kong, Somani, Oh: SPECTRE: Defending Against Backdoor Attacks Using Robust Statistics. ICML 2021, Algorithms 1, 2',
   needs: ['activations', 'labels'],
   options,
+  early: earlyDirections,
   detect: async (...args) => (await import('./on-demand.js')).onDemand.spectre(...args),
 }

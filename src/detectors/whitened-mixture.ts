@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import type { DeviceSet } from '../core/device-set.js'
 import type { ClassFinding, RanFinding } from '../core/result.js'
+import { earlyGram } from '../kernels/gram.js'
 import { fewestRows } from '../linalg/class-split.js'
 import { dot } from '../linalg/moments.js'
 import { binomialInterval } from '../stats/binomial-interval.js'
@@ -61,6 +62,7 @@ export const whitenedMixture: Detector<WhitenedMixtureOptions> = {
     'After Hayase et al.: SPECTRE, ICML 2021 (whitening), and Tang et al.: Demon in the Variant, USENIX Security 2021 (tied mixture)',
   needs: ['activations', 'labels'],
   options,
+  early: earlyGram,
   async detect(context, set, { directions, logOdds, minRows, fitRows }) {
     const skipReason = (c: number, rank: number) => reasonToSkip(set, c, { id, minRows, least: 2 * fewestRows, rank })
     const wanted = [...set.set.classes.keys()].filter((c) => skipReason(c, set.varies[c] as number) === null)

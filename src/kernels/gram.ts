@@ -1,4 +1,5 @@
 import type { DeviceMatrix, HostMatrix, Kernel, Shape } from '../core/backend.js'
+import { largestClass } from '../core/class-order.js'
 import type { ClassRange } from '../core/classed-rows.js'
 import type { ClassBatch, DeviceSet } from '../core/device-set.js'
 import { classMeans, runClassMeans } from './class-means.js'
@@ -122,6 +123,16 @@ const hostBytes = 128 * 2 ** 20
 export function gramsPerPass({ context, isReadAgain, paddedCols }: DeviceSet): number {
   const bytes = isReadAgain ? Math.max(hostBytes, context.memory / 4) : hostBytes
   return Math.max(1, Math.floor(bytes / (paddedCols * paddedCols * 8)))
+}
+
+/** Whether the products of the largest class fit a buffer of the backend. */
+export function gramFits({ set, context, rowsPerBlock, paddedCols }: DeviceSet): boolean {
+  return gramBytesPerClass(Math.min(largestClass(set), rowsPerBlock), paddedCols) <= context.backend.maxBindingBytes
+}
+
+/** Where every pass reads the rows again and one of them gives the matrices of all classes, finds them. */
+export async function earlyGram(set: DeviceSet): Promise<void> {
+  if (set.isReadAgain && gramFits(set) && gramsPerPass(set) >= set.set.classes.length) await gram(set, set.allClasses)
 }
 
 /**

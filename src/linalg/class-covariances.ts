@@ -1,9 +1,8 @@
-import { largestClass } from '../core/class-order.js'
 import type { ClassRange } from '../core/classed-rows.js'
 import type { DeviceSet } from '../core/device-set.js'
 import { DetectorError } from '../core/errors.js'
 import { pause } from '../core/pause.js'
-import { gram, gramBytesPerClass, gramsPerPass } from '../kernels/gram.js'
+import { gram, gramFits, gramsPerPass } from '../kernels/gram.js'
 import { applyWidth, gramApply } from '../kernels/gram-apply.js'
 import { HostMoments, meansOfClasses } from './host-moments.js'
 
@@ -132,11 +131,6 @@ const hostBytesAtOnce = 512 * 2 ** 20
 
 function classesPerPass(set: DeviceSet): number {
   return gramFits(set) ? gramsPerPass(set) : set.set.classes.length
-}
-
-/** Whether the products of the largest class fit a buffer of the backend. */
-function gramFits({ set, context, rowsPerBlock, paddedCols }: DeviceSet): boolean {
-  return gramBytesPerClass(Math.min(largestClass(set), rowsPerBlock), paddedCols) <= context.backend.maxBindingBytes
 }
 
 /** A few d×d matrices in float64 are held at a time: 128 MiB each at this size. */

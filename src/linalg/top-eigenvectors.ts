@@ -7,7 +7,7 @@ import { pause } from '../core/pause.js'
 import { inTurns } from '../core/turns.js'
 import { showText } from '../core/untrusted-text.js'
 import { classMeans } from '../kernels/class-means.js'
-import { gram, gramBytesPerClass, gramsPerPass } from '../kernels/gram.js'
+import { earlyGram, gram, gramFits, gramsPerPass } from '../kernels/gram.js'
 import { applyBytesPerClass, applyWidth, gramApply } from '../kernels/gram-apply.js'
 import { project } from '../kernels/project.js'
 import { BlockKrylov } from './block-krylov.js'
@@ -77,6 +77,11 @@ export async function leadingScores(set: DeviceSet, k: number): Promise<Float32A
   return scores
 }
 
+/** What the directions will be found from, where every pass reads the rows again. */
+export async function earlyDirections(set: DeviceSet): Promise<void> {
+  if (gramIsCheaper(set, blockWidth(set, solvedTogether))) await earlyGram(set)
+}
+
 interface Solved {
   readonly pairs: readonly Pairs[]
   /** `[n, pairs of a class]` in class order, where the rows were projected too. */
@@ -88,8 +93,11 @@ function solved(set: DeviceSet, k: number, method: EigenMethod): Promise<Solved>
   return set.keep(`eigenpairs ${count} ${method}`, () => solve(set, count, method))
 }
 
+/** Vectors that are iterated together for k of them. */
+const blockWidth = (set: DeviceSet, k: number) => applyWidth * Math.ceil(Math.min(k + 6, set.paddedCols) / applyWidth)
+
 async function solve(set: DeviceSet, k: number, method: EigenMethod): Promise<Solved> {
-  const width = applyWidth * Math.ceil(Math.min(k + 6, set.paddedCols) / applyWidth)
+  const width = blockWidth(set, k)
   if (method === 'filter' || (method === 'auto' && filterIsCheaper(set, width))) return { pairs: await byFilter(set, k), coordinates: null }
   const inKernel = set.context.backend.runsForms === true && set.hasWholeClasses
   if (method === 'kernel' || (method === 'auto' && inKernel && kernelIsCheaper(set, width))) return byKernel(set, k, width)
@@ -156,7 +164,7 @@ function gramIsCheaper(set: DeviceSet, width: number): boolean {
   const { rows } = set
   const size = set.paddedCols
   const classes = set.set.classes.length
-  if (gramBytesPerClass(Math.min(largestClass(set.set), set.rowsPerBlock), size) > set.context.backend.maxBindingBytes) return false
+  if (!gramFits(set)) return false
   const steps = 8
   const reading = set.isReadAgain ? 8 * rows * size : 0
   const gramOperations = (rows * size * size) / 2 + classes * steps * width * size * size

@@ -18,12 +18,14 @@ export function assignRows(
 ): void {
   const bytes = <usize>width << 2;
   const end = x + <usize>rows * bytes;
+  memory.fill(most, 0, <usize>rows * 48);
+  memory.fill(nearest, 0, <usize>rows * 48);
   for (let k = 1; k < clusters; k++) {
     const to = directions + <usize>(k - 1) * bytes * 12;
     for (let row = x, m = most, n = nearest; row < end; row += 3 * bytes, m += 144, n += 144) scoreRows(row, bytes, to, k, m, n);
   }
   for (let k = 1; k < clusters; k++) {
-    for (let at: usize = 0; at < bytes; at += 12, totals += 288) addRows(x + at, end, bytes, nearest, k, totals);
+    for (let at: usize = 0; at < bytes; at += 12, totals += 288) addRows(x + at, end, bytes, nearest, k, most, totals);
   }
 }
 
@@ -73,16 +75,16 @@ function scoreRows(row: usize, bytes: usize, direction: usize, k: i32, most: usi
 // @ts-ignore: decorator
 @inline
 function choose(score: v128, k: i32, most: usize, nearest: usize): void {
-  const before = k == 1 ? f32x4.splat(0) : v128.load(most);
+  const before = v128.load(most);
   const isNearer = f32x4.gt(score, before);
   v128.store(most, v128.bitselect(score, before, isNearer));
-  v128.store(nearest, v128.bitselect(i32x4.splat(k), k == 1 ? i32x4.splat(0) : v128.load(nearest), isNearer));
+  v128.store(nearest, v128.bitselect(i32x4.splat(k), v128.load(nearest), isNearer));
 }
 
-/** Three columns of all rows, added up where the k-th centre is the nearest. */
+/** Three columns of all rows, added up where the k-th centre is the nearest: in `room`, then to totals. */
 // @ts-ignore: decorator
 @inline
-function addRows(x: usize, end: usize, bytes: usize, nearest: usize, k: i32, totals: usize): void {
+function addRows(x: usize, end: usize, bytes: usize, nearest: usize, k: i32, room: usize, totals: usize): void {
   const wanted = i32x4.splat(k);
   const one = f32x4.splat(1);
   let a0 = f32x4.splat(0);
@@ -111,15 +113,16 @@ function addRows(x: usize, end: usize, bytes: usize, nearest: usize, k: i32, tot
     c1 = fma(value, m1, c1);
     c2 = fma(value, m2, c2);
   }
-  addToTotals(totals, a0);
-  addToTotals(totals + 32, a1);
-  addToTotals(totals + 64, a2);
-  addToTotals(totals + 96, b0);
-  addToTotals(totals + 128, b1);
-  addToTotals(totals + 160, b2);
-  addToTotals(totals + 192, c0);
-  addToTotals(totals + 224, c1);
-  addToTotals(totals + 256, c2);
+  v128.store(room, a0);
+  v128.store(room, a1, 16);
+  v128.store(room, a2, 32);
+  v128.store(room, b0, 48);
+  v128.store(room, b1, 64);
+  v128.store(room, b2, 80);
+  v128.store(room, c0, 96);
+  v128.store(room, c1, 112);
+  v128.store(room, c2, 128);
+  for (let i: usize = 0; i < 9; i++) addToTotals(totals + (i << 5), v128.load(room + (i << 4)));
 }
 
 /**
