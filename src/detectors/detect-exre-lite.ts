@@ -170,7 +170,7 @@ async function heads(set: DeviceSet, parts: ReadonlyMap<number, Part | null>, sc
       const says = `finds no second group of ${fewestRows} rows or more. It accuses no class`
       return { status: 'ran', statistic: 0, threshold, pValue: null, says, flagged: new Uint32Array(0), accusation: null }
     }
-    return reclassify(set, c, { part, head, width, coordinates: await placed.coordinatesOf(c), scores })
+    return reclassify(set, c, { part, head, width, coordinates: await placed.valuesOf(c), scores })
   }
 }
 
@@ -208,7 +208,7 @@ interface Reclassified {
   readonly head: Head
   readonly width: number
   /** `[rows of the class, width]` */
-  readonly coordinates: Float64Array
+  readonly coordinates: ArrayLike<number>
   /** `[n]`, class order: the class's scores are written here. */
   readonly scores: Float32Array
 }

@@ -123,7 +123,7 @@ export async function ownCoordinates(set: DeviceSet, options: OwnCoordinatesOpti
         const rows = await rowsOf(c)
         return own.map((direction) => projections(rows, direction))
       }
-      const values = await all.coordinatesOf(c)
+      const values = await all.valuesOf(c)
       return own.map((_, k) => every(values, most, k))
     }
   }
@@ -191,7 +191,7 @@ async function otherClasses(
 }
 
 /** Every `step`-th value from the `first` on. */
-function every(values: Float64Array, step: number, first: number): Float64Array {
+function every(values: ArrayLike<number>, step: number, first: number): Float64Array {
   const own = new Float64Array(values.length / step)
   for (let i = 0; i < own.length; i++) own[i] = values[i * step + first] as number
   return own

@@ -9,6 +9,8 @@ export interface PlacedRows {
   meanOf(c: number): ArrayLike<number>
   /** Rows of class c about its mean along its directions, `[rows of the class, width]`: all, or those that are fitted on. */
   coordinatesOf(c: number): Promise<Float64Array>
+  /** The same as they are held, perhaps in float32: not to be written to. */
+  valuesOf(c: number): Promise<ArrayLike<number>>
 }
 
 export interface PlacedRowsOptions {
@@ -23,10 +25,9 @@ export async function placedRows(set: DeviceSet, directions: Float32Array, { wid
   const host = await HostMoments.of(set)
   if (!host) return projectedRows(set, directions, { width, fitted })
   const size = width * set.paddedCols
-  return {
-    meanOf: (c) => host.meanOf(c),
-    coordinatesOf: (c) => host.coordinates(c, directions.subarray(c * size, (c + 1) * size), fitted?.positionsOf(c) ?? undefined),
-  }
+  const coordinatesOf = (c: number) =>
+    host.coordinates(c, directions.subarray(c * size, (c + 1) * size), fitted?.positionsOf(c) ?? undefined)
+  return { meanOf: (c) => host.meanOf(c), coordinatesOf, valuesOf: coordinatesOf }
 }
 
 /** The same from the backend in any case: in float32. */
@@ -38,9 +39,11 @@ export async function projectedRows(set: DeviceSet, directions: Float32Array, { 
   const coordinates = await project(set, projection, isSome ? fitted.positions() : undefined)
   const starts = set.set.starts.slice()
   if (isSome) for (let c = 0; c + 1 < starts.length; c++) starts[c + 1] = (starts[c] as number) + fitted.countOf(c)
+  const valuesOf = async (c: number) => coordinates.subarray((starts[c] as number) * width, (starts[c + 1] as number) * width)
   return {
     meanOf: (c) => means.subarray(c * cols, (c + 1) * cols),
-    coordinatesOf: async (c) => new Float64Array(coordinates.subarray((starts[c] as number) * width, (starts[c + 1] as number) * width)),
+    coordinatesOf: async (c) => new Float64Array(await valuesOf(c)),
+    valuesOf,
   }
 }
 

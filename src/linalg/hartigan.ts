@@ -256,8 +256,10 @@ class Border {
 
   /** Rows moved meanwhile. */
   moved(before: State, now: State): void {
-    let centres = 0
+    /** How far the two centres have moved that moved furthest. */
+    let [furthest, second] = [0, 0]
     let weights = 0
+    let largest = 1
     for (let k = 0; k < this.#clusters; k++) {
       const [old, size] = [before.sizes[k] as number, now.sizes[k] as number]
       if (Math.min(old, size) < 3) {
@@ -266,12 +268,15 @@ class Border {
       }
       let square = 0
       for (let j = k * this.#dims; j < (k + 1) * this.#dims; j++) square += ((now.at[j] as number) - (before.at[j] as number)) ** 2
-      centres = Math.max(centres, square)
+      const way = Math.sqrt(square)
+      second = Math.max(second, Math.min(furthest, way))
+      furthest = Math.max(furthest, way)
+      largest = Math.max(largest, old / (old - 1), size / (size - 1))
       weights = Math.max(weights, Math.abs(Math.sqrt(old / (old - 1)) - Math.sqrt(size / (size - 1))))
       weights = Math.max(weights, Math.abs(Math.sqrt(old / (old + 1)) - Math.sqrt(size / (size + 1))))
     }
-    // √f is at most √1.5 and √g less than 1.
-    this.#drift += 2.5 * Math.sqrt(centres) + 2 * weights * this.#reach
+    // √g is less than 1.
+    this.#drift += Math.sqrt(largest) * (furthest + second) + 2 * weights * this.#reach
   }
 }
 

@@ -12,7 +12,7 @@ const rowsPerTile = 64
 /** Lloyd steps between two looks at the centres. */
 const stepsPerRead = 8
 /** Rows of one class times steps that one run of a kernel on the CPU takes at most: a piece of it is to take some ten milliseconds. */
-const rowStepsPerRun = 2 ** 20
+const rowStepsPerRun = 2 ** 21
 /** Coordinates of all classes, fewer than which are exchanged before another thread has woken up. */
 const worthThreads = 2 ** 17
 /** Far starts take longer than starts near a solution; what is left to do after these steps, the exchange does. */
