@@ -51,9 +51,9 @@ const set = {
   ...opened,
   activations: {
     ...opened.activations,
-    blocks(rowsPerBlock: number) {
-      passes++
-      return opened.activations.blocks(rowsPerBlock)
+    async *blocks(rowsPerBlock: number) {
+      yield* opened.activations.blocks(rowsPerBlock)
+      passes++ // one that is broken off is none
     },
   },
 }

@@ -98,10 +98,10 @@ export abstract class CpuBackend implements Backend {
     return target
   }
 
-  async read(matrix: DeviceMatrix): Promise<Float32Array> {
+  async read(matrix: DeviceMatrix, into?: Float32Array): Promise<Float32Array> {
     this.#check()
     const own = this.#own(matrix)
-    const copied = own.content.then(({ data }) => (data instanceof Float32Array ? data.slice() : Float32Array.from(data)))
+    const copied = own.content.then(({ data }) => copy(data, into))
     own.reads.push(copied)
     return await copied
   }
@@ -139,6 +139,12 @@ export abstract class CpuBackend implements Backend {
       throw new BackendError('foreign-matrix', 'cpu: a matrix of another backend was passed; read it there and upload it here')
     return matrix
   }
+}
+
+function copy(data: HostMatrix['data'], into: Float32Array | undefined): Float32Array {
+  if (!into) return data instanceof Float32Array ? data.slice() : Float32Array.from(data)
+  into.set(data)
+  return into.subarray(0, data.length)
 }
 
 /** Computes a kernel by its twin, wherever it yields the event loop gets a turn and an abort is seen. */

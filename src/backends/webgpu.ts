@@ -165,7 +165,7 @@ export class WebGpuBackend implements Backend {
     })
   }
 
-  async read(matrix: DeviceMatrix): Promise<Float32Array> {
+  async read(matrix: DeviceMatrix, into?: Float32Array): Promise<Float32Array> {
     this.#check()
     const source = this.#own(matrix)
     const what = `reading the ${matrix.rows} × ${matrix.cols} numbers of ${source.madeBy}`
@@ -174,7 +174,10 @@ export class WebGpuBackend implements Backend {
       const bytes = await this.#ledger.take(staged, source.byteLength, this.#signal)
       await Promise.all(this.#checks)
       if (this.#failure) throw this.#failure
-      return matrix.type === 'u32' ? Float32Array.from(new Uint32Array(bytes)) : new Float32Array(bytes)
+      const values = matrix.type === 'u32' ? new Uint32Array(bytes) : new Float32Array(bytes)
+      if (!into) return values instanceof Float32Array ? values : Float32Array.from(values)
+      into.set(values)
+      return into.subarray(0, values.length)
     } catch (error) {
       this.#signal?.throwIfAborted()
       await Promise.all(this.#checks) // They may know why the read failed; so may the loss of the device, which is told first.

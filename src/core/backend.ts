@@ -99,8 +99,8 @@ export interface Backend extends Disposable {
    * writes there, and what it does not write stays.
    */
   run<P>(kernel: Kernel<P>, inputs: readonly DeviceMatrix[], params: P, into?: DeviceMatrix): DeviceMatrix
-  /** Waits for the work that `matrix` depends on and copies it to the host. */
-  read(matrix: DeviceMatrix): Promise<Float32Array>
+  /** Waits for the work that `matrix` depends on and copies it to the host: `into` the first values of that, where it is given, else into an array of its own. */
+  read(matrix: DeviceMatrix, into?: Float32Array): Promise<Float32Array>
 }
 
 /** Progress of long work: `done` of `total` (arbitrary units), never going back. */

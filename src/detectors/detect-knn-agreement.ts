@@ -126,7 +126,7 @@ async function drawRows(set: DeviceSet, { k, exactRows }: { readonly k: number; 
   const affordableColumns = isExact ? cols : Math.max(fewestColumns, Math.floor(operationsPerRow / count / 4) * 4)
   const sketch = new RowSketch(set.context, cols, { width: affordableColumns, rng: rng.fork('columns') })
   const { width } = sketch
-  const data = await sketch.of(await gatherRows(set.reads(), joined([rowOf, askedRows]), cols))
+  const data = (await sketch.of(await gatherRows(set.reads(), joined([rowOf, askedRows]), cols))).slice()
   return {
     references: { data: data.subarray(0, count * width), count, cols: width, rowOf },
     perClass: ofClasses.map(({ length }) => length),

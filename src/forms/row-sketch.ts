@@ -17,7 +17,7 @@ export const rowSketchForm: Form<SketchParams> = {
     const { width } = params
     const start = piece * rowsPerPiece(cols)
     const count = Math.min(rowsPerPiece(cols), rows - start)
-    const [x, to, sums, out] = engine.place(count * cols * 4, cols * 4, width * 8, count * width * 4) as [number, number, number, number]
+    const [x, to, sums, out] = engine.place(count * cols * 4, cols * 4, width * 16, count * width * 4) as [number, number, number, number]
     engine.put(x, data.subarray(start * cols, (start + count) * cols))
     new Uint32Array(engine.wasm.memory.buffer, to, cols).set(targets.data)
     engine.wasm.sketchRows(x, count, cols, to, width, sums, out)

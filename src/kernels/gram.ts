@@ -2,6 +2,7 @@ import type { DeviceMatrix, HostMatrix, Kernel, Shape } from '../core/backend.js
 import { largestClass } from '../core/class-order.js'
 import type { ClassRange } from '../core/classed-rows.js'
 import type { ClassBatch, DeviceSet } from '../core/device-set.js'
+import { reusedFloats } from '../core/shared-floats.js'
 import { classMeans, runClassMeans } from './class-means.js'
 import { addPart, uploadPart } from './class-parts.js'
 import { sampleRows } from './sample.js'
@@ -151,9 +152,10 @@ async function aboutMeans(set: DeviceSet, range: ClassRange): Promise<Float64Arr
   const cols = set.paddedCols
   const means = await classMeans(set)
   const total = new Float64Array((range.end - range.first) * cols * cols)
+  const room = reusedFloats()
   for await (const block of set.batches((count) => gramBytesPerClass(count, cols), { range })) {
     using centres = uploadPart(backend, means, { ...block.batch, cols })
-    addPart(total, await gramOfBatch(block, centres), (block.batch.first - range.first) * cols * cols)
+    addPart(total, await gramOfBatch(block, centres, room), (block.batch.first - range.first) * cols * cols)
   }
   return total
 }
@@ -166,10 +168,11 @@ async function aboutMeansOfBlocks(set: DeviceSet): Promise<Float64Array> {
   const total = new Float64Array(classes * cols * cols)
   const means = new Float64Array(classes * cols)
   const counts = new Float64Array(classes)
+  const room = reusedFloats()
   for await (const block of set.batches((count) => gramBytesPerClass(count, cols))) {
     using centres = runClassMeans(block)
     const own = await backend.read(centres)
-    addPart(total, await gramOfBatch(block, centres), block.batch.first * cols * cols)
+    addPart(total, await gramOfBatch(block, centres, room), block.batch.first * cols * cols)
     for (let c = block.batch.first; c < block.batch.end; c++) {
       const more = (block.rows.starts[c + 1] as number) - (block.rows.starts[c] as number)
       if (more === 0) continue
@@ -185,10 +188,14 @@ async function aboutMeansOfBlocks(set: DeviceSet): Promise<Float64Array> {
   return total
 }
 
-async function gramOfBatch({ rows, batch }: ClassBatch, centres: DeviceMatrix): Promise<Float32Array> {
+async function gramOfBatch(
+  { rows, batch }: ClassBatch,
+  centres: DeviceMatrix,
+  room: ReturnType<typeof reusedFloats>,
+): Promise<Float32Array> {
   const { tiles, firstTile } = rows.rowTiles(rowsPerTile, batch)
   using ofBatch = rows.backend.run(gramKernel, [rows.x, centres, tiles, firstTile], undefined)
-  return await rows.backend.read(ofBatch)
+  return await rows.backend.read(ofBatch, room(ofBatch.rows * ofBatch.cols))
 }
 
 /** total: `[d, d]` += weight · v·vᵀ. */

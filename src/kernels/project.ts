@@ -1,6 +1,6 @@
 import type { DeviceMatrix, HostMatrix, Kernel, Shape } from '../core/backend.js'
 import type { ClassBatch, DeviceSet } from '../core/device-set.js'
-import { sharedFloats } from '../core/shared-floats.js'
+import { reusedFloats, sharedFloats } from '../core/shared-floats.js'
 import { uploadPart } from './class-parts.js'
 import { sampleMatrix, sampleRows } from './sample.js'
 
@@ -99,11 +99,13 @@ export async function project(set: DeviceSet, projection: ClassProjection, posit
   const width = output === 'scores' ? 1 : perClass
   const length = (positions?.length ?? set.rows) * width
   const projected = output === 'scores' ? new Float32Array(length) : sharedFloats(length) // threads go on with them
+  const room = reusedFloats()
   for await (const block of set.batches(() => (perClass + 1) * cols * 4, { positions })) {
     using centre = uploadPart(backend, centres, { ...block.batch, cols })
     using own = uploadPart(backend, directions, { ...block.batch, cols, perClass })
     using ofBlock = runProject(block, { centres: centre, directions: own, output })
-    for (const { values, position } of stretches(block, await backend.read(ofBlock), width)) projected.set(values, position * width)
+    for (const { values, position } of stretches(block, await backend.read(ofBlock, room(ofBlock.rows * width)), width))
+      projected.set(values, position * width)
   }
   return projected
 }

@@ -1,5 +1,6 @@
 import type { Context, HostMatrix, Kernel, Shape } from '../core/backend.js'
 import type { Rng } from '../core/rng.js'
+import { reusedFloats } from '../core/shared-floats.js'
 import { inTurns } from '../core/turns.js'
 import { sampleMatrix } from '../kernels/sample.js'
 
@@ -69,6 +70,7 @@ export class RowSketch {
   readonly width: number
   readonly #context: Context
   readonly #targets: Uint32Array
+  readonly #room = reusedFloats()
 
   constructor(context: Context, cols: number, { width, rng }: { readonly width: number; readonly rng: Rng }) {
     this.width = Math.min(cols, width)
@@ -78,20 +80,20 @@ export class RowSketch {
     this.#targets = to.map((target) => 2 * target + (isCut && rng.float() < 0.5 ? 1 : 0))
   }
 
-  /** `[n, width]` of rows `[n, cols]`. */
+  /** `[n, width]` of rows `[n, cols]`: good until the next are asked for. */
   async of(rows: Float32Array): Promise<Float32Array> {
     const { backend, signal } = this.#context
     const targets = this.#targets
     const { width } = this
     const [n, cols] = [rows.length / targets.length, targets.length]
+    const output = this.#room(n * width).subarray(0, n * width)
     if (!backend.runsForms) {
-      const output = new Float32Array(n * width)
       await inTurns(sketch(rows, targets, { width, output }), signal)
       return output
     }
     using given = backend.upload({ data: rows, rows: n, cols, type: 'f32' })
     using column = backend.upload({ data: targets, rows: cols, cols: 1, type: 'u32' })
     using sketched = backend.run(rowSketchKernel, [given, column], { width })
-    return await backend.read(sketched)
+    return await backend.read(sketched, output)
   }
 }
