@@ -14,7 +14,7 @@ import { binomialCdf } from '../stats/binomial.js'
 import { reasonNotToDivide, referenceRows, type Suspected, suspectedParts } from './class-divisions.js'
 import { findingsOf, gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
 import type { Detector } from './detector.js'
-import { placedRows } from './placed-rows.js'
+import { eachPlacedRow } from './placed-rows.js'
 
 export interface ExreLiteOptions {
   readonly directions: number
@@ -46,10 +46,9 @@ export const detectExreLite: Detector<ExreLiteOptions>['detect'] = async (contex
   const scores = new Float32Array(set.rows)
   const judge = parts.size > 0 ? await heads(set, parts, scores) : null
   const findings = await findingsOf(set, async (c): Promise<ClassFinding> => {
-    const part = parts.get(c)
-    if (!judge || part === undefined) return { status: 'skipped', reason: skipReason(c, 0) ?? '' }
+    if (!judge || !parts.has(c)) return { status: 'skipped', reason: skipReason(c, 0) ?? '' }
     context.progress(0.95 + (0.05 * (c + 1)) / classes.length)
-    return await judge(c, part)
+    return judge(c)
   })
   const result = gatherResult(id, set, scores, findings)
   const sampled = found?.fitted.says('parts of')
@@ -163,14 +162,21 @@ async function heads(set: DeviceSet, parts: ReadonlyMap<number, Part | null>, sc
     await pause()
     signal?.throwIfAborted()
   }
-  const placed = size > 0 ? await placedRows(set, directions, { width }) : null
-  return async (c: number, part: Part | null): Promise<ClassFinding> => {
+  const sent = new Map<number, Reclassified>()
+  for (const [c, part] of parts) {
     const head = fitted.get(c)
-    if (!part || !head || !placed) {
+    const start = activationSet.starts[c] as number
+    const own = scores.subarray(start, activationSet.starts[c + 1])
+    if (part && head && size > 0) sent.set(c, new Reclassified(part, head, own))
+  }
+  if (sent.size > 0) await eachPlacedRow(set, directions, { width, visit: (c, i, values) => sent.get(c)?.add(i, values, width) })
+  return (c: number): ClassFinding => {
+    const found = sent.get(c)
+    if (!found) {
       const says = `finds no second group of ${fewestRows} rows or more. It accuses no class`
       return { status: 'ran', statistic: 0, threshold, pValue: null, says, flagged: new Uint32Array(0), accusation: null }
     }
-    return reclassify(set, c, { part, head, width, coordinates: await placed.valuesOf(c), scores })
+    return findingOf(set, c, found, scores)
   }
 }
 
@@ -203,37 +209,53 @@ async function sumsOf(
   return sums
 }
 
-interface Reclassified {
+/** Where a head sends the rows of a class. */
+class Reclassified {
   readonly part: Part
   readonly head: Head
-  readonly width: number
-  /** `[rows of the class, width]` */
-  readonly coordinates: ArrayLike<number>
-  /** `[n]`, class order: the class's scores are written here. */
-  readonly scores: Float32Array
+  /** Rows of the part, and of the rest, that go to each source. */
+  readonly sent: Uint32Array
+  readonly restSent: Uint32Array
+  /** Rows of the part that go nowhere. */
+  kept = 0
+  /** `[rows of the class]`: written here. */
+  readonly #scores: Float32Array
+
+  constructor(part: Part, head: Head, scores: Float32Array) {
+    this.part = part
+    this.head = head
+    this.sent = new Uint32Array(head.sources.length)
+    this.restSent = new Uint32Array(head.sources.length)
+    this.#scores = scores
+  }
+
+  /** The i-th and later rows of the class, `[rows, width]` about its mean along its directions. */
+  add(i: number, values: ArrayLike<number>, width: number): void {
+    const { offsets } = this.head
+    const count = this.sent.length
+    for (let at = 0, row = i; at < values.length; at += width, row++) {
+      this.#scores[row] = (values[at] as number) + (offsets[0] as number)
+      let [best, odds] = [0, Number.NEGATIVE_INFINITY]
+      for (let k = 0; k < count; k++) {
+        const own = (values[at + k + 1] as number) + (offsets[k + 1] as number)
+        if (own <= odds) continue
+        best = k
+        odds = own
+      }
+      const isIn = this.part.isIn[row] === 1
+      if (odds > 0) {
+        const to = isIn ? this.sent : this.restSent
+        to[best] = (to[best] as number) + 1
+      } else if (isIn) this.kept++
+    }
+  }
 }
 
-function reclassify(set: DeviceSet, c: number, { part, head, width, coordinates, scores }: Reclassified): ClassFinding {
-  const { sources, towards, offsets } = head
+/** `scores: [n]`, class order. */
+function findingOf(set: DeviceSet, c: number, { part, head, sent, restSent, kept }: Reclassified, scores: Float32Array): ClassFinding {
+  const { sources, towards } = head
   const start = set.set.starts[c] as number
   const n = part.isIn.length
-  // Rows of the part, and of the rest, that go to each source.
-  const sent = new Uint32Array(sources.length)
-  const restSent = new Uint32Array(sources.length)
-  let kept = 0
-  for (let i = 0; i < n; i++) {
-    const logOdds = (k: number) => (coordinates[i * width + k] as number) + (offsets[k] as number)
-    scores[start + i] = logOdds(0)
-    let best = 0
-    for (let k = 1; k < sources.length; k++) if (logOdds(k + 1) > logOdds(best + 1)) best = k
-    const leaves = sources.length > 0 && logOdds(best + 1) > 0
-    if (!part.isIn[i]) {
-      if (leaves) restSent[best] = (restSent[best] as number) + 1
-      continue
-    }
-    if (leaves) sent[best] = (sent[best] as number) + 1
-    else kept++
-  }
   const most = (counts: Uint32Array) => counts.reduce((best, count, k) => (count > (counts[best] as number) ? k : best), 0)
   const to = most(sent)
   const gone = sent[to] ?? 0

@@ -1,6 +1,6 @@
 import type { DeviceSet } from '../core/device-set.js'
 import { classMeans } from '../kernels/class-means.js'
-import { project } from '../kernels/project.js'
+import { project, projections } from '../kernels/project.js'
 import { HostMoments } from '../linalg/host-moments.js'
 import type { FittedRows } from './fitted-rows.js'
 
@@ -28,6 +28,23 @@ export async function placedRows(set: DeviceSet, directions: Float32Array, { wid
   const coordinatesOf = (c: number) =>
     host.coordinates(c, directions.subarray(c * size, (c + 1) * size), fitted?.positionsOf(c) ?? undefined)
   return { meanOf: (c) => host.meanOf(c), coordinatesOf, valuesOf: coordinatesOf }
+}
+
+/** All rows along such directions, some of a class at a time: the i-th and later ones of class c, `[rows, width]`, good until it returns. */
+export async function eachPlacedRow(
+  set: DeviceSet,
+  directions: Float32Array,
+  { width, visit }: { readonly width: number; readonly visit: (c: number, i: number, values: ArrayLike<number>) => void },
+): Promise<void> {
+  if (await HostMoments.of(set)) {
+    const { coordinatesOf } = await placedRows(set, directions, { width })
+    for (const c of set.set.classes.keys()) visit(c, 0, await coordinatesOf(c))
+    return
+  }
+  const projection = { centres: await classMeans(set), directions, output: 'coordinates' } as const
+  for await (const { classIndex: c, position, values } of projections(set, projection)) {
+    visit(c, position - (set.set.starts[c] as number), values)
+  }
 }
 
 /** The same from the backend in any case: in float32. */

@@ -87,26 +87,44 @@ export interface ClassProjection extends ProjectParams {
   readonly directions: Float32Array
 }
 
+/** Consecutive rows of a class, in class order of those that were projected. */
+export interface Stretch {
+  readonly classIndex: number
+  /** Where the first of them stands. */
+  readonly position: number
+  /** `[rows, k]`, or scores. */
+  readonly values: Float32Array
+}
+
 /**
- * Projects every row of the set, or those at `positions` of class order, which rise, in one pass. Coordinates `[n, k]` or scores `[n]`, in class order, on
- * the host.
+ * Projects every row of the set, or those at `positions` of class order, which rise, in one pass: stretch by stretch, class by class in each block. What a stretch holds is
+ * good until the next one is asked for.
  */
-export async function project(set: DeviceSet, projection: ClassProjection, positions?: Uint32Array): Promise<Float32Array> {
-  const { centres, directions, output } = projection
+export async function* projections(
+  set: DeviceSet,
+  { centres, directions, output }: ClassProjection,
+  positions?: Uint32Array,
+): AsyncGenerator<Stretch, void, undefined> {
   const { backend } = set.context
   const cols = set.paddedCols
   const perClass = directions.length / centres.length
   const width = output === 'scores' ? 1 : perClass
-  const length = (positions?.length ?? set.rows) * width
-  const projected = output === 'scores' ? new Float32Array(length) : sharedFloats(length) // threads go on with them
   const room = reusedFloats()
   for await (const block of set.batches(() => (perClass + 1) * cols * 4, { positions })) {
     using centre = uploadPart(backend, centres, { ...block.batch, cols })
     using own = uploadPart(backend, directions, { ...block.batch, cols, perClass })
     using ofBlock = runProject(block, { centres: centre, directions: own, output })
-    for (const { values, position } of stretches(block, await backend.read(ofBlock, room(ofBlock.rows * width)), width))
-      projected.set(values, position * width)
+    yield* stretches(block, await backend.read(ofBlock, room(ofBlock.rows * width)), width)
   }
+}
+
+/** The same at once: coordinates `[n, k]` or scores `[n]`, in class order, on the host. */
+export async function project(set: DeviceSet, projection: ClassProjection, positions?: Uint32Array): Promise<Float32Array> {
+  const { centres, directions, output } = projection
+  const width = output === 'scores' ? 1 : directions.length / centres.length
+  const length = (positions?.length ?? set.rows) * width
+  const projected = output === 'scores' ? new Float32Array(length) : sharedFloats(length) // threads go on with them
+  for await (const { values, position } of projections(set, projection, positions)) projected.set(values, position * width)
   return projected
 }
 
@@ -124,11 +142,12 @@ export function* stretches(
   { rows: { starts }, positions, batch }: ClassBatch,
   values: Float32Array,
   width: number,
-): Generator<{ readonly values: Float32Array; readonly position: number }, void, void> {
+): Generator<Stretch, void, void> {
   for (let c = batch.first; c < batch.end; c++) {
     yield {
-      values: values.subarray((starts[c] as number) * width, (starts[c + 1] as number) * width),
+      classIndex: c,
       position: positions[c] as number,
+      values: values.subarray((starts[c] as number) * width, (starts[c + 1] as number) * width),
     }
   }
 }
