@@ -52,6 +52,8 @@ function runGroup(engine: Engine, { inputs, params, output }: Work<LloydParams>,
   const first = placeOf(params, stride, c, group * lanes)
   /** Of every restart: its centres, rows and squared distances, as the kernel gives them. */
   const now = centres.data.slice(first, first + own * clusters * stride) as Float32Array
+  /** Of one restart: sums of one cluster, and what the others leave of the whole to the first. */
+  const [ofCluster, left] = [new Float64Array(width), new Float64Array(width)]
   for (let step = 0, moved = true; moved && step < steps; step++) {
     const directions = engine.view(across, size)
     layDirections(directions, now, { dims, width, clusters })
@@ -62,18 +64,18 @@ function runGroup(engine: Engine, { inputs, params, output }: Work<LloydParams>,
       engine.wasm.assignRows(at, Math.min(rowsPerBlock, rows - row), width, across, clusters, most, nearest, sums)
     }
     moved = false
-    const ofCluster = new Float64Array(width)
     for (let lane = 0; lane < own; lane++) {
-      const left = whole.slice()
-      for (let k = clusters - 1; k >= 0; k--) {
-        for (let j = 0; j < width; j++) {
-          const total = k === 0 ? (left[j] as number) : (totals[((k - 1) * width + j) * lanes + lane] as number)
+      const at = lane * clusters * stride
+      left.set(whole)
+      for (let k = 1; k < clusters; k++) {
+        for (let j = 0, from = (k - 1) * width * lanes + lane; j < width; j++, from += lanes) {
+          const total = totals[from] as number
           ofCluster[j] = total
           left[j] = (left[j] as number) - total
         }
-        const at = (lane * clusters + k) * stride
-        if (moveCentre(now.subarray(at, at + stride), ofCluster, dims)) moved = true
+        if (moveCentre(now, at + k * stride, ofCluster, dims)) moved = true
       }
+      if (moveCentre(now, at, left, dims)) moved = true
     }
   }
   output.set(now, first)
@@ -128,19 +130,19 @@ function layDirections(
   }
 }
 
-/** Moves a centre to the mean of its rows, of which the sums of columns are given, and notes their number and squared distances to where it was. */
-function moveCentre(centre: Float32Array, sums: Float64Array, dims: number): boolean {
+/** Moves the centre at that place to the mean of its rows, of which the sums of columns are given, and notes their number and squared distances to where it was. */
+function moveCentre(centres: Float32Array, at: number, sums: Float64Array, dims: number): boolean {
   const rows = sums[sums.length - 1] as number
   let inertia = sums[dims] as number
   let moved = false
   for (let j = 0; j < dims; j++) {
-    const [before, sum] = [centre[j] as number, sums[j] as number]
+    const [before, sum] = [centres[at + j] as number, sums[j] as number]
     inertia += before * (rows * before - 2 * sum)
-    if (rows > 0) centre[j] = sum / rows
-    if (centre[j] !== before) moved = true
+    if (rows > 0) centres[at + j] = sum / rows
+    if (centres[at + j] !== before) moved = true
   }
-  centre[dims] = rows
-  centre[dims + 1] = Math.max(0, inertia)
+  centres[at + dims] = rows
+  centres[at + dims + 1] = Math.max(0, inertia)
   return moved
 }
 
