@@ -46,6 +46,7 @@ export class SharedPasses<W, T> {
   /** Begins a piece of work; those that are to share the first pass are begun in one turn of the event loop. */
   async run<R>(work: (sharer: Sharer<W, T>) => Promise<R>, watch?: Watch): Promise<R> {
     let waiting = 0
+    let isOver = false
     const go = () => {
       this.#atWork++
       watch?.start()
@@ -57,7 +58,9 @@ export class SharedPasses<W, T> {
     }
     const aside = async <O>(other: Promise<O>): Promise<O> => {
       if (waiting++ === 0) rest()
-      const found = await other.finally(() => --waiting === 0 && go())
+      const found = await other.finally(() => {
+        if (--waiting === 0 && !isOver) go()
+      })
       if (this.#failed) throw this.#failed.error
       return found
     }
@@ -66,8 +69,10 @@ export class SharedPasses<W, T> {
       return await work({ aside, take: (wanted) => this.#take(wanted, aside) })
     } catch (error) {
       this.#failed ??= { error }
+      for (const taking of this.#asked) taking.fail(error)
       throw error
     } finally {
+      isOver = true
       if (waiting === 0) rest()
     }
   }
@@ -78,6 +83,7 @@ export class SharedPasses<W, T> {
   }
 
   async *#take(wanted: W, aside: Sharer<W, T>['aside']): AsyncGenerator<T, void, undefined> {
+    if (this.#failed) throw this.#failed.error
     const taking = new Taking<W, T>(wanted)
     this.#asked.push(taking)
     try {

@@ -5,10 +5,8 @@ import { pause } from '../core/pause.js'
 import type { ClassFinding } from '../core/result.js'
 import { type Clustering, kmeans } from '../linalg/kmeans.js'
 import { earlyDirections } from '../linalg/top-eigenvectors.js'
-import { groupMedians } from '../stats/group-medians.js'
 import { type ClassCoordinates, principalCoordinates } from './class-coordinates.js'
 import { findingsOf, gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
-import { distanceAnalysis } from './cluster-analyses.js'
 import type { Detector } from './detector.js'
 import { type MeanSilhouette, meanSilhouettes } from './mean-silhouettes.js'
 
@@ -76,7 +74,7 @@ export const activationClustering: Detector<ActivationClusteringOptions> = {
     context.progress(0.7)
     const silhouettes = await meanSilhouettes(set, found, { clusterOf: clustersOf(set, splits), exactRows })
     context.progress(0.9)
-    const elsewhere = analysis === 'distance' ? await liesElsewhere(set, splits) : null
+    const elsewhere = analysis === 'distance' ? await (await import('./lies-elsewhere.js')).liesElsewhere(set, splits) : null
     const scores = new Float32Array(set.rows)
     const classes = await findingsOf(set, (c): ClassFinding => {
       const split = splits[c] as Split
@@ -223,24 +221,6 @@ function scoreRows(set: DeviceSet, c: number, { distances, smallerCentre, betwee
     const toLarger = distances[i * 2 + 1 - smallerCentre] as number
     scores[start + i] = between > 0 ? (toLarger - toSmaller) / between : 0
   }
-}
-
-/** For each class, whether its smaller cluster lies at another class, by the medians of the activations. */
-async function liesElsewhere(set: DeviceSet, splits: readonly Split[]): Promise<boolean[]> {
-  const { activations, classOf } = set.set
-  const { memory, signal } = set.context
-  const clusterOf = new Uint32Array(set.rows)
-  splits.forEach(({ smaller, larger }, c) => {
-    for (const row of rowsAt(set, smaller)) clusterOf[row] = 2 * c
-    for (const row of rowsAt(set, larger)) clusterOf[row] = 2 * c + 1
-  })
-  const ofClusters = await groupMedians(activations, clusterOf, { groups: 2 * splits.length, memory: memory / 4, signal })
-  const ofClasses = await groupMedians(activations, classOf, { groups: splits.length, memory: memory / 4, signal })
-  return splits.map(({ smaller }, c) => {
-    if (smaller.length === 0) return false
-    const medians = { smaller: ofClusters[2 * c] as Float64Array, larger: ofClusters[2 * c + 1] as Float64Array }
-    return distanceAnalysis({ ...medians, own: ofClasses[c] as Float64Array, others: ofClasses.filter((_, other) => other !== c) })
-  })
 }
 
 /** Loaded where it is asked for. */

@@ -74,7 +74,7 @@ interface Solution {
  * at ±1 standard deviation, times the search's scatter), the others draw centres from the class's normal distribution by the seeded
  * generator. The three best solutions are improved by Hartigan's exchange on the host, and starts scattered closely around them are tried
  * again, twice. On real activations ten plain restarts miss the best of fifty in one class out of five; this missed it in none of 207.
- * Inertias within 1e-6 count as equal.
+ * Inertias within 1e-7 count as equal within a search, within 1e-6 from search to search.
  */
 export async function kmeans(points: ClassPoints, options: KmeansOptions): Promise<Clustering> {
   const { clusters, searches, onShare } = options
@@ -209,7 +209,7 @@ function distinct(solutions: Iterable<Solution>): Solution[] {
   const kept: Solution[] = []
   for (const solution of [...solutions].sort((a, b) => a.inertia - b.inertia)) {
     const last = kept[kept.length - 1]
-    if (!last || solution.inertia > last.inertia * (1 + 1e-6)) kept.push(solution)
+    if (!last || solution.inertia > last.inertia * (1 + 1e-7)) kept.push(solution)
     if (kept.length === keptSolutions) break
   }
   return kept

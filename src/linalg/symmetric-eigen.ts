@@ -187,13 +187,11 @@ function rotateRows(z: Float64Array, n: number, i: number, c: number, s: number)
  * The vector with its sign chosen so that the entry of largest magnitude is positive (entries within 1e-4 of it count as equal; the
  * lowest index decides): all backends then give the same one.
  */
-export function withFixedSign(vector: Float64Array): Float64Array {
+export function withFixedSign<V extends Float64Array | Float32Array>(vector: V): V {
   let largest = 0
   for (let j = 0; j < vector.length; j++) largest = Math.max(largest, Math.abs(vector[j] as number))
   let decisive = 0
   while (decisive < vector.length && Math.abs(vector[decisive] as number) < largest * (1 - 1e-4)) decisive++
   if (!((vector[decisive] ?? 0) < 0)) return vector
-  const turned = new Float64Array(vector.length)
-  for (let j = 0; j < vector.length; j++) turned[j] = -(vector[j] as number)
-  return turned
+  return vector.map((value) => -value) as V
 }

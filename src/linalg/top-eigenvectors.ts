@@ -10,7 +10,7 @@ import { classMeans } from '../kernels/class-means.js'
 import { earlyGram, gram, gramFits, gramsPerPass } from '../kernels/gram.js'
 import { applyBytesPerClass, applyWidth, gramApply } from '../kernels/gram-apply.js'
 import { project } from '../kernels/project.js'
-import { BlockKrylov } from './block-krylov.js'
+import type { BlockKrylov } from './block-krylov.js'
 import { passOverClasses } from './class-eigenpairs.js'
 import { gramEigenpairs } from './gram-eigenpairs.js'
 import { symmetricEigenInTurns, withFixedSign } from './symmetric-eigen.js'
@@ -113,7 +113,7 @@ function leading(set: DeviceSet, pairs: readonly Pairs[], k: number, first = 0):
   const ranks = pairs.map((pair, c) => {
     const rank = rankOf(set, first + c, pair.values.subarray(0, k))
     values.set(pair.values.subarray(0, rank), c * k)
-    for (let i = 0; i < rank; i++) directions.set(withFixedSign(pair.vectors[i] as Float64Array), (c * k + i) * size)
+    for (let i = 0; i < rank; i++) directions.set(withFixedSign(pair.vectors[i] as Float64Array | Float32Array), (c * k + i) * size)
     return rank
   })
   return { directions, k, values, ranks }
@@ -139,7 +139,7 @@ function tooLarge(set: DeviceSet, c: number): DetectorError {
 
 interface Pairs {
   readonly values: Float64Array
-  readonly vectors: readonly Float64Array[]
+  readonly vectors: readonly (Float64Array | Float32Array)[]
 }
 
 /** Whether all classes together cost less by matrices, each by the one that suits it, than by block Krylov. */
@@ -217,7 +217,9 @@ async function byGram(set: DeviceSet, k: number, width: number): Promise<Pairs[]
     }
     for (let c = first; c < end; c++) {
       const a = matrices.subarray((c - first) * size * size, (c - first + 1) * size * size)
-      const solving = allAreCheaper(size, width) ? dense(a, size, k) : iterate(set, a, { size, width, wanted: k })
+      const solving = allAreCheaper(size, width)
+        ? dense(a, size, k)
+        : iterate(set, a, { size, width, wanted: k, Solver: await blockKrylov() })
       pairs.push(await inTurns(solving, signal))
       await pause()
       signal?.throwIfAborted()
@@ -236,9 +238,13 @@ function* dense(a: Float64Array, size: number, k: number): Generator<void, Pairs
   return { values: values.slice(0, k), vectors: Array.from({ length: k }, (_, i) => vectors.slice(i * size, (i + 1) * size)) }
 }
 
-function* iterate(set: DeviceSet, a: Float64Array, shape: { size: number; width: number; wanted: number }): Generator<void, Pairs, void> {
+function* iterate(
+  set: DeviceSet,
+  a: Float64Array,
+  { Solver, ...shape }: { size: number; width: number; wanted: number; Solver: typeof BlockKrylov },
+): Generator<void, Pairs, void> {
   const { size, width } = shape
-  const solver = new BlockKrylov(startBlock(set, width), { ...shape, tolerance: 1e-7 })
+  const solver = new Solver(startBlock(set, width), { ...shape, tolerance: 1e-7 })
   const applied = new Float64Array(width * size)
   while (!solver.done) {
     yield* multiply(a, solver.block, { size, width }, applied)
@@ -266,6 +272,9 @@ function* multiply(
   }
 }
 
+/** Loaded where it is wanted: pages are to be small. */
+const blockKrylov = async () => (await import('./block-krylov.js')).BlockKrylov
+
 /** All of it by one kernel: Gram matrices, or those of the rows' inner products, and the eigensolver, on as many threads as there are. */
 async function byKernel(set: DeviceSet, k: number, width: number): Promise<Solved> {
   const size = set.paddedCols
@@ -286,20 +295,18 @@ async function byKernel(set: DeviceSet, k: number, width: number): Promise<Solve
 function unpacked(given: Float32Array, k: number, size: number): Pairs[] {
   return Array.from({ length: given.length / (k * (size + 1)) }, (_, c) => {
     const rows = Array.from({ length: k }, (_, i) => given.subarray((c * k + i) * (size + 1), (c * k + i + 1) * (size + 1)))
-    return {
-      values: Float64Array.from(rows, (row) => row[size] as number),
-      vectors: rows.map((row) => Float64Array.from(row.subarray(0, size))),
-    }
+    return { values: Float64Array.from(rows, (row) => row[size] as number), vectors: rows.map((row) => row.subarray(0, size)) }
   })
 }
 
 async function byKrylov(set: DeviceSet, k: number, width: number): Promise<Pairs[]> {
+  const Solver = await blockKrylov()
   const { signal } = set.context
   const size = set.paddedCols
   const classes = set.set.classes.length
   const start = startBlock(set, width)
   // Float32 passes leave residuals of about 1e-6·θ₁.
-  const solvers = set.set.classes.map(() => new BlockKrylov(start, { size, width, wanted: k, tolerance: 1e-5 }))
+  const solvers = set.set.classes.map(() => new Solver(start, { size, width, wanted: k, tolerance: 1e-5 }))
   const groupSize = applyWidth * size
   const applied = new Float64Array(width * size)
   while (solvers.some((solver) => !solver.done)) {

@@ -137,6 +137,32 @@ describe('passes that are shared', () => {
     expect(seen.given).toBeLessThanOrEqual(3)
   })
 
+  test('end for all when one throws that still waits for something itself', async () => {
+    const { seen, passes } = counted()
+    const reason = new Error('enough')
+    const failing = passes.run(async ({ take }) => {
+      const fails = async () => {
+        await soon()
+        throw reason
+      }
+      await Promise.all([all(take('a')), fails()])
+    })
+    const waiting = passes.run(async ({ aside, take }) => {
+      await aside(soon())
+      await aside(soon())
+      return await all(take('b'))
+    })
+    const late = passes.run(async ({ take }) => {
+      await soon()
+      await soon()
+      await soon()
+      return await all(take('c'))
+    })
+    const ended = await Promise.allSettled([failing, waiting, late])
+    expect(ended.map((one) => one.status === 'rejected' && one.reason)).toEqual([reason, reason, reason])
+    expect(seen.passes.length).toBeLessThanOrEqual(1)
+  })
+
   test('start and stop a watch when a piece of work goes on and when it waits', async () => {
     const { passes } = counted()
     const said: string[] = []
