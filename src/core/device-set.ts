@@ -122,7 +122,7 @@ export class DeviceSet implements Disposable {
     try {
       for await (const read of uploadedReads(context, set, rowsPerUpload(cols))) {
         survey.add(read)
-        if (read.start === 0) shift.set(meansOf(read, Math.min(read.rows, rowsForShift(set))))
+        if (read.start === 0) shift.set(meansOf(read, rowsForShift(set)))
         uploadedShift ??= uploadShift(backend, shift)
         filling(read, uploadedShift)
         context.progress((read.start + read.rows) / rows)
@@ -180,7 +180,7 @@ export class DeviceSet implements Disposable {
     const survey = surveyor(set)
     for await (const read of readRows(activations, { rowsPerBlock: rowsPerUpload(cols), signal })) {
       survey.add(read)
-      if (read.start === 0) shift.set(meansOf(read, Math.min(read.rows, rowsForShift(set))))
+      if (read.start === 0) shift.set(meansOf(read, rowsForShift(set)))
       context.progress((read.start + read.rows) / rows)
     }
     return new DeviceSet({ context, set, shift, rowsPerBlock, varies: survey.varies }, { blocks: null, gathered })

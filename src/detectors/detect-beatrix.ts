@@ -1,8 +1,9 @@
 import type { RowBlock } from '../core/activation-rows.js'
 import type { ActivationSet } from '../core/activation-set.js'
+import { stretchInClassOrder } from '../core/class-order.js'
 import type { DeviceSet } from '../core/device-set.js'
 import type { ClassFinding } from '../core/result.js'
-import { partForThread, sharedFloats } from '../core/shared-floats.js'
+import { partForThread, reusedFloats } from '../core/shared-floats.js'
 import { runTasks } from '../core/tasks.js'
 import { type BandLimits, bandLimits, type GramBands, gramBandsTask, gramDeviationsTask } from '../linalg/gram-bands.js'
 import { gatherRows } from '../linalg/row-sample.js'
@@ -39,10 +40,9 @@ export const detectBeatrix: Detector<BeatrixOptions>['detect'] = async (context,
   const limits = new Map([...bands].map(([c, own]) => [c, bandLimits(own)]))
   const scoreOf = new Float32Array(activations.rows)
   const sums = new Float64Array(classes.length)
-  let room = sharedFloats(0)
+  const room = reusedFloats()
   for await (const block of set.reads()) {
-    const { values, rowOf, stretches } = gathered(block, set.set, room)
-    room = values
+    const { values, rowOf, stretches } = gathered(block, set.set, room(block.data.length))
     const judged = stretches.filter(({ c }) => limits.has(c))
     const deviations = await runTasks(context, gramDeviationsTask, {
       count: judged.length,
@@ -87,22 +87,16 @@ interface Gathered {
   readonly values: Float32Array
   /** Which of the set's each row is. */
   readonly rowOf: Uint32Array
-  /** Of the classes that are wanted: some milliseconds' work each. */
+  /** Some milliseconds' work each. */
   readonly stretches: readonly Stretch[]
 }
 
-/** Puts a block's rows class by class into `room`, where it is large enough. */
-function gathered({ start, rows, data }: RowBlock, { classOf, starts }: ActivationSet, room: Float32Array): Gathered {
+/** Puts a block's rows class by class into `values`. */
+function gathered({ start, rows, data }: RowBlock, { classOf, classes }: ActivationSet, values: Float32Array): Gathered {
   const cols = data.length / rows
-  const ends = new Uint32Array(starts.length)
-  for (let row = start; row < start + rows; row++) {
-    const c = classOf[row] as number
-    ends[c + 1] = (ends[c + 1] as number) + 1
-  }
-  for (let c = 1; c < ends.length; c++) ends[c] = (ends[c] as number) + (ends[c - 1] as number)
-  const next = ends.slice()
+  const { starts } = stretchInClassOrder({ classOf }, { start, end: start + rows }, new Uint32Array(classes.length))
+  const next = starts.slice()
   const rowOf = new Uint32Array(rows)
-  const values = room.length >= data.length ? room : sharedFloats(data.length)
   for (let i = 0; i < rows; i++) {
     const c = classOf[start + i] as number
     const to = next[c] as number
@@ -112,9 +106,9 @@ function gathered({ start, rows, data }: RowBlock, { classOf, starts }: Activati
   }
   const most = Math.max(1, Math.floor(valuesPerStretch / cols))
   const stretches: Stretch[] = []
-  for (let c = 0; c + 1 < ends.length; c++) {
-    const end = ends[c + 1] as number
-    for (let first = ends[c] as number; first < end; first += most) stretches.push({ c, first, end: Math.min(first + most, end) })
+  for (let c = 0; c < classes.length; c++) {
+    const end = starts[c + 1] as number
+    for (let first = starts[c] as number; first < end; first += most) stretches.push({ c, first, end: Math.min(first + most, end) })
   }
   return { values, rowOf, stretches }
 }

@@ -1,4 +1,5 @@
 import type { HostMatrix } from '../core/backend.js'
+import { pollAmong } from '../core/poll-among.js'
 import type { Form } from './form.js'
 import { cutSearch, searchNearest } from './nearest-search.js'
 
@@ -18,22 +19,11 @@ export const neighbourVotesForm: Form<VotesParams> = {
       HostMatrix,
       HostMatrix,
     ]
-    const votes = new Uint32Array(kOfClass.rows)
+    const poll = pollAmong(kOfClass.data, classOfReference.data)
     searchNearest(engine, { rows, own, references, most: params.k }, piece, {
       kOf: (row) => kOfClass.data[classOf.data[row] as number] as number,
       limitOf: () => Number.POSITIVE_INFINITY,
-      visit(row, numbers) {
-        let most = 0
-        for (const number of numbers) {
-          const c = classOfReference.data[number] as number
-          votes[c] = (votes[c] as number) + 1
-          most = Math.max(most, votes[c] as number)
-        }
-        const ofOwn = votes[classOf.data[row] as number] as number
-        for (const number of numbers) votes[classOfReference.data[number] as number] = 0
-        output[2 * row] = numbers.length === 0 ? 0 : 1 - ofOwn / numbers.length
-        output[2 * row + 1] = ofOwn < most ? 1 : 0
-      },
+      visit: (row, numbers) => output.set(poll(numbers, classOf.data[row] as number), 2 * row),
     })
   },
 }
