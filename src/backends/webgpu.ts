@@ -1,8 +1,10 @@
 import type { Backend, Binding, DeviceMatrix, HostMatrix, Kernel, Pass, Shape, Tolerance } from '../core/backend.js'
 import { dispose } from '../core/dispose.js'
 import { BackendError } from '../core/errors.js'
+import type { GpuDevice } from './gpu-device.js'
 import { said } from './said.js'
-import { BufferLedger, bufferUsage, type CountedBuffer, GpuMatrix, OutOfMemory } from './webgpu-buffers.js'
+import type { SpareGpu } from './spare-gpu.js'
+import { type BufferLedger, bufferUsage, type CountedBuffer, GpuMatrix, OutOfMemory } from './webgpu-buffers.js'
 import { shaders } from './wgsl.gen.js'
 
 const workgroupsPerDimension = 65535
@@ -40,24 +42,32 @@ export class WebGpuBackend implements Backend {
   readonly adapter: string
   readonly inSoftware: boolean
   readonly maxBindingBytes: number
+  readonly #gpu: GpuDevice
   readonly #device: GPUDevice
   readonly #ledger: BufferLedger
   readonly #signal: AbortSignal | undefined
-  readonly #pipelines = new Map<string, GPUComputePipeline>()
-  readonly #modules = new Map<string, GPUShaderModule>()
-  readonly #tested = new Set<unknown>()
+  readonly #spare: SpareGpu | undefined
   readonly #checks = new Set<Promise<void>>()
   /** The kernel that was submitted last. */
   #last: string | null = null
   #failure: BackendError | null = null
   #disposed = false
+  /** Whether the device went with it, and with that what was still under way. */
+  #isOver = false
 
-  constructor(device: GPUDevice, adapter: string, signal?: AbortSignal) {
+  /** On a device of its own until it is disposed; one with which all went well is then left to `spare`, if there is one. */
+  constructor(
+    gpu: GpuDevice,
+    { signal, spare }: { readonly signal?: AbortSignal | undefined; readonly spare?: SpareGpu | undefined } = {},
+  ) {
+    const { device } = gpu
+    this.#gpu = gpu
     this.#device = device
-    this.adapter = adapter
+    this.adapter = gpu.adapter
     this.#signal = signal
-    this.#ledger = new BufferLedger(device)
-    this.inSoftware = device.adapterInfo?.isFallbackAdapter === true
+    this.#spare = spare
+    this.#ledger = gpu.buffers
+    this.inSoftware = gpu.inSoftware
     this.maxBindingBytes = Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize)
     void device.lost.then(({ reason, message }) => {
       const after = this.#last ? ` after ${this.#last} was submitted` : ''
@@ -76,7 +86,8 @@ export class WebGpuBackend implements Backend {
     this.#checkSize(matrix.data.byteLength, 'upload')
     return this.#scoped('upload', (made) => {
       const buffer = made(this.#ledger.storage(matrix))
-      this.#device.queue.writeBuffer(buffer.buffer, 0, matrix.data as Float32Array<ArrayBuffer>)
+      if (!this.#gpu.slots.write(buffer.buffer, matrix.data))
+        this.#device.queue.writeBuffer(buffer.buffer, 0, matrix.data as Float32Array<ArrayBuffer>)
       return new GpuMatrix(matrix, buffer, { ledger: this.#ledger, madeBy: 'upload' })
     })
   }
@@ -93,7 +104,7 @@ export class WebGpuBackend implements Backend {
   run<P>(kernel: Kernel<P>, inputs: readonly DeviceMatrix[], params: P, into?: DeviceMatrix): DeviceMatrix {
     this.#check()
     const sources = inputs.map((input) => this.#own(input))
-    if (!this.#tested.has(kernel)) this.#selfTest(kernel)
+    if (!this.#gpu.tested.has(kernel)) this.#selfTest(kernel)
     return this.#dispatch(kernel, sources, params, into && this.#own(into))
   }
 
@@ -112,13 +123,13 @@ export class WebGpuBackend implements Backend {
       for (const twin = kernel.cpu(inputs, params, expected); !twin.next().done; );
       const staged = this.#scoped(kernel.id, (made) => made(this.#ledger.stage(result.buffer, result.byteLength)))
       this.#await(
-        this.#ledger.take(staged, result.byteLength, this.#signal).then((bytes) => {
+        this.#ledger.take(staged, result.byteLength, this.#signal, (bytes) => {
           const wrong = firstMismatch(new Float32Array(bytes), expected, kernel.tolerance)
           if (wrong) this.#fail('wrong-results', `${kernel.id} gives wrong numbers here (${wrong})`)
         }),
         { code: 'read-failed', what: `reading the self-test of ${kernel.id}` },
       )
-      this.#tested.add(kernel)
+      this.#gpu.tested.add(kernel)
     } finally {
       for (const matrix of matrices) matrix[dispose]()
     }
@@ -132,8 +143,8 @@ export class WebGpuBackend implements Backend {
       const output = into ? null : made(this.#ledger.storage(plan.output))
       const outputBuffer = (into ?? (output as CountedBuffer)).buffer
       const scratch = plan.scratch.map((shape) => made(this.#ledger.storage(shape)))
-      const uniforms = made(this.#ledger.create(plan.passes.length * uniformAlignment, bufferUsage.uniform, true))
-      writeUniforms(uniforms, plan.passes)
+      const uniforms = made(this.#ledger.create(plan.passes.length * uniformAlignment, bufferUsage.uniform | bufferUsage.copyDestination))
+      this.#device.queue.writeBuffer(uniforms.buffer, 0, uniformBlocks(plan.passes))
       const resolve = (binding: Binding) =>
         binding === 'output'
           ? outputBuffer
@@ -141,9 +152,11 @@ export class WebGpuBackend implements Backend {
             ? (sources[binding.input] as GpuMatrix).buffer
             : (scratch[binding.scratch] as CountedBuffer).buffer
       const encoder = this.#device.createCommandEncoder({ label: kernel.id })
+      // As new ones come.
+      for (const made of [output, ...scratch]) if (made?.isUsed) encoder.clearBuffer(made.buffer)
       plan.passes.forEach((pass, index) => {
         if (pass.workgroups === 0) return
-        const pipeline = this.#pipeline(kernel, pass.entryPoint)
+        const pipeline = this.#gpu.pipeline(kernel, pass.entryPoint)
         const entries: GPUBindGroupEntry[] = [
           { binding: 0, resource: { buffer: uniforms.buffer, offset: index * uniformAlignment, size: uniformAlignment } },
         ]
@@ -159,8 +172,7 @@ export class WebGpuBackend implements Backend {
       })
       this.#last = kernel.id
       this.#device.queue.submit([encoder.finish()])
-      // Destroying a buffer leaves work alone that was submitted before.
-      for (const buffer of [...scratch, uniforms]) buffer.destroy()
+      for (const buffer of [...scratch, uniforms]) buffer.release()
       return into ?? new GpuMatrix(plan.output, output as CountedBuffer, { ledger: this.#ledger, madeBy: kernel.id })
     })
   }
@@ -171,13 +183,15 @@ export class WebGpuBackend implements Backend {
     const what = `reading the ${matrix.rows} × ${matrix.cols} numbers of ${source.madeBy}`
     const staged = this.#scoped(what, (made) => made(this.#ledger.stage(source.buffer, source.byteLength)))
     try {
-      const bytes = await this.#ledger.take(staged, source.byteLength, this.#signal)
+      const values = await this.#ledger.take(staged, source.byteLength, this.#signal, (bytes) => {
+        const given = matrix.type === 'u32' ? new Uint32Array(bytes) : new Float32Array(bytes)
+        if (!into) return Float32Array.from(given)
+        into.set(given)
+        return into.subarray(0, given.length)
+      })
       await Promise.all(this.#checks)
       if (this.#failure) throw this.#failure
-      const values = matrix.type === 'u32' ? new Uint32Array(bytes) : new Float32Array(bytes)
-      if (!into) return values instanceof Float32Array ? values : Float32Array.from(values)
-      into.set(values)
-      return into.subarray(0, values.length)
+      return values
     } catch (error) {
       this.#signal?.throwIfAborted()
       await Promise.all(this.#checks) // They may know why the read failed; so may the loss of the device, which is told first.
@@ -190,7 +204,16 @@ export class WebGpuBackend implements Backend {
   [dispose](): void {
     if (this.#disposed) return
     this.#disposed = true
-    this.#device.destroy()
+    if (!this.#spare || this.#failure || this.#signal?.aborted || this.liveBytes > 0) {
+      this.#isOver = true
+      this.#gpu[dispose]()
+    } else this.#spare.put(this.#gpu, this.#isSound())
+  }
+
+  /** Whether all that was done went well, when that is known. */
+  async #isSound(): Promise<boolean> {
+    await Promise.all(this.#checks)
+    return this.#failure === null
   }
 
   /** Runs `work` inside error scopes; what they catch is thrown by the next read. Where `work` throws, the buffers that it `made` go. */
@@ -223,7 +246,7 @@ export class WebGpuBackend implements Backend {
   #await(check: Promise<void>, { code, what }: { code: keyof typeof mends; what: string }): void {
     const settled = check
       .catch((error: unknown) => {
-        if (!this.#disposed && !this.#signal?.aborted) this.#fail(code, `${what} failed: ${said(error)}`, error)
+        if (!this.#isOver && !this.#signal?.aborted) this.#fail(code, `${what} failed: ${said(error)}`, error)
       })
       .finally(() => this.#checks.delete(settled))
     this.#checks.add(settled)
@@ -248,27 +271,6 @@ export class WebGpuBackend implements Backend {
     )
   }
 
-  #pipeline<P>(kernel: Kernel<P>, entryPoint: string): GPUComputePipeline {
-    const key = `${kernel.shader}/${entryPoint}`
-    let pipeline = this.#pipelines.get(key)
-    if (!pipeline) {
-      const module = this.#module(kernel)
-      pipeline = this.#device.createComputePipeline({ label: kernel.id, layout: 'auto', compute: { module, entryPoint } })
-      this.#pipelines.set(key, pipeline)
-    }
-    return pipeline
-  }
-
-  /** Kernels may share a shader. */
-  #module<P>({ id, shader = '' }: Kernel<P>): GPUShaderModule {
-    let module = this.#modules.get(shader)
-    if (!module) {
-      module = this.#device.createShaderModule({ label: id, code: shaders[shader] as string })
-      this.#modules.set(shader, module)
-    }
-    return module
-  }
-
   #own(matrix: DeviceMatrix): GpuMatrix {
     if (!(matrix instanceof GpuMatrix) || matrix.ledger !== this.#ledger)
       throw new BackendError('foreign-matrix', 'webgpu: a matrix of another backend was passed; read it there and upload it here')
@@ -287,11 +289,11 @@ function firstMismatch(actual: Float32Array, expected: Float32Array, { atol, rto
   return at < 0 ? null : `value ${at} is ${actual[at]}, expected ${expected[at]}`
 }
 
-/** One buffer holds the uniform blocks of all passes, 256 bytes apart. */
-function writeUniforms({ buffer }: CountedBuffer, passes: readonly Pass[]): void {
-  const words = new Uint32Array(buffer.getMappedRange())
+/** The uniform blocks of all passes, 256 bytes apart. */
+function uniformBlocks(passes: readonly Pass[]): Uint32Array<ArrayBuffer> {
+  const words = new Uint32Array((passes.length * uniformAlignment) / 4)
   passes.forEach((pass, index) => {
     words.set(pass.uniforms, (index * uniformAlignment) / 4)
   })
-  buffer.unmap()
+  return words
 }
