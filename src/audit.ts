@@ -3,7 +3,7 @@ import type { ContextFactory } from './context.js'
 import { type ActivationSet, type ActivationSetInput, toActivationSet } from './core/activation-set.js'
 import type { BackendChoice, Context, Progress } from './core/backend.js'
 import { DeviceSet } from './core/device-set.js'
-import { type HashOptions, hashedSet } from './core/digest.js'
+import { type HashOptions, type HashTools, hashedSet } from './core/digest.js'
 import { dispose } from './core/dispose.js'
 import { BackendError } from './core/errors.js'
 import type { DetectorResult } from './core/result.js'
@@ -38,49 +38,66 @@ export type AuditWithScores = (set: ActivationSetInput, options?: AuditOptions) 
 const unreachable = (): Promise<string> => Promise.reject(new Error('unreachable: files have digests of their own'))
 
 /** Binds audits to a way of making contexts and to the platform's SHA-256: the browser's or Node's. */
-export function auditWith(
-  createContext: ContextFactory,
-  newSha256?: HashOptions['newSha256'],
-): { audit: Audit; auditWithScores: AuditWithScores } {
+export function auditWith(createContext: ContextFactory, tools: HashTools = {}): { audit: Audit; auditWithScores: AuditWithScores } {
   const auditWithScores: AuditWithScores = async (input, options = {}) => {
     const parsed = parseAuditOptions(options)
     const plan = selectDetectors(registry, { wanted: parsed.detectors, given: parsed.detectorOptions })
     parsed.signal?.throwIfAborted()
-    const given = toActivationSet(input, { unchecked: true })
-    // Files were hashed as they were read.
-    const { set, digest } = given.origin ? { set: given, digest: unreachable } : hashedSet(given, { newSha256, signal: parsed.signal })
-    const progress = progressOver(plan, parsed.onProgress)
-    const uploaded = () => {
-      // Hashed while other threads compute. Why it fails shows below, where it is waited for.
-      if (!set.origin && set.activations.inMemory) digest().catch(() => undefined)
+    const hashing = new AbortController()
+    const abort = () => hashing.abort(parsed.signal?.reason)
+    parsed.signal?.addEventListener('abort', abort)
+    try {
+      return await auditHashed(input, parsed, { plan, createContext, hashing: { ...tools, signal: hashing.signal } })
+    } finally {
+      parsed.signal?.removeEventListener('abort', abort)
+      hashing.abort() // where something failed, nobody wants the digest any more
     }
-    const { choice, results, timings } = await runWithFallback(set, plan, { options: parsed, createContext, progress, uploaded })
-    const origin = typeof set.origin === 'function' ? await set.origin() : set.origin
-    const ran = results.flatMap((result) => (result.status === 'ran' ? [[result.id, result.scores] as const] : []))
-    const scores = combinedScores(set, results)
-    const { conclusions, hearing } = await conclude(set, results, parsed)
-    const report = buildReport({
-      set,
-      results,
-      scores,
-      conclusions,
-      hearing,
-      choice,
-      tool: { name: 'assay', version },
-      seed: parsed.seed,
-      options: {
-        falseAccusationRate: parsed.falseAccusationRate,
-        detectors: Object.fromEntries(plan.map(({ detector, options: own }) => [detector.id, own])),
-        ...(hearing && { causalTest: hearing.record }),
-      },
-      digest: origin?.digest ?? (await digest()),
-      files: origin?.files ?? [],
-      timings: { readMs: origin?.readMs ?? 0, ...timings },
-    })
-    parsed.signal?.throwIfAborted()
-    return { report, scores, detectorScores: new Map(ran) }
   }
   return { auditWithScores, audit: async (set, options) => (await auditWithScores(set, options)).report }
+}
+
+interface Means {
+  readonly plan: readonly Selected[]
+  readonly createContext: ContextFactory
+  readonly hashing: HashOptions
+}
+
+async function auditHashed(
+  input: ActivationSetInput,
+  parsed: ParsedAuditOptions,
+  { plan, createContext, hashing }: Means,
+): Promise<ScoredAudit> {
+  const given = toActivationSet(input, { unchecked: true })
+  // Files were hashed as they were read.
+  const { set, digest } = given.origin ? { set: given, digest: unreachable } : hashedSet(given, hashing)
+  // Where it does not come from reading it begins now, beside all that follows. Why it fails shows below, where it is waited for.
+  if (!given.origin && set === given) digest().catch(() => undefined)
+  const progress = progressOver(plan, parsed.onProgress)
+  const { choice, results, timings } = await runWithFallback(set, plan, { options: parsed, createContext, progress })
+  const origin = typeof set.origin === 'function' ? await set.origin() : set.origin
+  const ran = results.flatMap((result) => (result.status === 'ran' ? [[result.id, result.scores] as const] : []))
+  const scores = combinedScores(set, results)
+  const { conclusions, hearing } = await conclude(set, results, parsed)
+  const report = buildReport({
+    set,
+    results,
+    scores,
+    conclusions,
+    hearing,
+    choice,
+    tool: { name: 'assay', version },
+    seed: parsed.seed,
+    options: {
+      falseAccusationRate: parsed.falseAccusationRate,
+      detectors: Object.fromEntries(plan.map(({ detector, options: own }) => [detector.id, own])),
+      ...(hearing && { causalTest: hearing.record }),
+    },
+    digest: origin?.digest ?? (await digest()),
+    files: origin?.files ?? [],
+    timings: { readMs: origin?.readMs ?? 0, ...timings },
+  })
+  parsed.signal?.throwIfAborted()
+  return { report, scores, detectorScores: new Map(ran) }
 }
 
 /** Concludes from the detectors and, where a class is suspected and there is a witness, again from what that says. */
@@ -104,8 +121,6 @@ async function conclude(
 interface Run {
   readonly options: ParsedAuditOptions
   readonly createContext: ContextFactory
-  /** Called when the rows are on the backend. */
-  readonly uploaded: () => void
   readonly progress: {
     /** Reading begins, for the first time or over again. */
     begin(): void
@@ -143,14 +158,13 @@ async function runWithFallback(set: ActivationSet, plan: readonly Selected[], ru
   }
 }
 
-async function runDetectors(context: Context, input: ActivationSet, plan: readonly Selected[], { progress, uploaded }: Run): Promise<Ran> {
+async function runDetectors(context: Context, input: ActivationSet, plan: readonly Selected[], { progress }: Run): Promise<Ran> {
   progress.begin()
   using set = await DeviceSet.upload(
     context,
     input,
     plan.flatMap(({ detector }) => detector.early ?? []),
   )
-  uploaded()
   const began = performance.now()
   const elapsedMs: Record<string, number> = {}
   const results = await set.each(

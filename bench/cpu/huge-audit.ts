@@ -2,7 +2,7 @@ import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { auditWith } from '../../src/audit.js'
 import { dispose } from '../../src/core/dispose.js'
-import { newNodeSha256 } from '../../src/io/node-sha256.js'
+import { hashTools } from '../../src/io/node-hash-thread.js'
 import { gramKernel } from '../../src/kernels/gram.js'
 import { createContext, openAudit } from '../../src/node.js'
 import { kernelCases } from '../kernels/cases.js'
@@ -63,7 +63,7 @@ const { audit } = auditWith(async (...args) => {
   const counted = counting(context.backend)
   operations = counted.operations
   return { ...context, backend: counted.backend, [dispose]: () => context[dispose]() }
-}, newNodeSha256)
+}, hashTools())
 const began = performance.now()
 let stage = ''
 const report = await audit(set, {

@@ -10,9 +10,15 @@ export interface Sha256 {
   digest(): Uint8Array
 }
 
-export interface HashOptions {
-  /** The platform's SHA-256 block by block, where it has one. */
+/** What the platform has of SHA-256. */
+export interface HashTools {
+  /** Block by block. */
   readonly newSha256?: (() => Sha256) | undefined
+  /** Over arrays in memory that stay as they are, beside what the calling thread does. Rejects with the signal's reason when aborted. */
+  readonly sha256Beside?: ((parts: readonly Uint8Array[], signal: AbortSignal | undefined) => Promise<Uint8Array>) | undefined
+}
+
+export interface HashOptions extends HashTools {
   readonly signal?: AbortSignal | undefined
 }
 
@@ -20,19 +26,19 @@ export interface HashOptions {
  * SHA-256 (hex) of a set that came as arrays: over the checked activations, then the labels, each as a line `name dtype shape` followed by
  * the little-endian bytes; labels that are not all numbers go as JSON. Two sets with the same activations and labels have the same
  * digest, whatever arrays they came in. Activations are hashed as they are first read to their end, so use the returned set in place of `set`; where they lie
- * in memory and the platform has no SHA-256 that is fed block by block, all at once when the digest is asked for.
+ * in memory, when the digest is asked for, which may be at once, by what the platform does beside the calling thread, or has at all.
  */
 export function hashedSet(set: ActivationSet, options: HashOptions = {}): { readonly set: ActivationSet; digest(): Promise<string> } {
   const { activations } = set
-  const { newSha256, signal } = options
+  const { newSha256, sha256Beside, signal } = options
   const { rows, cols, inMemory } = activations
   const head = new TextEncoder().encode(`activations float32 ${rows},${cols}\n`)
   let digest: Promise<string> | null = null
-  if (inMemory && !newSha256) {
+  if (inMemory && (sha256Beside || !newSha256)) {
     return {
       set,
       digest() {
-        digest ??= sha256([head, floatBytes(inMemory.data), ...labelBytes(set)], signal).then(toHex)
+        digest ??= (sha256Beside ?? sha256)([head, floatBytes(inMemory.data), ...labelBytes(set)], signal).then(toHex)
         return digest
       },
     }

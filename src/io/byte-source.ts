@@ -15,6 +15,8 @@ export interface ByteSource {
    * to read into what is there.
    */
   readonly fill?: ((bytes: Uint8Array, start: number) => Promise<void>) | undefined
+  /** Whether it is worth it to ask for more while a `fill` is under way. */
+  readonly overlaps?: boolean | undefined
   /** The first `end` bytes, for looking at headers, where that costs less than a slice: they may not be checked as slices are. */
   readonly head?: ((end: number) => Promise<Uint8Array>) | undefined
 }

@@ -60,6 +60,7 @@ export function subSource(source: ByteSource, name: string, start: number, end: 
     name,
     byteLength: end - start,
     slice: (from, to) => source.slice(start + from, start + to),
+    overlaps: source.overlaps,
     fill: source.fill && ((bytes, from) => source.fill?.(bytes, start + from) as Promise<void>),
   }
 }

@@ -4,8 +4,8 @@ import { becameShorter, type FileSource, openFile } from './node-file-source.js'
 
 /** Bytes of a file by range. */
 export interface ReopenedSource extends ByteSource {
-  /** Fills one after the other with the bytes from `start` on. */
-  fillParts(parts: readonly Uint8Array[], start: number): Promise<void>
+  /** Fills one after the other with the bytes from `start` on, and tells of each when it is full. */
+  fillParts(parts: readonly Uint8Array[], start: number, onFull?: (part: Uint8Array) => void): Promise<void>
 }
 
 /**
@@ -27,12 +27,13 @@ export async function reopenedSource(path: string, name = path): Promise<Reopene
       await file.close()
     }
   }
-  const fillParts = async (parts: readonly Uint8Array[], start: number) => {
+  const fillParts = async (parts: readonly Uint8Array[], start: number, onFull?: (part: Uint8Array) => void) => {
     checkRange(start, start + parts.reduce((sum, part) => sum + part.byteLength, 0), byteLength)
     await whileOpen(async (file) => {
       let at = start
       for (const part of parts) {
         await fillBytes(file, part, at, name)
+        onFull?.(part)
         at += part.byteLength
       }
     })

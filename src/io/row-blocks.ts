@@ -20,13 +20,14 @@ export interface RowLayout {
 }
 
 /**
- * Rows that are read from `source` by byte ranges, `rowsPerBlock` of them looked at while the next are read: two blocks in memory that threads see, which pass after
- * pass takes over. The caller has checked that the source has them all. A pass throws what the source throws, and `InputError` `too-large`
+ * Rows that are read from `source` by byte ranges, `rowsPerBlock` of them looked at while the next are read, or the next two where the source gains by it: blocks in memory that
+ * threads see, which pass after pass takes over. The caller has checked that the source has them all. A pass throws what the source throws, and `InputError` `too-large`
  * where a block does not fit into memory.
  */
 export function rowsInBytes(source: ByteSource, layout: RowLayout, where: string): RowBlocks {
   const { dtype, littleEndian, dataStart, rows, cols } = layout
   const rowBytes = cols * dtype.itemBytes
+  const ahead = source.overlaps ? 2 : 1
   /** Of the pass that ended last: one that is broken off may still be reading into its own. */
   let spare: (Uint8Array | undefined)[] = []
   return {
@@ -40,19 +41,26 @@ export function rowsInBytes(source: ByteSource, layout: RowLayout, where: string
       const read = async (block: number) => {
         const row = block * rowsPerBlock
         const count = Math.min(rowsPerBlock, rows - row)
-        let room = rooms[block % 2]
+        let room = rooms[block % (ahead + 1)]
         const byteLength = count * rowBytes
         if (!room || room.byteLength < byteLength) room = orTooLarge(() => sharedBytes(byteLength), byteLength, where)
-        rooms[block % 2] = room
+        rooms[block % (ahead + 1)] = room
         const bytes = room.subarray(0, byteLength)
         await fillBytes(source, bytes, dataStart + row * rowBytes, where)
         return toNumbers(decodeArray(bytes, { dtype, littleEndian, count: count * cols }, where))
       }
-      let next = blocks > 0 ? read(0) : null
-      for (let block = 1; next; block++) {
-        const values = await next
-        next = block < blocks ? read(block) : null
-        next?.catch(() => undefined) // shows when it is waited for; a pass may end before
+      const pending: Promise<NumberArray>[] = []
+      let asked = 0
+      const ask = () => {
+        if (asked === blocks) return
+        const next = read(asked++)
+        next.catch(() => undefined) // shows when it is waited for; a pass may end before
+        pending.push(next)
+      }
+      for (let i = 0; i < ahead; i++) ask()
+      while (pending.length > 0) {
+        const values = (await pending.shift()) as NumberArray
+        ask()
         yield values
       }
       spare = rooms

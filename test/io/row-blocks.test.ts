@@ -35,31 +35,38 @@ async function expectSameRows(rows: RowBlocks, whole: FileArray, cuts = (size: n
 const matrix = Float32Array.from({ length: 10 * 4 }, (_, index) => index * 1.5)
 const matrixBytes = writeNpyFloat32(matrix, [10, 4])
 
-test('the rows that follow are read while these are looked at, into memory that the pass has had before', async () => {
-  const asked: number[] = []
-  const bytes = writeNpyFloat32(matrix, [10, 4])
-  const { slice } = source(bytes)
-  const watched: ByteSource = {
-    ...source(bytes),
-    slice: (start, end) => {
-      asked.push(start)
-      return slice(start, end)
-    },
-  }
-  const pass = (await openNpyRows(watched, 'x')).blocks(3)
-  asked.length = 0
-  const buffers = new Set<ArrayBufferLike>()
-  for (let block = 0; block < 3; block++) {
-    const { value } = await pass.next()
-    expect(asked).toHaveLength(Math.min(block + 2, 4))
-    await Promise.resolve()
-    expect(value).toEqual(matrix.subarray(12 * block, 12 * block + 12))
-    buffers.add((value as Float32Array).buffer)
-  }
-  expect(buffers.size).toBe(2)
-  expect((await pass.next()).value).toEqual(matrix.subarray(36))
-  expect((await pass.next()).done).toBe(true)
-})
+test.each([
+  [false, 1],
+  [true, 2],
+])(
+  'the rows that follow are read while these are looked at, into memory that the pass has had before (gains by more: %s)',
+  async (overlaps, ahead) => {
+    const asked: number[] = []
+    const bytes = writeNpyFloat32(matrix, [10, 4])
+    const { slice } = source(bytes)
+    const watched: ByteSource = {
+      ...source(bytes),
+      overlaps,
+      slice: (start, end) => {
+        asked.push(start)
+        return slice(start, end)
+      },
+    }
+    const pass = (await openNpyRows(watched, 'x')).blocks(3)
+    asked.length = 0
+    const buffers = new Set<ArrayBufferLike>()
+    for (let block = 0; block < 3; block++) {
+      const { value } = await pass.next()
+      expect(asked).toHaveLength(Math.min(block + 1 + ahead, 4))
+      await Promise.resolve()
+      expect(value).toEqual(matrix.subarray(12 * block, 12 * block + 12))
+      buffers.add((value as Float32Array).buffer)
+    }
+    expect(buffers.size).toBe(ahead + 1)
+    expect((await pass.next()).value).toEqual(matrix.subarray(36))
+    expect((await pass.next()).done).toBe(true)
+  },
+)
 
 test('a pass that ends early leaves no failure of what it read ahead behind', async () => {
   const bytes = writeNpyFloat32(matrix, [10, 4])

@@ -1,0 +1,2 @@
+/** The text of hash-program.gen.ts. */
+export function generate(): Promise<string>
