@@ -22,6 +22,7 @@ export async function runStages(context: Context, input: Parameters<typeof toAct
   using rows = new ClassedRows(context.backend, x, set.set.starts)
   const stream = context.rng.fork('activation-clustering')
   const searches = [{ scatter: 1, rngs: set.set.classes.map(({ label }) => stream.fork(String(label))) }]
-  const clustering = await kmeans({ rows, coordinates, spread }, { clusters: 2, restarts: 10, searches })
+  const lanes = () => context.lanes()
+  const clustering = await kmeans({ rows, coordinates, spread }, { clusters: 2, restarts: 10, searches, lanes })
   return { ms: performance.now() - began, clustering }
 }

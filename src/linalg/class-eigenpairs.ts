@@ -1,7 +1,7 @@
 import type { HostMatrix, Kernel, Shape } from '../core/backend.js'
 import type { ClassRange } from '../core/classed-rows.js'
 import type { DeviceSet } from '../core/device-set.js'
-import { sharedFloats } from '../core/shared-floats.js'
+import { reusedFloats, sharedFloats } from '../core/shared-floats.js'
 import { runClassMeans } from '../kernels/class-means.js'
 import { gramKernel } from '../kernels/gram.js'
 import { runProject, stretches } from '../kernels/project.js'
@@ -62,14 +62,15 @@ export async function passOverClasses(set: DeviceSet, { k, start, directionsOf }
   const cols = set.paddedCols
   const means = new Float32Array(set.set.classes.length * cols)
   const coordinates = set.isGathered && k <= mostKept ? sharedFloats(set.rows * k) : null
+  const room = reusedFloats()
   using startBlock = backend.upload({ data: start, rows: start.length / cols, cols, type: 'f32' })
   for await (const block of set.batches(() => cols * cols * 4)) {
     const { rows, batch } = block
     const { tiles, firstTile } = rows.rowTiles(rowsPerTile, batch)
     using centres = runClassMeans(block)
     using solved = backend.run(classEigenpairsKernel, [rows.x, centres, tiles, firstTile, startBlock], { k })
-    const found = directionsOf(await backend.read(solved), batch)
-    means.set(await backend.read(centres), batch.first * cols)
+    const found = directionsOf(await backend.read(solved, room(solved.rows * solved.cols)), batch)
+    await backend.read(centres, means.subarray(batch.first * cols))
     if (!coordinates) continue
     using directions = backend.upload({ data: found, rows: (batch.end - batch.first) * k, cols, type: 'f32' })
     using projected = runProject(block, { centres, directions, output: 'coordinates' })

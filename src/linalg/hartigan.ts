@@ -78,7 +78,7 @@ export function* exchange(partition: Partition, centres: ArrayLike<number>): Gen
   for (let first = 0; first < rows; first += rowsPerTurn) {
     const own = stretch({ points, dims, assigned }, first, Math.min(first + rowsPerTurn, rows))
     inertia = addDistances({ ...own, at, dims, sizes }, inertia)
-    yield
+    if (first + rowsPerTurn < rows) yield
   }
   return { centres: at, inertia }
 }
@@ -100,7 +100,7 @@ function* assign({ points, dims, clusters }: Partition, centres: Float64Array): 
     const { points: own, from: to } = stretch({ points, dims, assigned }, first, Math.min(first + rowsPerTurn, rows))
     const square = (doubleEngine() ? assignInWebAssembly : plainAssign)({ points: own, dims, centres }, { to, sums })
     largest = Math.max(largest, square)
-    yield
+    if (first + rowsPerTurn < rows) yield
   }
   const sizes = Float64Array.from({ length: clusters }, (_, k) => sums[k * (dims + 1) + dims] as number)
   const at = centres.map((value, i) => {
@@ -163,12 +163,30 @@ function addDistances({ points, from, at, dims }: Block, sum: number): number {
   return total
 }
 
-/** The same from several starts, as a task. */
-export const exchangeTask: Task<{ readonly partition: Partition; readonly starts: readonly ArrayLike<number>[] }, ExchangeOptimum[]> = {
+/** Solutions to be improved by it, of one class. */
+export interface Starts {
+  readonly partition: Partition
+  /** `[clusters, dims]` each. */
+  readonly starts: readonly ArrayLike<number>[]
+}
+
+/** The same from several starts for several classes, as a task. */
+export const exchangeTask: Task<readonly Starts[], ExchangeOptimum[][]> = {
   name: 'exchange',
-  *run({ partition, starts }) {
-    const found: ExchangeOptimum[] = []
-    for (const start of starts) found.push(yield* exchange(partition, start))
+  *run(classes) {
+    const found: ExchangeOptimum[][] = []
+    let rows = 0
+    for (const { partition, starts } of classes) {
+      const own: ExchangeOptimum[] = []
+      for (const start of starts) {
+        own.push(yield* exchange(partition, start))
+        rows += partition.points.length / partition.dims
+        if (rows < rowsPerTurn) continue
+        rows = 0
+        yield
+      }
+      found.push(own)
+    }
     return found
   },
 }

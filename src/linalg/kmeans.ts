@@ -15,6 +15,8 @@ const stepsPerRead = 8
 const rowStepsPerRun = 2 ** 21
 /** Coordinates of all classes, fewer than which are exchanged before another thread has woken up. */
 const worthThreads = 2 ** 17
+/** Rows of classes that a thread exchanges between at a time: a few milliseconds, beside which it is nothing to hand them over. */
+const rowsPerShare = 2 ** 12
 /** Far starts take longer than starts near a solution; what is left to do after these steps, the exchange does. */
 const maxSteps = (round: number) => (round === 0 ? 32 : 16)
 /** Rounds of restarts near the best solutions so far, how many of those are kept, and how far off (in standard deviations) to start. */
@@ -98,28 +100,44 @@ async function searchOnce(points: ClassPoints, search: KmeansSearch, options: Km
   const dims = x.cols
   const lanes = options.lanes && points.coordinates.length >= worthThreads ? options.lanes : async () => [callingLane(signal)]
   const startOptions = { ...search, spread: points.spread, clusters, restarts, dims }
+  const shares = classShares(starts)
   const best: Solution[][] = search.rngs.map(() => [])
   let centres = firstCentres(startOptions)
   for (let round = 0; round <= refinementRounds; round++) {
     const found = await lloyd(points.rows, centres, { classes, restarts, clusters, maxSteps: maxSteps(round) })
     const improved = await runTasks({ lanes }, exchangeTask, {
-      count: classes,
-      input: async (c) => ({
-        partition: {
-          points: partForThread(points.coordinates, (starts[c] as number) * dims, (starts[c + 1] as number) * dims),
-          dims,
-          clusters,
-        },
-        starts: distinct(solutionsOf(found, c, { clusters, restarts, dims })).map(({ centres }) => centres),
-      }),
+      count: shares.length,
+      input: async (share) =>
+        (shares[share] as readonly number[]).map((c) => ({
+          partition: {
+            points: partForThread(points.coordinates, (starts[c] as number) * dims, (starts[c + 1] as number) * dims),
+            dims,
+            clusters,
+          },
+          starts: distinct(solutionsOf(found, c, { clusters, restarts, dims })).map(({ centres }) => centres),
+        })),
       progress: () => signal?.throwIfAborted(),
     })
-    improved.forEach((own, c) => {
+    improved.flat().forEach((own, c) => {
       best[c] = distinct([...(best[c] as Solution[]), ...own])
     })
     if (round < refinementRounds) centres = startsAround(best, startOptions)
   }
   return best.map((solutions) => solutions[0] as Solution)
+}
+
+/** Classes that follow one another, as many together as make a share of work. */
+function classShares(starts: ArrayLike<number>): readonly (readonly number[])[] {
+  const shares: number[][] = []
+  let first = 0
+  for (let c = 0; c < starts.length - 1; c++) {
+    if (shares.length === 0 || (starts[c] as number) - first >= rowsPerShare) {
+      shares.push([])
+      first = starts[c] as number
+    }
+    shares.at(-1)?.push(c)
+  }
+  return shares
 }
 
 interface Starts extends KmeansSearch {

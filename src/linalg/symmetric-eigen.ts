@@ -188,10 +188,23 @@ function rotateRows(z: Float64Array, n: number, i: number, c: number, s: number)
  * lowest index decides): all backends then give the same one.
  */
 export function withFixedSign<V extends Float64Array | Float32Array>(vector: V): V {
+  return isTurned(vector) ? (vector.map((value) => -value) as V) : vector
+}
+
+/** The same, copied `to` where it belongs. */
+export function copyWithFixedSign(vector: Float64Array | Float32Array, to: Float32Array): void {
+  if (isTurned(vector)) for (let j = 0; j < to.length; j++) to[j] = -(vector[j] as number)
+  else to.set(vector)
+}
+
+function isTurned(vector: Float64Array | Float32Array): boolean {
   let largest = 0
-  for (let j = 0; j < vector.length; j++) largest = Math.max(largest, Math.abs(vector[j] as number))
+  for (let j = 0; j < vector.length; j++) {
+    const size = Math.abs(vector[j] as number)
+    if (size > largest) largest = size
+  }
+  const least = largest * (1 - 1e-4)
   let decisive = 0
-  while (decisive < vector.length && Math.abs(vector[decisive] as number) < largest * (1 - 1e-4)) decisive++
-  if (!((vector[decisive] ?? 0) < 0)) return vector
-  return vector.map((value) => -value) as V
+  while (decisive < vector.length && Math.abs(vector[decisive] as number) < least) decisive++
+  return (vector[decisive] ?? 0) < 0
 }

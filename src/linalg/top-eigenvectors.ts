@@ -13,7 +13,7 @@ import { project } from '../kernels/project.js'
 import type { BlockKrylov } from './block-krylov.js'
 import { passOverClasses } from './class-eigenpairs.js'
 import { gramEigenpairs } from './gram-eigenpairs.js'
-import { symmetricEigenInTurns, withFixedSign } from './symmetric-eigen.js'
+import { copyWithFixedSign, symmetricEigenInTurns } from './symmetric-eigen.js'
 
 /** The leading principal directions of every class, about the class's own mean. */
 export interface ClassDirections {
@@ -43,7 +43,7 @@ const solvedTogether = 10
  */
 export function topEigenvectors(set: DeviceSet, k: number, method: EigenMethod = 'auto'): Promise<ClassDirections> {
   const wanted = Math.min(k, set.set.activations.cols)
-  return set.keep(`top eigenvectors ${wanted} ${method}`, async () => leading(set, (await solved(set, k, method)).pairs, wanted))
+  return set.keep(`top eigenvectors ${wanted} ${method}`, async () => firstOf((await solved(set, k, method)).found, wanted, set.paddedCols))
 }
 
 /**
@@ -64,10 +64,13 @@ export async function leadingCoordinates(set: DeviceSet, k: number): Promise<Cla
 
 /** The sums of the squares of the first k coordinates: `[n]` in class order. */
 export async function leadingScores(set: DeviceSet, k: number): Promise<Float32Array> {
-  const { directions, k: count } = await topEigenvectors(set, k)
   const known = (await solved(set, k, 'auto')).coordinates
-  if (!known) return await project(set, { centres: await classMeans(set), directions, output: 'scores' })
+  if (!known) {
+    const { directions } = await topEigenvectors(set, k)
+    return await project(set, { centres: await classMeans(set), directions, output: 'scores' })
+  }
   const width = known.length / set.rows
+  const count = Math.min(k, set.set.activations.cols)
   const scores = new Float32Array(set.rows)
   for (let row = 0; row < scores.length; row++) {
     let score = 0
@@ -83,8 +86,8 @@ export async function earlyDirections(set: DeviceSet): Promise<void> {
 }
 
 interface Solved {
-  readonly pairs: readonly Pairs[]
-  /** `[n, pairs of a class]` in class order, where the rows were projected too. */
+  readonly found: ClassDirections
+  /** `[n, directions of a class]` in class order, where the rows were projected too. */
   readonly coordinates: Float32Array | null
 }
 
@@ -98,23 +101,73 @@ const blockWidth = (set: DeviceSet, k: number) => applyWidth * Math.ceil(Math.mi
 
 async function solve(set: DeviceSet, k: number, method: EigenMethod): Promise<Solved> {
   const width = blockWidth(set, k)
-  if (method === 'filter' || (method === 'auto' && filterIsCheaper(set, width))) return { pairs: await byFilter(set, k), coordinates: null }
+  if (method === 'filter' || (method === 'auto' && filterIsCheaper(set, width)))
+    return { found: gathered(set, await byFilter(set, k), k), coordinates: null }
   const inKernel = set.context.backend.runsForms === true && set.hasWholeClasses
   if (method === 'kernel' || (method === 'auto' && inKernel && kernelIsCheaper(set, width))) return byKernel(set, k, width)
   const useGram = method === 'gram' || (method === 'auto' && gramIsCheaper(set, width))
-  return { pairs: await (useGram ? byGram : byKrylov)(set, k, width), coordinates: null }
+  return { found: useGram ? await byGram(set, k, width) : gathered(set, await byKrylov(set, k, width), k), coordinates: null }
 }
 
-/** The k leading directions of classes from `first` on. */
-function leading(set: DeviceSet, pairs: readonly Pairs[], k: number, first = 0): ClassDirections {
+/** The directions that were found for some of the classes so far. */
+interface Found extends ClassDirections {
+  readonly ranks: number[]
+}
+
+const nothingFound = (set: DeviceSet, k: number): Found => ({
+  directions: new Float32Array(set.set.classes.length * k * set.paddedCols),
+  k,
+  values: new Float64Array(set.set.classes.length * k),
+  ranks: set.set.classes.map(() => 0),
+})
+
+/** Puts down the eigenvalues of a class that carry variance, and says how many those are. */
+function putValues(set: DeviceSet, { values: all, k, ranks }: Found, c: number, values: Float64Array): number {
+  const rank = rankOf(set, c, values)
+  ranks[c] = rank
+  all.set(values.subarray(0, rank), c * k)
+  return rank
+}
+
+function gathered(set: DeviceSet, pairs: readonly Pairs[], k: number): ClassDirections {
   const size = set.paddedCols
-  const values = new Float64Array(pairs.length * k)
-  const directions = new Float32Array(pairs.length * k * size)
-  const ranks = pairs.map((pair, c) => {
-    const rank = rankOf(set, first + c, pair.values.subarray(0, k))
-    values.set(pair.values.subarray(0, rank), c * k)
-    for (let i = 0; i < rank; i++) directions.set(withFixedSign(pair.vectors[i] as Float64Array | Float32Array), (c * k + i) * size)
-    return rank
+  const found = nothingFound(set, k)
+  for (const [c, { values, vectors }] of pairs.entries()) {
+    const rank = putValues(set, found, c, values.subarray(0, k))
+    for (let i = 0; i < rank; i++) {
+      copyWithFixedSign(vectors[i] as Float64Array, found.directions.subarray((c * k + i) * size, (c * k + i + 1) * size))
+    }
+  }
+  return found
+}
+
+/** The same of what kernels of eigenpairs give for the classes from `first` on, `[classes · k, size + 1]`: a vector and its eigenvalue a row. Gives their directions. */
+function unpack(set: DeviceSet, found: Found, given: Float32Array, first: number): Float32Array {
+  const { directions, k } = found
+  const size = set.paddedCols
+  const values = new Float64Array(k)
+  const end = first + given.length / (k * (size + 1))
+  for (let c = first; c < end; c++) {
+    const own = (c - first) * k
+    for (let i = 0; i < k; i++) values[i] = given[(own + i) * (size + 1) + size] as number
+    const rank = putValues(set, found, c, values)
+    for (let i = 0; i < rank; i++) {
+      const from = (own + i) * (size + 1)
+      copyWithFixedSign(given.subarray(from, from + size), directions.subarray((c * k + i) * size, (c * k + i + 1) * size))
+    }
+  }
+  return directions.subarray(first * k * size, end * k * size)
+}
+
+/** The first k directions of each class. */
+function firstOf(found: ClassDirections, k: number, size: number): ClassDirections {
+  if (k === found.k) return found
+  const directions = new Float32Array(found.ranks.length * k * size)
+  const values = new Float64Array(found.ranks.length * k)
+  const ranks = found.ranks.map((rank, c) => {
+    directions.set(found.directions.subarray(c * found.k * size, (c * found.k + k) * size), c * k * size)
+    values.set(found.values.subarray(c * found.k, c * found.k + k), c * k)
+    return Math.min(rank, k)
   })
   return { directions, k, values, ranks }
 }
@@ -200,11 +253,12 @@ async function byFilter(set: DeviceSet, k: number): Promise<Pairs[]> {
 /** Below this size all eigenpairs of a Gram matrix cost a millisecond or less. */
 const denseSize = 64
 
-async function byGram(set: DeviceSet, k: number, width: number): Promise<Pairs[]> {
+async function byGram(set: DeviceSet, k: number, width: number): Promise<ClassDirections> {
   const { context } = set
   const { classes } = set.set
   const { signal } = context
   const size = set.paddedCols
+  const found = nothingFound(set, k)
   const pairs: Pairs[] = []
   const perPass = gramsPerPass(set)
   for (let first = 0; first < classes.length; first += perPass) {
@@ -212,7 +266,7 @@ async function byGram(set: DeviceSet, k: number, width: number): Promise<Pairs[]
     const matrices = await gram(set, { first, end })
     if (context.backend.runsForms) {
       const start = Float32Array.from(startBlock(set, width))
-      pairs.push(...unpacked(await gramEigenpairs(context.backend, matrices, { k, start, cols: size }), k, size))
+      unpack(set, found, await gramEigenpairs(context.backend, matrices, { k, start, cols: size }), first)
       continue
     }
     for (let c = first; c < end; c++) {
@@ -225,7 +279,7 @@ async function byGram(set: DeviceSet, k: number, width: number): Promise<Pairs[]
       signal?.throwIfAborted()
     }
   }
-  return pairs
+  return context.backend.runsForms ? found : gathered(set, pairs, k)
 }
 
 /** All eigenpairs, 9·d³, against an iteration's eight applications of A with what it takes to orthonormalise and combine. */
@@ -277,26 +331,11 @@ const blockKrylov = async () => (await import('./block-krylov.js')).BlockKrylov
 
 /** All of it by one kernel: Gram matrices, or those of the rows' inner products, and the eigensolver, on as many threads as there are. */
 async function byKernel(set: DeviceSet, k: number, width: number): Promise<Solved> {
-  const size = set.paddedCols
-  const pairs: Pairs[] = []
-  const directionsOf = (own: Float32Array, { first }: ClassRange) => {
-    const found = unpacked(own, k, size)
-    found.forEach((pair, at) => {
-      pairs[first + at] = pair
-    })
-    return leading(set, found, k, first).directions
-  }
+  const found = nothingFound(set, k)
+  const directionsOf = (own: Float32Array, { first }: ClassRange) => unpack(set, found, own, first)
   const { means, coordinates } = await passOverClasses(set, { k, start: Float32Array.from(startBlock(set, width)), directionsOf })
   await classMeans(set, means)
-  return { pairs, coordinates }
-}
-
-/** What kernels of eigenpairs give, `[classes · k, size + 1]`: a vector and its eigenvalue a row. */
-function unpacked(given: Float32Array, k: number, size: number): Pairs[] {
-  return Array.from({ length: given.length / (k * (size + 1)) }, (_, c) => {
-    const rows = Array.from({ length: k }, (_, i) => given.subarray((c * k + i) * (size + 1), (c * k + i + 1) * (size + 1)))
-    return { values: Float64Array.from(rows, (row) => row[size] as number), vectors: rows.map((row) => row.subarray(0, size)) }
-  })
+  return { found, coordinates }
 }
 
 async function byKrylov(set: DeviceSet, k: number, width: number): Promise<Pairs[]> {
