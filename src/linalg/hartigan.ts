@@ -27,15 +27,15 @@ const rowsPerTurn = 2 ** 14
  * rows. `centres: [clusters, dims]` is where it starts. Float64; some dozens of sweeps, of which all but the first look only at rows
  * that are so near to another cluster that they may move by now. Yields now and then.
  */
-export function* exchange(partition: Partition, centres: ArrayLike<number>): Generator<void, ExchangeOptimum, void> {
+export function* exchange(
+  partition: Partition,
+  centres: ArrayLike<number>,
+  room = new Room(partition),
+): Generator<void, ExchangeOptimum, void> {
   const { points, dims, clusters } = partition
-  const rows = points.length / dims
-  const { assigned, at, sizes, reach } = yield* assign(partition, Float64Array.from(centres))
-  const gains = new Float64Array(rows)
-  const margins = new Float64Array(Math.min(rows, rowsPerTurn))
-  const border = new Border(rows, { dims, clusters, reach })
-  // For all sweeps: to find fresh memory takes longer than to fill it.
-  const room = { points: new Float32Array(margins.length * dims), from: new Uint8Array(margins.length) }
+  const { rows, assigned, gains, margins } = room
+  const { at, sizes, reach } = yield* assign(partition, Float64Array.from(centres), assigned)
+  const border = new Border(room, { dims, clusters, reach })
   for (let sweep = 0; sweep < maxSweeps; sweep++) {
     const mayMove = border.candidates()
     const candidates = mayMove.length < fewShare * rows ? mayMove : null
@@ -83,16 +83,47 @@ export function* exchange(partition: Partition, centres: ArrayLike<number>): Gen
   return { centres: at, inertia }
 }
 
-interface Assigned extends State {
+/** What an exchange works in, one after the other: to find fresh memory takes longer than to fill it. */
+class Room {
+  readonly rows: number
+  readonly dims: number
+  /** Each row's cluster. */
   readonly assigned: Uint8Array
+  readonly gains: Float64Array
+  readonly margins: Float64Array
+  readonly until: Float64Array
+  readonly found: Uint32Array
+  /** Rows that are looked at apart, and their clusters. */
+  readonly points: Float32Array
+  readonly from: Uint8Array
+
+  constructor({ points, dims }: Partition) {
+    const rows = points.length / dims
+    const atOnce = Math.min(rows, rowsPerTurn)
+    this.rows = rows
+    this.dims = dims
+    this.assigned = new Uint8Array(rows)
+    this.gains = new Float64Array(rows)
+    this.margins = new Float64Array(atOnce)
+    this.until = new Float64Array(rows)
+    this.found = new Uint32Array(rows)
+    this.points = new Float32Array(atOnce * dims)
+    this.from = new Uint8Array(atOnce)
+  }
+
+  fits({ points, dims }: Partition): boolean {
+    return this.dims === dims && this.rows === points.length / dims
+  }
+}
+
+interface Assigned extends State {
   /** No row is further from any centre. */
   readonly reach: number
 }
 
 /** Gives every row to the nearest of the centres, which then become the means of their rows; one without rows stays. */
-function* assign({ points, dims, clusters }: Partition, centres: Float64Array): Generator<void, Assigned, void> {
-  const rows = points.length / dims
-  const assigned = new Uint8Array(rows)
+function* assign({ points, dims, clusters }: Partition, centres: Float64Array, assigned: Uint8Array): Generator<void, Assigned, void> {
+  const rows = assigned.length
   /** `[clusters, dims + 1]` of coordinates and rows. */
   const sums = new Float64Array(clusters * (dims + 1))
   let largest = 0
@@ -108,7 +139,7 @@ function* assign({ points, dims, clusters }: Partition, centres: Float64Array): 
     const size = sizes[k] as number
     return size > 0 ? (sums[i + k] as number) / size : value
   })
-  return { assigned, at, sizes, reach: 2 * Math.sqrt(largest) } // centres are means of rows
+  return { at, sizes, reach: 2 * Math.sqrt(largest) } // centres are means of rows
 }
 
 interface Assigning {
@@ -176,11 +207,13 @@ export const exchangeTask: Task<readonly Starts[], ExchangeOptimum[][]> = {
   *run(classes) {
     const found: ExchangeOptimum[][] = []
     let rows = 0
+    let room: Room | undefined
     for (const { partition, starts } of classes) {
       const own: ExchangeOptimum[] = []
+      room = room?.fits(partition) ? room : new Room(partition)
       for (const start of starts) {
-        own.push(yield* exchange(partition, start))
-        rows += partition.points.length / partition.dims
+        own.push(yield* exchange(partition, start, room))
+        rows += room.rows
         if (rows < rowsPerTurn) continue
         rows = 0
         yield
@@ -248,11 +281,14 @@ class Border {
   /** No row is further from any centre. */
   readonly #reach: number
 
-  constructor(rows: number, { dims, clusters, reach }: { readonly dims: number; readonly clusters: number; readonly reach: number }) {
+  constructor(
+    { until, found }: Pick<Room, 'until' | 'found'>,
+    { dims, clusters, reach }: { readonly dims: number; readonly clusters: number; readonly reach: number },
+  ) {
     this.#dims = dims
     this.#clusters = clusters
-    this.#until = new Float64Array(rows).fill(-1)
-    this.#found = new Uint32Array(rows)
+    this.#until = until.fill(-1)
+    this.#found = found
     this.#reach = reach
   }
 
