@@ -27,12 +27,9 @@ const rowsPerTurn = 2 ** 14
  * rows. `centres: [clusters, dims]` is where it starts. Float64; some dozens of sweeps, of which all but the first look only at rows
  * that are so near to another cluster that they may move by now. Yields now and then.
  */
-export function* exchange(
-  partition: Partition,
-  centres: ArrayLike<number>,
-  room = new Room(partition),
-): Generator<void, ExchangeOptimum, void> {
+export function* exchange(partition: Partition, centres: ArrayLike<number>): Generator<void, ExchangeOptimum, void> {
   const { points, dims, clusters } = partition
+  const room = roomFor(partition)
   const { rows, assigned, gains, margins } = room
   const { at, sizes, reach } = yield* assign(partition, Float64Array.from(centres), assigned)
   const border = new Border(room, { dims, clusters, reach })
@@ -80,10 +77,11 @@ export function* exchange(
     inertia = addDistances({ ...own, at, dims, sizes }, inertia)
     if (first + rowsPerTurn < rows) yield
   }
+  spare = room
   return { centres: at, inertia }
 }
 
-/** What an exchange works in, one after the other: to find fresh memory takes longer than to fill it. */
+/** What an exchange works in. */
 class Room {
   readonly rows: number
   readonly dims: number
@@ -110,10 +108,15 @@ class Room {
     this.points = new Float32Array(atOnce * dims)
     this.from = new Uint8Array(atOnce)
   }
+}
 
-  fits({ points, dims }: Partition): boolean {
-    return this.dims === dims && this.rows === points.length / dims
-  }
+/** The room of whoever was ready last, for the next: to find fresh memory takes longer than to fill it. */
+let spare: Room | null = null
+
+function roomFor(partition: Partition): Room {
+  const room = spare
+  spare = null
+  return room?.dims === partition.dims && room.rows === partition.points.length / partition.dims ? room : new Room(partition)
 }
 
 interface Assigned extends State {
@@ -207,13 +210,11 @@ export const exchangeTask: Task<readonly Starts[], ExchangeOptimum[][]> = {
   *run(classes) {
     const found: ExchangeOptimum[][] = []
     let rows = 0
-    let room: Room | undefined
     for (const { partition, starts } of classes) {
       const own: ExchangeOptimum[] = []
-      room = room?.fits(partition) ? room : new Room(partition)
       for (const start of starts) {
-        own.push(yield* exchange(partition, start, room))
-        rows += room.rows
+        own.push(yield* exchange(partition, start))
+        rows += partition.points.length / partition.dims
         if (rows < rowsPerTurn) continue
         rows = 0
         yield

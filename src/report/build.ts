@@ -169,35 +169,33 @@ function evidenceOf({ inputs, sent, sentByMatched, pValue, mark }: Testimony): C
 function reportRows({ set, conclusions, scores: known }: ReportParts, ran: readonly RanResult[]): Report['rows'] {
   /** By row, one more than its place among the rows that are accused. */
   const placeOf = new Uint32Array(set.activations.rows)
-  const found: { readonly reasons: string[]; readonly probability: number | null }[] = []
+  /** By place. */
+  const reasonsAt: string[][] = []
+  const probabilityAt: (number | null)[] = []
   for (const { detector, reason, rows, probabilities } of conclusions.flatMap(({ accusations }) => accusations)) {
     const sentence = `${detector}: ${reason}`
     for (let i = 0; i < rows.length; i++) {
       const row = rows[i] as number
-      const before = found[(placeOf[row] as number) - 1]
-      if (!before) placeOf[row] = found.push({ reasons: [sentence], probability: probabilities ? (probabilities[i] as number) : null })
-      else if (!before.reasons.includes(sentence)) before.reasons.push(sentence)
+      const reasons = reasonsAt[(placeOf[row] as number) - 1]
+      if (!reasons) {
+        placeOf[row] = reasonsAt.push([sentence])
+        probabilityAt.push(probabilities ? (probabilities[i] as number) : null)
+      } else if (!reasons.includes(sentence)) reasons.push(sentence)
     }
   }
-  const scores = known ?? (found.length > 0 ? combinedScores(set, ran) : new Float32Array())
-  const accused = new Uint32Array(found.length)
-  const suspicion = new Float32Array(found.length)
-  for (let row = 0, at = 0; at < found.length; row++) {
+  const count = reasonsAt.length
+  const scores = known ?? (count > 0 ? combinedScores(set, ran) : new Float32Array())
+  const accused = new Uint32Array(count)
+  const suspicion = new Float32Array(count)
+  for (let row = 0, at = 0; at < count; row++) {
     if (placeOf[row] === 0) continue
     accused[at] = row
     suspicion[at++] = scores[row] as number
   }
-  const flagged: number[] = []
-  const reasons: string[][] = []
-  const probability: (number | null)[] = []
-  for (const at of fallingOrder(suspicion)) {
-    const row = accused[at] as number
-    const entry = found[(placeOf[row] as number) - 1] as (typeof found)[number]
-    flagged.push(row)
-    reasons.push(entry.reasons)
-    probability.push(entry.probability)
-  }
-  return { flagged, reasons, probability: flagged.length > 0 && probability.every((value) => value !== null) ? probability : null }
+  const flagged = Array.from(fallingOrder(suspicion), (at) => accused[at] as number)
+  const reasons = flagged.map((row) => reasonsAt[(placeOf[row] as number) - 1] as string[])
+  const probability = flagged.map((row) => probabilityAt[(placeOf[row] as number) - 1] as number | null)
+  return { flagged, reasons, probability: count > 0 && probability.every((value) => value !== null) ? probability : null }
 }
 
 /** A detector that ran may still have skipped classes; the reason says so, because an empty evidence list alone would not say why. */
