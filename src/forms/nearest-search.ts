@@ -25,7 +25,7 @@ interface Wanted {
 const rowsPerPiece = (rows: number) => Math.min(512, Math.max(128, Math.ceil(rows / 16 / 32) * 32))
 /** Products that are made before they are looked at: 256 KiB, of so many rows at most. */
 const productsAtOnce = 2 ** 16
-const mostRowsAtOnce = 32
+const mostRowsAtOnce = 36
 /** Values of references that all these rows are multiplied with before the next: 16 KiB, which stay near. */
 const valuesAtOnce = 2 ** 12
 

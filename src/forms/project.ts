@@ -41,15 +41,22 @@ function projectChunk(engine: Engine, { inputs, params, output }: Work<ProjectPa
     engine.wasm.centre(stage, rows, cols, mean)
     engine.wasm.products(stage, Math.ceil(rows / 4) * 4, v, even, cols, y, even)
     const projected = engine.view(y, rows * even)
-    for (let i = 0; i < rows; i++) {
-      let score = 0
-      for (let k = 0; k < width; k++) {
-        const coordinate = projected[i * even + k] as number
-        if (params.output === 'coordinates') output[(row + i) * width + k] = coordinate
-        else score += coordinate * coordinate
-      }
-      if (params.output === 'scores') output[row + i] = score
-    }
+    if (params.output === 'scores') scoresOf(projected, { width, even }, output.subarray(row, row + rows))
+    else if (width === even) output.set(projected, row * width)
+    else for (let i = 0; i < rows; i++) output.set(projected.subarray(i * even, i * even + width), (row + i) * width)
+  }
+}
+
+/** The sums of the squares of the first `width` of every `even` coordinates. */
+function scoresOf(
+  coordinates: Float32Array,
+  { width, even }: { readonly width: number; readonly even: number },
+  scores: Float32Array,
+): void {
+  for (let i = 0; i < scores.length; i++) {
+    let score = 0
+    for (let at = i * even; at < i * even + width; at++) score += (coordinates[at] as number) ** 2
+    scores[i] = score
   }
 }
 
