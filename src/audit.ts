@@ -78,7 +78,7 @@ async function auditHashed(
   const ran = results.flatMap((result) => (result.status === 'ran' ? [[result.id, result.scores] as const] : []))
   const scores = combinedScores(set, results)
   const { conclusions, hearing } = await conclude(set, results, parsed)
-  const report = buildReport({
+  const built = buildReport({
     set,
     results,
     scores,
@@ -92,10 +92,12 @@ async function auditHashed(
       detectors: Object.fromEntries(plan.map(({ detector, options: own }) => [detector.id, own])),
       ...(hearing && { causalTest: hearing.record }),
     },
-    digest: origin?.digest ?? (await digest()),
+    digest: origin?.digest ?? '',
     files: origin?.files ?? [],
     timings: { readMs: origin?.readMs ?? 0, ...timings },
   })
+  // What is hashed meanwhile is waited for last.
+  const report = origin ? built : { ...built, input: { ...built.input, digest: await digest() } }
   parsed.signal?.throwIfAborted()
   return { report, scores, detectorScores: new Map(ran) }
 }

@@ -23,7 +23,8 @@ const worthThread = 2 ** 23
 const worthCores = 4
 /** What is to be hashed and lies in memory that threads do not share goes through memory that they do, so much at a time. */
 const slotBytes = 2 ** 20
-const slots = 3
+/** So many that there is enough for the milliseconds in which the calling thread does other things. */
+const slots = 8
 
 /** A hash of about `byteLength` bytes: by a thread of its own, which serves the whole process, where that is worth it on a machine that runs `cores` threads at a time. */
 export function runningHash(byteLength: number, cores = availableParallelism()): RunningHash {
