@@ -39,6 +39,7 @@ const mends = {
  */
 export class WebGpuBackend implements Backend {
   readonly name = 'webgpu'
+  readonly copiesUploads = true
   readonly adapter: string
   readonly inSoftware: boolean
   readonly maxBindingBytes: number

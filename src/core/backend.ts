@@ -84,6 +84,8 @@ export interface Backend extends Disposable {
   readonly maxBindingBytes: number
   /** Bytes held by matrices that have not been disposed, and by work in flight. */
   readonly liveBytes: number
+  /** Whether `upload` copies at once; else what was uploaded has to stay as it is until the work on it was waited for. */
+  readonly copiesUploads?: boolean
   /** Told of matrices that will be `written` soon, and how many values they have: threads may start, and find memory for them. */
   prepare?(lengths: readonly number[]): void
   upload(matrix: HostMatrix): DeviceMatrix

@@ -1,6 +1,7 @@
 import type { RowBlock } from './activation-rows.js'
 import type { ActivationSet } from './activation-set.js'
 import type { Context, DeviceMatrix } from './backend.js'
+import { dispose } from './dispose.js'
 import { nonFiniteKernel } from './non-finite.js'
 import { readRows } from './read-rows.js'
 
@@ -14,7 +15,7 @@ export interface UploadedRead extends RowBlock {
 
 /**
  * One pass over a set's rows as they come. Their values are looked at on the backend, after what the caller makes it do with them: throws `InputError`
- * where one is not finite.
+ * where one is not finite, at the latest when it has come to its end.
  */
 export async function* uploadedReads(
   { backend, signal }: Context,
@@ -22,12 +23,27 @@ export async function* uploadedReads(
   rowsPerBlock: number,
 ): AsyncGenerator<UploadedRead, void, undefined> {
   const { cols } = activations
-  for await (const read of readRows(activations, { rowsPerBlock, signal, unchecked: true })) {
-    using given = backend.upload({ data: read.data, rows: read.rows, cols, type: 'f32' })
-    yield { ...read, given }
-    using flags = backend.run(nonFiniteKernel, [given], undefined)
-    // The backend is done with the rows then, too.
-    const found = await backend.read(flags)
-    if (found.some((flag) => flag !== 0)) for await (const _ of readRows(activations, { rowsPerBlock, signal }));
+  const look = async (flags: DeviceMatrix) => {
+    try {
+      const found = await backend.read(flags)
+      if (found.some((flag) => flag !== 0)) for await (const _ of readRows(activations, { rowsPerBlock, signal }));
+    } finally {
+      flags[dispose]()
+    }
+  }
+  /** Of the rows before, where more may be uploaded meanwhile: a GPU is kept busy. */
+  let looking: Promise<void> | null = null
+  try {
+    for await (const read of readRows(activations, { rowsPerBlock, signal, unchecked: true })) {
+      using given = backend.upload({ data: read.data, rows: read.rows, cols, type: 'f32' })
+      yield { ...read, given }
+      const before = looking
+      looking = look(backend.run(nonFiniteKernel, [given], undefined))
+      looking.catch(() => undefined) // shows where it is waited for
+      // Where nothing was copied, the backend has to be done with the rows.
+      await (backend.copiesUploads ? before : looking)
+    }
+  } finally {
+    await looking
   }
 }
