@@ -47,7 +47,7 @@ export function auditWith(createContext: ContextFactory, tools: HashTools = {}):
     const abort = () => hashing.abort(parsed.signal?.reason)
     parsed.signal?.addEventListener('abort', abort)
     try {
-      return await auditHashed(input, parsed, { plan, createContext, hashing: { ...tools, signal: hashing.signal } })
+      return await auditIn({ plan, createContext, hashing: { ...tools, signal: hashing.signal } }, input, parsed)
     } finally {
       parsed.signal?.removeEventListener('abort', abort)
       hashing.abort() // where something failed, nobody wants the digest any more
@@ -56,16 +56,16 @@ export function auditWith(createContext: ContextFactory, tools: HashTools = {}):
   return { auditWithScores, audit: async (set, options) => (await auditWithScores(set, options)).report }
 }
 
-interface Means {
+interface Setting {
   readonly plan: readonly Selected[]
   readonly createContext: ContextFactory
   readonly hashing: HashOptions
 }
 
-async function auditHashed(
+async function auditIn(
+  { plan, createContext, hashing }: Setting,
   input: ActivationSetInput,
   parsed: ParsedAuditOptions,
-  { plan, createContext, hashing }: Means,
 ): Promise<ScoredAudit> {
   const given = toActivationSet(input, { unchecked: true })
   // Files were hashed as they were read.

@@ -34,9 +34,9 @@ const node22 = join(root, 'test/support/node-22/node_modules/.bin/node')
 const maxPackedBytes = 1_300_000
 /** Of what a page loads, with gzip at level 9. */
 const maxPageBytes = 60_000
-const maxUnpackedBytes = 4_450_000
+const maxUnpackedBytes = 4_480_000
 /** Of the audit page, which is one file that holds everything: as it is, and with gzip at level 9. */
-const maxAuditPageBytes = 815_000
+const maxAuditPageBytes = 820_000
 const maxAuditPageGzipped = 335_000
 
 const scratch = mkdtempSync(join(tmpdir(), 'assay-package-'))

@@ -1,10 +1,10 @@
 import type { GpuAccess } from './create.js'
-import { SpareGpu } from './spare-gpu.js'
+import type { GpuPlace } from './spare-gpu.js'
 
-const spare = new SpareGpu()
+const place: GpuPlace = {}
 
 /** Opens the browser's own WebGPU. */
 export async function openBrowserGpu(): Promise<GpuAccess> {
   const gpu = (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu
-  return gpu ? { gpu, spare } : { gpu: null, reason: 'this browser has no WebGPU' }
+  return gpu ? { gpu, place } : { gpu: null, reason: 'this browser has no WebGPU' }
 }

@@ -3,14 +3,14 @@ import { BackendError } from '../core/errors.js'
 import { callingLane, type Lane } from '../core/lane.js'
 import { showText } from '../core/untrusted-text.js'
 import { said } from './said.js'
-import type { SpareGpu } from './spare-gpu.js'
+import type { GpuPlace } from './spare-gpu.js'
 import { noThreads, type ThreadHost } from './thread-host.js'
 import { hasRelaxedSimd, hasSimd } from './wasm-features.js'
 import type { WebGpuBackend } from './webgpu.js'
 
-/** A WebGPU entry point, and where devices wait between audits, or why there is none. */
+/** A WebGPU entry point, and a place for its devices, or why there is none. */
 export type GpuAccess =
-  | { readonly gpu: GPU; readonly spare?: SpareGpu }
+  | { readonly gpu: GPU; readonly place?: GpuPlace }
   | { readonly gpu: null; readonly reason: string; readonly cause?: unknown }
 
 /** Opens WebGPU where the program runs: `navigator.gpu` in browsers, the optional `webgpu` package in Node. */
@@ -94,23 +94,20 @@ async function openDevice(options: { software: boolean; signal: AbortSignal | un
   try {
     const access = await openGpu()
     if (!access.gpu) return { reason: access.reason, cause: access.cause }
-    const { spare } = access
+    const { place } = access
     const { signal } = options
-    const kept = await spare?.take(options)
-    if (kept) {
-      const { WebGpuBackend } = await import('./webgpu.js')
-      return { backend: new WebGpuBackend(kept, { signal, spare }), software: kept.inSoftware }
-    }
+    const load = () => import('./webgpu.js') // its shaders too, so that nobody else pays for them
+    const kept = await place?.spare?.take(options)
+    if (kept) return { backend: new (await load()).WebGpuBackend(kept, { signal, place }), software: kept.inSoftware }
     const adapter = await access.gpu.requestAdapter({ powerPreference: 'high-performance' })
     if (!adapter || isNullAdapter(adapter)) return { reason: 'WebGPU finds no adapter on this machine' }
     const software = isSoftware(adapter)
     const name = adapterName(adapter)
     if (software && !options.software) return { reason: `the only adapter is a software one (${name}), slower than the CPU path` }
-    // Its shaders too, so that nobody else pays for them.
-    const [{ WebGpuBackend }, { GpuDevice }] = await Promise.all([import('./webgpu.js'), import('./gpu-device.js')])
+    const { WebGpuBackend } = await load()
     const { maxStorageBufferBindingSize, maxBufferSize } = adapter.limits
     const device = await adapter.requestDevice({ requiredLimits: { maxStorageBufferBindingSize, maxBufferSize } })
-    return { backend: new WebGpuBackend(new GpuDevice(device, name), { signal, spare }), software }
+    return { backend: WebGpuBackend.on(device, name, { signal, place }), software }
   } catch (cause) {
     return { reason: `opening the WebGPU device failed: ${said(cause)}`, cause }
   }

@@ -1,5 +1,5 @@
 import type { GpuAccess } from './create.js'
-import { SpareGpu } from './spare-gpu.js'
+import type { GpuPlace } from './spare-gpu.js'
 
 /**
  * The object that Dawn's `create()` returned must outlive every adapter and device made from it, and every promise of theirs that is still
@@ -32,7 +32,7 @@ function lacksVulkan(): boolean {
   return false
 }
 
-const spare = new SpareGpu()
+const place: GpuPlace = {}
 
 /** Opens WebGPU through the optional native package `webgpu` (Dawn); says why where that is not installed or does not load. */
 export async function openNodeGpu(): Promise<GpuAccess> {
@@ -49,5 +49,5 @@ export async function openNodeGpu(): Promise<GpuAccess> {
   if (lacksVulkan()) return { gpu: null, reason: 'this machine has no Vulkan loader (libvulkan.so.1), so WebGPU finds no adapter' }
   const record = held()
   record.gpu ??= dawn.create([])
-  return { gpu: record.gpu, spare }
+  return { gpu: record.gpu, place }
 }

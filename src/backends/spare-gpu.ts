@@ -4,6 +4,11 @@ import type { GpuDevice } from './gpu-device.js'
 /** Milliseconds that a device waits for the next audit before it is let go, with all of its memory. */
 const keptMs = 10_000
 
+/** Where a device waits between audits, once there has been one. */
+export interface GpuPlace {
+  spare?: SpareGpu
+}
+
 /**
  * The device of the audit that ended last, for the next one: to open one, compile for it and hold it against the twins takes longer than many an audit. It does not
  * keep the process alive.

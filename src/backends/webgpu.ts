@@ -1,9 +1,9 @@
 import type { Backend, Binding, DeviceMatrix, HostMatrix, Kernel, Pass, Shape, Tolerance } from '../core/backend.js'
 import { dispose } from '../core/dispose.js'
 import { BackendError } from '../core/errors.js'
-import type { GpuDevice } from './gpu-device.js'
+import { GpuDevice } from './gpu-device.js'
 import { said } from './said.js'
-import type { SpareGpu } from './spare-gpu.js'
+import { type GpuPlace, SpareGpu } from './spare-gpu.js'
 import { type BufferLedger, bufferUsage, type CountedBuffer, GpuMatrix, OutOfMemory } from './webgpu-buffers.js'
 import { shaders } from './wgsl.gen.js'
 
@@ -32,6 +32,11 @@ const mends = {
   'wrong-results': driverMend,
 } as const
 
+interface Options {
+  readonly signal?: AbortSignal | undefined
+  readonly place?: GpuPlace | undefined
+}
+
 /**
  * Runs kernels as compute shaders on one WebGPU device. `run` submits and returns; validation errors, lack of memory and the loss of the
  * device are gathered and thrown, naming adapter and kernel, by the next `read`; so are wrong numbers, which a self-test of each kernel
@@ -47,7 +52,7 @@ export class WebGpuBackend implements Backend {
   readonly #device: GPUDevice
   readonly #ledger: BufferLedger
   readonly #signal: AbortSignal | undefined
-  readonly #spare: SpareGpu | undefined
+  readonly #place: GpuPlace | undefined
   readonly #checks = new Set<Promise<void>>()
   /** The kernel that was submitted last. */
   #last: string | null = null
@@ -56,17 +61,18 @@ export class WebGpuBackend implements Backend {
   /** Whether the device went with it, and with that what was still under way. */
   #isOver = false
 
-  /** On a device of its own until it is disposed; one with which all went well is then left to `spare`, if there is one. */
-  constructor(
-    gpu: GpuDevice,
-    { signal, spare }: { readonly signal?: AbortSignal | undefined; readonly spare?: SpareGpu | undefined } = {},
-  ) {
+  /** On a device of its own until it is disposed; one with which all went well then waits in `place`, if there is one. */
+  static on(device: GPUDevice, adapter: string, options: Options = {}): WebGpuBackend {
+    return new WebGpuBackend(new GpuDevice(device, adapter), options)
+  }
+
+  constructor(gpu: GpuDevice, { signal, place }: Options) {
     const { device } = gpu
     this.#gpu = gpu
     this.#device = device
     this.adapter = gpu.adapter
     this.#signal = signal
-    this.#spare = spare
+    this.#place = place
     this.#ledger = gpu.buffers
     this.inSoftware = gpu.inSoftware
     this.maxBindingBytes = Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize)
@@ -186,7 +192,7 @@ export class WebGpuBackend implements Backend {
     try {
       const values = await this.#ledger.take(staged, source.byteLength, this.#signal, (bytes) => {
         const given = matrix.type === 'u32' ? new Uint32Array(bytes) : new Float32Array(bytes)
-        if (!into) return Float32Array.from(given)
+        if (!into) return given instanceof Float32Array ? given.slice() : Float32Array.from(given)
         into.set(given)
         return into.subarray(0, given.length)
       })
@@ -205,10 +211,14 @@ export class WebGpuBackend implements Backend {
   [dispose](): void {
     if (this.#disposed) return
     this.#disposed = true
-    if (!this.#spare || this.#failure || this.#signal?.aborted || this.liveBytes > 0) {
+    const place = this.#place
+    if (!place || this.#failure || this.#signal?.aborted || this.liveBytes > 0) {
       this.#isOver = true
       this.#gpu[dispose]()
-    } else this.#spare.put(this.#gpu, this.#isSound())
+      return
+    }
+    place.spare ??= new SpareGpu()
+    place.spare.put(this.#gpu, this.#isSound())
   }
 
   /** Whether all that was done went well, when that is known. */

@@ -3,9 +3,9 @@ import { Worker } from 'node:worker_threads'
 import type { HashTools } from '../core/digest.js'
 import { BackendError } from '../core/errors.js'
 import { sharedBytes } from '../core/shared-floats.js'
-import { BlockHash, type Blocks } from './block-hash.js'
-import { hashProgram } from './hash-program.gen.js'
-import type { HashAnswer, HashQuestion } from './hash-program.js'
+import { BlockHash, type Blocks } from './node-block-hash.js'
+import { hashProgram } from './node-hash-program.gen.js'
+import type { HashAnswer, HashQuestion } from './node-hash-program.js'
 import { newNodeSha256 } from './node-sha256.js'
 
 /** One SHA-256 over blocks in the order in which it gets them. */

@@ -77,7 +77,7 @@ export function* exchange(partition: Partition, centres: ArrayLike<number>): Gen
     inertia = addDistances({ ...own, at, dims, sizes }, inertia)
     if (first + rowsPerTurn < rows) yield
   }
-  spare = room
+  spare = rows <= mostKept ? room : null
   return { centres: at, inertia }
 }
 
@@ -110,7 +110,8 @@ class Room {
   }
 }
 
-/** The room of whoever was ready last, for the next: to find fresh memory takes longer than to fill it. */
+/** The room of whoever was ready last, for the next, if it is not of more rows than this: to find fresh memory takes longer than to fill it. */
+const mostKept = 2 ** 20
 let spare: Room | null = null
 
 function roomFor(partition: Partition): Room {

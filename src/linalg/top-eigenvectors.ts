@@ -8,12 +8,12 @@ import { inTurns } from '../core/turns.js'
 import { showText } from '../core/untrusted-text.js'
 import { classMeans } from '../kernels/class-means.js'
 import { earlyGram, gram, gramFits, gramsPerPass } from '../kernels/gram.js'
-import { applyBytesPerClass, applyWidth, gramApply } from '../kernels/gram-apply.js'
+import { applyBytesPerClass, applyWidth } from '../kernels/gram-apply.js'
 import { project } from '../kernels/project.js'
-import type { BlockKrylov } from './block-krylov.js'
 import { passOverClasses } from './class-eigenpairs.js'
 import { gramEigenpairs } from './gram-eigenpairs.js'
-import { copyWithFixedSign, symmetricEigenInTurns } from './symmetric-eigen.js'
+import type { Pairs } from './host-eigenpairs.js'
+import { copyWithFixedSign } from './symmetric-eigen.js'
 
 /** The leading principal directions of every class, about the class's own mean. */
 export interface ClassDirections {
@@ -106,7 +106,9 @@ async function solve(set: DeviceSet, k: number, method: EigenMethod): Promise<So
   const inKernel = set.context.backend.runsForms === true && set.hasWholeClasses
   if (method === 'kernel' || (method === 'auto' && inKernel && kernelIsCheaper(set, width))) return byKernel(set, k, width)
   const useGram = method === 'gram' || (method === 'auto' && gramIsCheaper(set, width))
-  return { found: useGram ? await byGram(set, k, width) : gathered(set, await byKrylov(set, k, width), k), coordinates: null }
+  if (useGram) return { found: await byGram(set, k, width), coordinates: null }
+  const pairs = await (await solvers()).byKrylov(set, { width, wanted: k, start: startBlock(set, width) })
+  return { found: gathered(set, pairs, k), coordinates: null }
 }
 
 /** The directions that were found for some of the classes so far. */
@@ -190,10 +192,8 @@ function tooLarge(set: DeviceSet, c: number): DetectorError {
   )
 }
 
-interface Pairs {
-  readonly values: Float64Array
-  readonly vectors: readonly (Float64Array | Float32Array)[]
-}
+/** Loaded where the host solves: pages are to be small. */
+const solvers = () => import('./host-eigenpairs.js')
 
 /** Whether all classes together cost less by matrices, each by the one that suits it, than by block Krylov. */
 function kernelIsCheaper(set: DeviceSet, width: number): boolean {
@@ -250,9 +250,6 @@ async function byFilter(set: DeviceSet, k: number): Promise<Pairs[]> {
   return pairs
 }
 
-/** Below this size all eigenpairs of a Gram matrix cost a millisecond or less. */
-const denseSize = 64
-
 async function byGram(set: DeviceSet, k: number, width: number): Promise<ClassDirections> {
   const { context } = set
   const { classes } = set.set
@@ -271,63 +268,14 @@ async function byGram(set: DeviceSet, k: number, width: number): Promise<ClassDi
     }
     for (let c = first; c < end; c++) {
       const a = matrices.subarray((c - first) * size * size, (c - first + 1) * size * size)
-      const solving = allAreCheaper(size, width)
-        ? dense(a, size, k)
-        : iterate(set, a, { size, width, wanted: k, Solver: await blockKrylov() })
-      pairs.push(await inTurns(solving, signal))
+      const { pairsOf } = await solvers()
+      pairs.push(await inTurns(pairsOf(a, { size, width, wanted: k, start: startBlock(set, width) }), signal))
       await pause()
       signal?.throwIfAborted()
     }
   }
   return context.backend.runsForms ? found : gathered(set, pairs, k)
 }
-
-/** All eigenpairs, 9·d³, against an iteration's eight applications of A with what it takes to orthonormalise and combine. */
-function allAreCheaper(size: number, width: number): boolean {
-  return size <= denseSize || 9 * size * size <= 8 * width * (size + 8 * width)
-}
-
-function* dense(a: Float64Array, size: number, k: number): Generator<void, Pairs, void> {
-  const { values, vectors } = yield* symmetricEigenInTurns(a, size)
-  return { values: values.slice(0, k), vectors: Array.from({ length: k }, (_, i) => vectors.slice(i * size, (i + 1) * size)) }
-}
-
-function* iterate(
-  set: DeviceSet,
-  a: Float64Array,
-  { Solver, ...shape }: { size: number; width: number; wanted: number; Solver: typeof BlockKrylov },
-): Generator<void, Pairs, void> {
-  const { size, width } = shape
-  const solver = new Solver(startBlock(set, width), { ...shape, tolerance: 1e-7 })
-  const applied = new Float64Array(width * size)
-  while (!solver.done) {
-    yield* multiply(a, solver.block, { size, width }, applied)
-    solver.accept(applied)
-  }
-  return solver
-}
-
-/** applied[k] = A·block[k], A symmetric: every row of A is read once for all vectors. */
-function* multiply(
-  a: Float64Array,
-  block: Float64Array,
-  { size, width }: { size: number; width: number },
-  applied: Float64Array,
-): Generator<void, void, void> {
-  const rowsPerTurn = Math.ceil(2 ** 20 / (width * size)) // about a millisecond of work
-  for (let i = 0; i < size; i++) {
-    const row = i * size
-    for (let k = 0; k < width; k++) {
-      let sum = 0
-      for (let j = 0, at = k * size; j < size; j++, at++) sum += (a[row + j] as number) * (block[at] as number)
-      applied[k * size + i] = sum
-    }
-    if ((i + 1) % rowsPerTurn === 0) yield
-  }
-}
-
-/** Loaded where it is wanted: pages are to be small. */
-const blockKrylov = async () => (await import('./block-krylov.js')).BlockKrylov
 
 /** All of it by one kernel: Gram matrices, or those of the rows' inner products, and the eigensolver, on as many threads as there are. */
 async function byKernel(set: DeviceSet, k: number, width: number): Promise<Solved> {
@@ -336,38 +284,6 @@ async function byKernel(set: DeviceSet, k: number, width: number): Promise<Solve
   const { means, coordinates } = await passOverClasses(set, { k, start: Float32Array.from(startBlock(set, width)), directionsOf })
   await classMeans(set, means)
   return { found, coordinates }
-}
-
-async function byKrylov(set: DeviceSet, k: number, width: number): Promise<Pairs[]> {
-  const Solver = await blockKrylov()
-  const { signal } = set.context
-  const size = set.paddedCols
-  const classes = set.set.classes.length
-  const start = startBlock(set, width)
-  // Float32 passes leave residuals of about 1e-6·θ₁.
-  const solvers = set.set.classes.map(() => new Solver(start, { size, width, wanted: k, tolerance: 1e-5 }))
-  const groupSize = applyWidth * size
-  const applied = new Float64Array(width * size)
-  while (solvers.some((solver) => !solver.done)) {
-    const groups = Array.from({ length: width / applyWidth }, (_, group) => {
-      const directions = new Float32Array(classes * groupSize)
-      solvers.forEach((solver, c) => {
-        if (!solver.done) directions.set(solver.block.subarray(group * groupSize, (group + 1) * groupSize), c * groupSize)
-      })
-      return directions
-    })
-    const results = await gramApply(set, groups)
-    for (const [c, solver] of solvers.entries()) {
-      if (solver.done) continue
-      results.forEach((result, group) => {
-        applied.set(result.subarray(c * groupSize, (c + 1) * groupSize), group * groupSize)
-      })
-      solver.accept(applied)
-      await pause()
-      signal?.throwIfAborted()
-    }
-  }
-  return solvers
 }
 
 /** Seeded Gaussian start, the same for every class and backend: float32 values, so that what is uploaded is what is meant. Zero in the padding, and so are all vectors made of it. */

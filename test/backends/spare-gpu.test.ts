@@ -32,7 +32,7 @@ describe.skipIf(noWebGpu !== null && process.env.REQUIRE_GPU !== '1')('a device 
       spare,
       open: async () => {
         const access = await open()
-        return access.gpu ? { ...access, spare } : access
+        return access.gpu ? { ...access, place: { spare } } : access
       },
     }
   }

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { auditWith, type ScoredAudit } from '../../src/audit.js'
 import type { AuditOptions } from '../../src/audit-options.js'
-import { GpuDevice } from '../../src/backends/gpu-device.js'
 import { openNodeGpu } from '../../src/backends/node-webgpu.js'
 import { WebGpuBackend } from '../../src/backends/webgpu.js'
 import type { ContextFactory } from '../../src/context.js'
@@ -148,7 +147,7 @@ function openGpu(limits: 'promised' | 'all'): ContextFactory {
     if (!adapter) throw new Error('there is an adapter, or this suite would have been skipped')
     const { maxStorageBufferBindingSize, maxBufferSize } = adapter.limits
     const device = await adapter.requestDevice(limits === 'all' ? { requiredLimits: { maxStorageBufferBindingSize, maxBufferSize } } : {})
-    const backend = new WebGpuBackend(new GpuDevice(device, limits))
+    const backend = WebGpuBackend.on(device, limits)
     const choice = { name: 'webgpu', adapter: limits, reason: 'a test' } as const
     return { ...context, backend, choice, memory: 2 ** 32, progress: onShare, [dispose]: () => backend[dispose]() }
   }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import type { Blocks } from '../../src/io/block-hash.js'
+import type { Blocks } from '../../src/io/node-block-hash.js'
 import { hashTools, runningHash } from '../../src/io/node-hash-thread.js'
 
 const megabyte = 2 ** 20

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { GpuDevice } from '../../src/backends/gpu-device.js'
 import { openNodeGpu } from '../../src/backends/node-webgpu.js'
 import { WebGpuBackend } from '../../src/backends/webgpu.js'
 import { toActivationSet } from '../../src/core/activation-set.js'
@@ -19,7 +18,7 @@ async function openDefault(): Promise<Context> {
   const access = await openNodeGpu()
   const adapter = await access.gpu?.requestAdapter()
   if (!adapter) throw new Error('there is an adapter, or this suite would have been skipped')
-  const backend = new WebGpuBackend(new GpuDevice(await adapter.requestDevice(), 'default limits'))
+  const backend = WebGpuBackend.on(await adapter.requestDevice(), 'default limits')
   const choice = { name: 'webgpu', adapter: 'default limits', reason: 'a test' } as const
   return {
     backend,

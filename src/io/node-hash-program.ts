@@ -1,5 +1,5 @@
 import { parentPort } from 'node:worker_threads'
-import { BlockHash, type Blocks } from './block-hash.js'
+import { BlockHash, type Blocks } from './node-block-hash.js'
 
 /** What the thread is asked of the hash that has a number: to go on with bytes, with blocks that are tagged too, for its digest, or to forget it. */
 export type HashQuestion = { readonly hash: number } & (
@@ -11,7 +11,7 @@ export type HashQuestion = { readonly hash: number } & (
 /** What it answers: the tags of blocks or the digest, where that was asked for, or what failed. */
 export type HashAnswer = { readonly id: number } & ({ readonly found: Uint8Array | null } | { readonly failure: string })
 
-// The program of the thread that hashes beside the calling one; hash-program.mjs bundles it into a string.
+// The program of the thread that hashes beside the calling one; node-hash-program.mjs bundles it into a string.
 const hashes = new Map<number, BlockHash>()
 parentPort?.on('message', ({ id, ...question }: HashQuestion & { readonly id: number }) => {
   const tell = (answer: HashAnswer) => parentPort?.postMessage(answer)

@@ -1,6 +1,6 @@
-// Writes hash-program.gen.ts beside this file: the program of the thread that hashes (hash-program.ts) as a string, so that Node, bundlers and
+// Writes node-hash-program.gen.ts beside this file: the program of the thread that hashes (node-hash-program.ts) as a string, so that Node, bundlers and
 // the test runner all see the same module.
-// usage: node src/io/hash-program.mjs
+// usage: node src/io/node-hash-program.mjs
 import { existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -8,11 +8,11 @@ import { build } from 'esbuild'
 
 const here = dirname(fileURLToPath(import.meta.url))
 
-/** The text of hash-program.gen.ts. */
+/** The text of node-hash-program.gen.ts. */
 export async function generate() {
   const { outputFiles } = await build({
     absWorkingDir: here,
-    entryPoints: ['hash-program.ts'],
+    entryPoints: ['node-hash-program.ts'],
     bundle: true,
     write: false,
     minify: true,
@@ -22,13 +22,13 @@ export async function generate() {
     legalComments: 'none',
   })
   return (
-    '// Generated from src/io/hash-program.ts by src/io/hash-program.mjs (npm run embed). Do not edit.\n' +
+    '// Generated from src/io/node-hash-program.ts by src/io/node-hash-program.mjs (npm run embed). Do not edit.\n' +
     `\nexport const hashProgram =\n  ${JSON.stringify(outputFiles[0].text)}\n`
   )
 }
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  const target = join(here, 'hash-program.gen.ts')
+  const target = join(here, 'node-hash-program.gen.ts')
   const text = await generate()
   if (!existsSync(target) || readFileSync(target, 'utf8') !== text) writeFileSync(target, text)
 }

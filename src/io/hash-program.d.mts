@@ -1,2 +1,0 @@
-/** The text of hash-program.gen.ts. */
-export function generate(): Promise<string>

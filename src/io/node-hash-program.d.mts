@@ -1,0 +1,2 @@
+/** The text of node-hash-program.gen.ts. */
+export function generate(): Promise<string>

@@ -1,8 +1,0 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { expect, test } from 'vitest'
-import { generate } from '../../src/io/hash-program.mjs'
-
-test('hash-program.gen.ts is what src/io gives; run npm run embed when it is not', async () => {
-  expect(readFileSync(join(import.meta.dirname, '../../src/io/hash-program.gen.ts'), 'utf8')).toBe(await generate())
-})
