@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
-import { Worker } from 'node:worker_threads'
 import type { HashTools } from '../core/digest.js'
 import { BackendError } from '../core/errors.js'
+import { type NodeThread, startThread } from '../core/node-thread.js'
 import { sharedBytes } from '../core/shared-floats.js'
 import { BlockHash, type Blocks } from './node-block-hash.js'
 import { hashProgram } from './node-hash-program.gen.js'
@@ -110,7 +110,7 @@ interface Waiting {
 
 /** It keeps the process alive while somebody waits for it, and no longer. */
 class HashThread {
-  readonly #worker = new Worker(hashProgram, { eval: true, execArgv: [], name: 'assay hash' })
+  readonly #thread: NodeThread<HashQuestion & { readonly id: number }>
   readonly #waiting = new Map<number, Waiting>()
   #lastQuestion = 0
   #failure: BackendError | null = null
@@ -118,17 +118,16 @@ class HashThread {
   constructor(onEnd: () => void) {
     const end = (why: string) => {
       if (this.#failure) return
-      this.#failure = failed(why)
+      this.#failure = new BackendError('thread-failed', `the thread that hashes failed: ${why}; run it again`)
       onEnd()
-      void this.#worker.terminate()
+      this.#thread.end()
       for (const id of [...this.#waiting.keys()]) this.#settle(id, ({ reject }) => reject(this.#failure))
     }
-    this.#worker.on('message', (answer: HashAnswer) =>
-      'failure' in answer ? end(answer.failure) : this.#settle(answer.id, ({ resolve }) => resolve(answer.found)),
-    )
-    this.#worker.on('error', ({ message }) => end(message))
-    this.#worker.on('exit', (code) => end(`it ended with code ${code}`))
-    this.#worker.unref() // after the listeners, which take hold of it again
+    this.#thread = startThread(hashProgram, {
+      message: (answer: HashAnswer) =>
+        'failure' in answer ? end(answer.failure) : this.#settle(answer.id, ({ resolve }) => resolve(answer.found)),
+      failure: (error) => end(error instanceof Error ? error.message : String(error)),
+    })
   }
 
   /** What it answers. Rejects with `BackendError` `thread-failed` where it cannot, or has ended. */
@@ -136,9 +135,9 @@ class HashThread {
     if (this.#failure) throw this.#failure
     const id = ++this.#lastQuestion
     return await new Promise((resolve, reject) => {
-      if (this.#waiting.size === 0) this.#worker.ref()
+      if (this.#waiting.size === 0) this.#thread.ref()
       this.#waiting.set(id, { resolve, reject })
-      this.#worker.postMessage({ ...question, id })
+      this.#thread.post({ ...question, id })
     })
   }
 
@@ -146,12 +145,10 @@ class HashThread {
     const asked = this.#waiting.get(id)
     if (!asked) return
     this.#waiting.delete(id)
-    if (this.#waiting.size === 0) this.#worker.unref()
+    if (this.#waiting.size === 0) this.#thread.unref()
     then(asked)
   }
 }
-
-const failed = (why: string) => new BackendError('thread-failed', `the thread that hashes failed: ${why}; run it again`)
 
 /** The one that serves the process, from when it is first needed. */
 let running: HashThread | null = null
