@@ -131,15 +131,19 @@ function putValues(set: DeviceSet, { values: all, k, ranks }: Found, c: number, 
   return rank
 }
 
-function gathered(set: DeviceSet, pairs: readonly Pairs[], k: number): ClassDirections {
+/** Puts down the pairs of a class that carry variance. */
+function putPairs(set: DeviceSet, found: Found, c: number, { values, vectors }: Pairs): void {
+  const { directions, k } = found
   const size = set.paddedCols
-  const found = nothingFound(set, k)
-  for (const [c, { values, vectors }] of pairs.entries()) {
-    const rank = putValues(set, found, c, values.subarray(0, k))
-    for (let i = 0; i < rank; i++) {
-      copyWithFixedSign(vectors[i] as Float64Array, found.directions.subarray((c * k + i) * size, (c * k + i + 1) * size))
-    }
+  const rank = putValues(set, found, c, values.subarray(0, k))
+  for (let i = 0; i < rank; i++) {
+    copyWithFixedSign(vectors[i] as Float64Array, directions.subarray((c * k + i) * size, (c * k + i + 1) * size))
   }
+}
+
+function gathered(set: DeviceSet, pairs: readonly Pairs[], k: number): ClassDirections {
+  const found = nothingFound(set, k)
+  for (const [c, own] of pairs.entries()) putPairs(set, found, c, own)
   return found
 }
 
@@ -256,7 +260,6 @@ async function byGram(set: DeviceSet, k: number, width: number): Promise<ClassDi
   const { signal } = context
   const size = set.paddedCols
   const found = nothingFound(set, k)
-  const pairs: Pairs[] = []
   const perPass = gramsPerPass(set)
   for (let first = 0; first < classes.length; first += perPass) {
     const end = Math.min(first + perPass, classes.length)
@@ -269,12 +272,12 @@ async function byGram(set: DeviceSet, k: number, width: number): Promise<ClassDi
     for (let c = first; c < end; c++) {
       const a = matrices.subarray((c - first) * size * size, (c - first + 1) * size * size)
       const { pairsOf } = await solvers()
-      pairs.push(await inTurns(pairsOf(a, { size, width, wanted: k, start: startBlock(set, width) }), signal))
+      putPairs(set, found, c, await inTurns(pairsOf(a, { size, width, wanted: k, start: startBlock(set, width) }), signal))
       await pause()
       signal?.throwIfAborted()
     }
   }
-  return context.backend.runsForms ? found : gathered(set, pairs, k)
+  return found
 }
 
 /** All of it by one kernel: Gram matrices, or those of the rows' inner products, and the eigensolver, on as many threads as there are. */
