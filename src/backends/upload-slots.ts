@@ -1,9 +1,12 @@
-import { bufferUsage, mapMode, mapped, OutOfMemory } from './webgpu-buffers.js'
+import { bufferUsage, mapMode, mapped } from './webgpu-buffers.js'
 
 /** Smaller uploads go through the queue's own memory, larger ones than a slot too. */
 const leastBytes = 2 ** 20
 const slotBytes = 2 ** 24
 const mostSlots = 3
+
+/** There is no memory for a buffer that is mapped when it is made. (Where others find none, an error scope says so.) */
+export class OutOfMemory extends Error {}
 
 /**
  * Memory that host and device both see, through which large uploads go. `writeBuffer` finds new memory for each, which takes several times as long as the copy;

@@ -9,9 +9,6 @@ export const mapMode = { read: 0x1, write: 0x2 } as const
 /** Bytes of buffers that nobody uses and that wait for the next who wants one of their size. */
 const keptBytes = 2 ** 27
 
-/** There is no memory for a buffer that is mapped when it is made. (Where others find none, an error scope says so.) */
-export class OutOfMemory extends Error {}
-
 interface Kept {
   readonly buffer: GPUBuffer
   readonly size: number
@@ -81,7 +78,7 @@ export class BufferLedger {
     try {
       await mapped(this.device, staging.buffer, mapMode.read)
       signal?.throwIfAborted()
-      const taken = copy(staging.buffer.getMappedRange(0, Math.ceil(byteLength / 4) * 4))
+      const taken = copy(staging.buffer.getMappedRange(0, byteLength))
       staging.buffer.unmap()
       staging.release()
       return taken

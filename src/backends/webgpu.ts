@@ -4,7 +4,8 @@ import { BackendError } from '../core/errors.js'
 import { GpuDevice } from './gpu-device.js'
 import { said } from './said.js'
 import { type GpuPlace, SpareGpu } from './spare-gpu.js'
-import { type BufferLedger, bufferUsage, type CountedBuffer, GpuMatrix, OutOfMemory } from './webgpu-buffers.js'
+import { OutOfMemory } from './upload-slots.js'
+import { type BufferLedger, bufferUsage, type CountedBuffer, GpuMatrix } from './webgpu-buffers.js'
 import { shaders } from './wgsl.gen.js'
 
 const workgroupsPerDimension = 65535

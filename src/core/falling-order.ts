@@ -55,9 +55,9 @@ function countDigits(values: Float32Array, keys: Uint32Array<ArrayBuffer>): void
     const key = word >= 2 ** 31 ? word : 2 ** 31 - 1 - word
     keys[i] = key
     count(key & (digits - 1))
-    count(digits + ((key >>> 8) & (digits - 1)))
-    count(2 * digits + ((key >>> 16) & (digits - 1)))
-    count(3 * digits + (key >>> 24))
+    count(digits + ((key >>> digitBits) & (digits - 1)))
+    count(2 * digits + ((key >>> (2 * digitBits)) & (digits - 1)))
+    count(3 * digits + (key >>> (3 * digitBits)))
   }
 }
 

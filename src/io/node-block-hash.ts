@@ -12,7 +12,8 @@ export interface Blocks {
   readonly key: Uint8Array
 }
 
-const tagBytes = 16
+/** Of a block's tag. */
+export const tagBytes = 16
 
 /** One SHA-256 over blocks in their order, and a tag for each block (`[blocks · 16]` bytes), by which it is known again. */
 export class BlockHash {

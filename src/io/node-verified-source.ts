@@ -3,6 +3,7 @@ import { InputError } from '../core/errors.js'
 import { sharedBytes } from '../core/shared-floats.js'
 import { showText } from '../core/untrusted-text.js'
 import { allocateBytes, type ByteSource, checkRange, orTooLarge } from './byte-source.js'
+import { tagBytes } from './node-block-hash.js'
 import { runningHash } from './node-hash-thread.js'
 import { reopenedSource } from './node-reopened-source.js'
 
@@ -21,7 +22,6 @@ interface Kept {
 }
 
 const blockBytes = 2 ** 20
-const tagBytes = 16
 const nothing = new Uint8Array(0)
 /** How many blocks are read at once, and how many of them before another thread looks at them while the next ones are read. */
 const stepBlocks = 16
