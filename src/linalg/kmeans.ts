@@ -5,7 +5,9 @@ import { callingLane } from '../core/lane.js'
 import type { Rng } from '../core/rng.js'
 import { partForThread } from '../core/shared-floats.js'
 import { runTasks } from '../core/tasks.js'
+import { inTurns } from '../core/turns.js'
 import { type KmeansParams, kmeansDistancesKernel, kmeansLloydKernel, kmeansStepKernel } from '../kernels/kmeans.js'
+import { type AxisSplit, axisSplits } from './axis-splits.js'
 import { exchangeTask } from './hartigan.js'
 
 const rowsPerTile = 64
@@ -72,17 +74,19 @@ interface Solution {
 /**
  * k-means of every class's rows, all classes and all restarts at once.
  *
- * A search is Lloyd's iteration from `restarts` starts: start 0 splits by the sign of the first coordinate, start 1 by the second (centres
- * at ±1 standard deviation, times the search's scatter), the others draw centres from the class's normal distribution by the seeded
- * generator. The three best solutions are improved by Hartigan's exchange on the host, and starts scattered closely around them are tried
- * again, twice. On real activations ten plain restarts miss the best of fifty in one class out of five; this missed it in none of 207.
+ * A search is Lloyd's iteration from `restarts` starts: half of those of the first search split one coordinate each, where that gains most (of two clusters), the
+ * others draw centres from the class's normal distribution, times the search's scatter, by the seeded generator. The three best solutions are improved by Hartigan's
+ * exchange on the host, and starts scattered closely around them are tried again, twice. On real activations ten plain restarts miss the best of fifty in one class out
+ * of five; this missed it in none of 207. Of 810 normal classes with a small group far off it missed the best known by 1 % in none; ten starts by squared distances
+ * (k-means++), improved the same way, in 51; ten drawn and none from coordinates in 154.
  * Inertias within 1e-7 count as equal within a search, within 1e-6 from search to search.
  */
 export async function kmeans(points: ClassPoints, options: KmeansOptions): Promise<Clustering> {
   const { clusters, searches, onShare } = options
+  const axes = clusters === 2 ? await inTurns(classAxes(points, options.restarts), options.signal) : []
   let best: readonly Solution[] = []
   for (const [index, search] of searches.entries()) {
-    const found = await searchOnce(points, search, options)
+    const found = await searchOnce(points, search, { ...options, axes: index === 0 ? axes : [] })
     best = found.map((solution, c) => {
       const before = best[c]
       return before && !(solution.inertia < before.inertia * (1 - 1e-6)) ? before : solution
@@ -92,17 +96,39 @@ export async function kmeans(points: ClassPoints, options: KmeansOptions): Promi
   return measure(points, best, clusters)
 }
 
+/** The splits of each class's coordinates that first starts are from: half of all starts. */
+function* classAxes({ rows, coordinates, spread }: ClassPoints, restarts: number): Generator<void, AxisSplit[][], void> {
+  const { starts, x } = rows
+  const dims = x.cols
+  const axes: AxisSplit[][] = []
+  for (let c = 0; c < starts.length - 1; c++) {
+    const own = coordinates.subarray((starts[c] as number) * dims, (starts[c + 1] as number) * dims)
+    const splits = yield* axisSplits(
+      own,
+      Float64Array.from({ length: dims }, (_, j) => spread[c * dims + j] as number),
+    )
+    axes.push(splits.slice(0, Math.ceil(restarts / 2)))
+    yield
+  }
+  return axes
+}
+
+interface SearchOptions extends KmeansOptions {
+  /** Splits of coordinates that a class's first starts are from. */
+  readonly axes: readonly (readonly AxisSplit[])[]
+}
+
 /** The best solution of one search for each class. */
-async function searchOnce(points: ClassPoints, search: KmeansSearch, options: KmeansOptions): Promise<readonly Solution[]> {
+async function searchOnce(points: ClassPoints, search: KmeansSearch, options: SearchOptions): Promise<readonly Solution[]> {
   const { starts, x } = points.rows
-  const { clusters, restarts, signal } = options
+  const { axes, clusters, restarts, signal } = options
   const classes = starts.length - 1
   const dims = x.cols
   const lanes = options.lanes && points.coordinates.length >= worthThreads ? options.lanes : async () => [callingLane(signal)]
   const startOptions = { ...search, spread: points.spread, clusters, restarts, dims }
   const shares = classShares(starts)
   const best: Solution[][] = search.rngs.map(() => [])
-  let centres = firstCentres(startOptions)
+  let centres = firstCentres(startOptions, axes)
   for (let round = 0; round <= refinementRounds; round++) {
     const found = await lloyd(points.rows, centres, { classes, restarts, clusters, maxSteps: maxSteps(round) })
     const improved = await runTasks({ lanes }, exchangeTask, {
@@ -147,19 +173,21 @@ interface Starts extends KmeansSearch {
   readonly dims: number
 }
 
-/** Sign splits first, then centres drawn from the class's own normal distribution: nothing here depends on the order of the rows. */
-function firstCentres({ spread, scatter, rngs, clusters, restarts, dims }: Starts): Float32Array {
+/** Splits of coordinates first, then centres drawn from the class's own normal distribution: nothing here depends on the order of the rows. */
+function firstCentres({ spread, scatter, rngs, clusters, restarts, dims }: Starts, axes: SearchOptions['axes']): Float32Array {
   const stride = dims + 2
   const centres = new Float32Array(rngs.length * restarts * clusters * stride)
   rngs.forEach((rng, c) => {
     for (let restart = 0; restart < restarts; restart++) {
       const at = (c * restarts + restart) * clusters * stride
-      const bySign = clusters === 2 && restart < Math.min(2, dims)
+      const split = axes[c]?.[restart]
+      if (split) {
+        centres[at + split.axis] = split.low
+        centres[at + stride + split.axis] = split.high
+        continue
+      }
       for (let k = 0; k < clusters; k++) {
-        for (let j = 0; j < dims; j++) {
-          const step = bySign ? (j === restart ? 1 - 2 * k : 0) : rng.normal()
-          centres[at + k * stride + j] = step * scatter * (spread[c * dims + j] as number)
-        }
+        for (let j = 0; j < dims; j++) centres[at + k * stride + j] = rng.normal() * scatter * (spread[c * dims + j] as number)
       }
     }
   })

@@ -8,7 +8,7 @@ import { type Clustering, kmeans } from '../../src/linalg/kmeans.js'
 import { expectAllClose } from '../support/allclose.js'
 import { classedRows } from '../support/classed-rows.js'
 import { backends, describeEachBackend } from '../support/each-backend.js'
-import { naiveTwoMeans } from '../support/naive-kmeans.js'
+import { naivePca, naiveTwoMeans } from '../support/naive-kmeans.js'
 
 interface Points {
   readonly data: Float32Array
@@ -65,6 +65,12 @@ const together = (...classes: readonly Points[]): Points => ({
   labels: classes.flatMap(({ labels }, c) => labels.map(() => c)),
 })
 
+/** The same rows in coordinates of falling variance, as callers give them. */
+function onPrincipalAxes({ data, dims, labels }: Points): Points {
+  const rows = labels.map((_, row) => row)
+  return centred({ data: Float32Array.from(naivePca(data, rows, { cols: dims, k: dims })), dims, labels })
+}
+
 const golden = JSON.parse(readFileSync(new URL('../fixtures/detectors/two-means.json', import.meta.url), 'utf8')) as {
   x: { rows: number; cols: number; data: number[] }
   inertia: number
@@ -102,6 +108,26 @@ describeEachBackend('k-means', (backend) => {
     const found = await cluster(context, points)
     const [best] = naiveTwoMeans(Float64Array.from(points.data), points.dims, { restarts: 50, seed: 1 })
     expect(found.inertia[0]).toBeLessThanOrEqual((best?.inertia as number) * (1 + 1e-6))
+  })
+
+  it.each([
+    [0.01, 12],
+    [0.003, 25],
+    [0.05, 6],
+  ])('finds a share of %f that lies %f standard deviations off in no coordinate of its own', async (share, apart) => {
+    const dims = 8
+    const rows = 2000
+    const rng = new Rng(19)
+    const way = Array.from({ length: dims }, () => rng.normal())
+    const length = Math.hypot(...way)
+    const planted = Math.round(share * rows)
+    const data = Float32Array.from({ length: rows * dims }, (_, at) => {
+      const [i, j] = [Math.floor(at / dims), at % dims]
+      return rng.normal() + (i < planted ? (apart * (way[j] as number)) / length : 0)
+    })
+    const points = onPrincipalAxes({ data, dims, labels: new Array(rows).fill(0) })
+    const groups = partition(assigned(await cluster(context, points)))
+    expect(groups.map((k, i) => (k === 0) === i < planted).filter((right) => !right).length).toBeLessThanOrEqual(planted / 10)
   })
 
   it('gives distances to its centres, and the inertia that they add up to', async () => {
