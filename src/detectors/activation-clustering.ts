@@ -3,7 +3,7 @@ import { ClassedRows } from '../core/classed-rows.js'
 import type { DeviceSet } from '../core/device-set.js'
 import { pause } from '../core/pause.js'
 import type { ClassFinding } from '../core/result.js'
-import { type Clustering, kmeans } from '../linalg/kmeans.js'
+import { type Clustering, kmeans, searchedRows } from '../linalg/kmeans.js'
 import { earlyDirections } from '../linalg/top-eigenvectors.js'
 import { type ClassCoordinates, principalCoordinates } from './class-coordinates.js'
 import { findingsOf, gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
@@ -54,7 +54,8 @@ const whitenedScatters = [3, 4, 5, 6, 7, 8, 9, 10]
  * does not converge that is used, and the finding says so. Other options: `restarts` 1 … 256 seeded starts (for `ica` eight searches of
  * twice as many, at most 256), thresholds, `minRows` ≥ 2. The silhouette is exact, its
  * cost quadratic in the rows of a class, in classes of at most `exactRows` (10,000) rows; in larger ones its mean is estimated from 2,000 rows
- * drawn by the seed (fewer where `exactRows` is less), each against all rows of the class, and the finding gives the interval of 95 %.
+ * drawn by the seed (fewer where `exactRows` is less), each against all rows of the class, and the finding gives the interval of 95 %. Of classes of more than 32,768
+ * rows as many are searched for the split, which is then improved on all.
  */
 export const activationClustering: Detector<ActivationClusteringOptions> = {
   id: 'activation-clustering',
@@ -111,10 +112,21 @@ export const activationClustering: Detector<ActivationClusteringOptions> = {
     })
     context.progress(1)
     const result = gatherResult('activation-clustering', set, scores, classes)
-    const drawn = silhouettes.filter(({ rows }, c) => rows < (set.set.classes[c]?.rows ?? 0)).length
-    if (result.status !== 'ran' || drawn === 0) return result
-    return { ...result, sampled: `silhouettes of ${drawn} ${drawn === 1 ? 'class' : 'classes'} estimated from rows drawn by the seed` }
+    const sampled = saysDrawn(set, silhouettes)
+    return result.status === 'ran' && sampled ? { ...result, sampled } : result
   },
+}
+
+/** What was done on drawn rows, in words; an empty text where nothing was. */
+function saysDrawn(set: DeviceSet, silhouettes: readonly MeanSilhouette[]): string {
+  const { classes } = set.set
+  const estimated = classes.filter(({ rows }, c) => rows > (silhouettes[c] as MeanSilhouette).rows).length
+  const searched = classes.filter(({ rows }) => rows > searchedRows).length
+  const inWords = [
+    estimated > 0 ? `silhouettes of ${estimated} ${estimated === 1 ? 'class' : 'classes'} estimated from rows drawn by the seed` : [],
+    searched > 0 ? `2-means of ${searched} searched in ${searchedRows} rows each, drawn by the seed, and improved on all` : [],
+  ]
+  return inWords.flat().join('; ')
 }
 
 /** Those positions of class c that are in `wanted`, highest score first. */

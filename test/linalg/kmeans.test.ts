@@ -4,7 +4,7 @@ import { toActivationSet } from '../../src/core/activation-set.js'
 import type { Context } from '../../src/core/backend.js'
 import { dispose } from '../../src/core/dispose.js'
 import { Rng } from '../../src/core/rng.js'
-import { type Clustering, kmeans } from '../../src/linalg/kmeans.js'
+import { type Clustering, kmeans, searchedRows } from '../../src/linalg/kmeans.js'
 import { expectAllClose } from '../support/allclose.js'
 import { classedRows } from '../support/classed-rows.js'
 import { backends, describeEachBackend } from '../support/each-backend.js'
@@ -194,6 +194,24 @@ describeEachBackend('k-means', (backend) => {
       expect(inertia).toBeLessThanOrEqual(Math.min(...each.map((one) => one.inertia[c] as number)) * (1 + 1e-6))
     })
     expect(await cluster(context, points, { scatters: [1, 1] })).toEqual(await cluster(context, points))
+  })
+
+  it('searches large classes in drawn rows, and improves what it finds on all rows: beside a small class, which stays as it is alone', async () => {
+    const large = onPrincipalAxes(blobs(searchedRows + 5000, 2, 20, 3.5))
+    const small = blobs(80, 2, 21, 2)
+    const both = await cluster(context, together(large, small))
+    const alone = await cluster(context, { ...small, labels: small.labels.map(() => 1) })
+    expect(partition(assigned(both).slice(large.labels.length))).toEqual(partition(assigned(alone)))
+    const [best] = naiveTwoMeans(Float64Array.from(large.data), 2, { restarts: 3, seed: 1 })
+    expect(both.inertia[0]).toBeLessThanOrEqual((best?.inertia as number) * (1 + 1e-6))
+    const sides = assigned(both).slice(0, large.labels.length)
+    for (const k of [0, 1]) {
+      const rows = sides.flatMap((side, row) => (side === k ? [row] : []))
+      for (let j = 0; j < 2; j++) {
+        const mean = rows.reduce((sum, row) => sum + (large.data[row * 2 + j] as number), 0) / rows.length
+        expect(both.centres[k * 2 + j]).toBeCloseTo(mean, 4)
+      }
+    }
   })
 
   it('leaves no buffer behind, also when it is aborted', async () => {
