@@ -284,7 +284,7 @@ test('a page that imports audit loads no more than it has to, gzipped; backends 
   const plain = chunk('reference')
   const bytes = gzipped(first)
   console.log(
-    `import { audit }: ${bytes} bytes; besides, plain TypeScript ${gzipped(plain)}, ${['wasm', 'webgpu', 'on-demand', 'open-audit', 'parquet'].map((name) => `${name} ${gzipped(chunk(name))}`).join(', ')}`,
+    `import { audit }: ${bytes} bytes; besides, plain TypeScript ${gzipped(plain)}, ${['wasm', 'webgpu', 'detect-activation-clustering', 'class-divisions', 'on-demand', 'open-audit', 'parquet'].map((name) => `${name} ${gzipped(chunk(name))}`).join(', ')}`,
   )
   expect(bytes).toBeLessThan(maxPageBytes)
   const text = first.map(({ text }) => text).join('')
