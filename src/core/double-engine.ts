@@ -1,11 +1,12 @@
 /**
- * The float64 loops of src/wasm/ that work on the host takes: pointers are byte offsets into its memory. What each does stands there. None of
+ * The loops of src/wasm/ that work on the host takes, most in float64: pointers are byte offsets into its memory. What each does stands there. None of
  * them fuses a multiply-add, and each sums in the order of its twin in linalg/, so bits hang neither on the machine nor on whether there is
  * WebAssembly.
  */
 export interface DoubleLoops {
   readonly memory: WebAssembly.Memory
   nonFinite(x: number, count: number): number
+  centre(x: number, rows: number, cols: number, mean: number): void
   powerSums(rows: number, n: number, cols: number, scaled: number, sums: number): void
   bandDeviations(scaled: number, n: number, cols: number, limits: number, roots: number, out: number): void
   sumMarked(rows: number, count: number, cols: number, marks: number, value: number, sums: number): number
@@ -159,6 +160,11 @@ export class DoubleEngine {
   /** `count` float64 values from offset `at` on: a view. */
   view(at: number, count: number): Float64Array {
     return this.#doubles.subarray(at / 8, at / 8 + count)
+  }
+
+  /** `count` float32 values from there on: a view. */
+  singles(at: number, count: number): Float32Array {
+    return new Float32Array(this.#bytes.buffer, at, count)
   }
 
   /** The same bytes. */

@@ -12,6 +12,7 @@ describeEachBackend('rows in their places', (backend) => {
     { rows: 7, cols: 5, places: 9 },
     { rows: 300, cols: 12, places: 300 },
     { rows: 4100, cols: 259, places: 5000 }, // enough for threads
+    { rows: 4100, cols: 260, places: 5000 }, // without padding
   ])(
     '$rows rows of $cols columns in $places places: less the shift, padded with zeros, the other rows as they were',
     async ({ rows, cols, places: count }) => {
