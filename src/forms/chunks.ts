@@ -18,12 +18,12 @@ export interface Chunks {
   readonly slots: number
 }
 
-/** Pieces that a class is cut into at least, as long as a piece keeps `least` rows. */
+/** Pieces that a class is cut into at least, as long as a piece keeps about `least` rows. */
 const fewestPieces = 8
-const blockRows = 256
 
 /**
- * Cuts the rows that `tiles` cover, class by class, into chunks of at most `most` rows: fewer where the class has few, so that threads have something to share.
+ * Cuts the rows that `tiles` cover, class by class, into chunks of at most `most` rows: fewer where the class has few, so that threads have something to share. They are alike and
+ * of an even number, so that two threads, or four, end together.
  * How a class is cut, and so the bits of its sums, hangs on its own rows alone, not on the classes that come with it.
  */
 export function chunksOf(tiles: HostMatrix, classes: number, { least, most }: { least: number; most: number }): Chunks {
@@ -39,8 +39,9 @@ export function chunksOf(tiles: HostMatrix, classes: number, { least, most }: { 
         end = (data[at + 1] as number) + (data[at + 2] as number)
         at += 4
       }
-      const share = Math.ceil((end - start) / fewestPieces / blockRows) * blockRows
-      const size = Math.min(most, Math.max(least, share))
+      const rows = end - start
+      const pieces = Math.ceil(rows / Math.min(most, Math.max(least, rows / fewestPieces)))
+      const size = Math.ceil(rows / (pieces === 1 ? 1 : 2 * Math.ceil(pieces / 2)) / 4) * 4
       for (let from = start; from < end; from += size) chunks.push({ class_: c, start: from, end: Math.min(from + size, end) })
     }
     first.push(chunks.length)
