@@ -41,23 +41,16 @@ export async function findingsOf(set: DeviceSet, judge: (c: number) => ClassFind
 /** Puts scores (class order) and findings together; rows of skipped classes get the lowest score, a set of skipped classes is skipped. */
 export function gatherResult(id: string, set: DeviceSet, sortedScores: Float32Array, classes: readonly ClassFinding[]): DetectorResult {
   const { starts } = set.set
+  const rowsOf = (scores: Float32Array, wanted: ClassFinding['status']) =>
+    classes.flatMap(({ status }, c) => (status === wanted ? [scores.subarray(starts[c], starts[c + 1])] : []))
   let lowest = Number.POSITIVE_INFINITY
-  const eachRow = (wanted: ClassFinding['status'], visit: (row: number) => void) => {
-    classes.forEach(({ status }, c) => {
-      if (status === wanted) for (let i = starts[c] as number; i < (starts[c + 1] as number); i++) visit(i)
-    })
-  }
-  eachRow('ran', (i) => {
-    lowest = Math.min(lowest, sortedScores[i] as number)
-  })
+  for (const own of rowsOf(sortedScores, 'ran')) for (let i = 0; i < own.length; i++) lowest = Math.min(lowest, own[i] as number)
   if (!Number.isFinite(lowest)) {
     const first = classes.find((finding) => finding.status === 'skipped')
     return { status: 'skipped', id, reason: `no class could be judged; ${first?.status === 'skipped' ? first.reason : 'there is none'}` }
   }
   const scores = sortedScores.slice()
-  eachRow('skipped', (i) => {
-    scores[i] = lowest
-  })
+  for (const own of rowsOf(scores, 'skipped')) own.fill(lowest)
   return { status: 'ran', id, scores: set.toRowOrder(scores), classes }
 }
 

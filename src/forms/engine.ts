@@ -20,6 +20,8 @@ export interface WasmExports {
     nearest: number,
     totals: number,
   ): void
+  lengthen(points: number, count: number, dims: number, out: number, width: number, whole: number): void
+  byColumns(x: number, dims: number, rowAt: number, first: number, count: number, out: number, stride: number): void
   doubleProducts(a: number, rows: number, b: number, others: number, stride: number, out: number, outStride: number): void
   combine(c: number, count: number, m: number, cStride: number, basis: number, stride: number, out: number, sign: number): void
   widen(x: number, rows: number, n: number, stride: number, out: number): void
@@ -106,6 +108,11 @@ export class Engine {
   /** Copies float32 values to offset `at`. */
   put(at: number, values: ArrayLike<number>): void {
     this.#f32.set(values, at / 4)
+  }
+
+  /** Copies int32 values to offset `at`. */
+  putIntegers(at: number, values: Int32Array): void {
+    new Int32Array(this.#f32.buffer, at, values.length).set(values)
   }
 
   /** `count` float32 values at offset `at`: a view. */

@@ -40,14 +40,23 @@ function runGroup(engine: Engine, { inputs, params, output }: Work<LloydParams>,
   const rows = Math.ceil((end - start) / 3) * 3
   const width = Math.ceil(stride / 3) * 3
   const size = (clusters - 1) * width * lanes
-  const [stage, across, most, nearest, sums] = engine.place(
+  const [stage, across, most, nearest, sums, given, whole] = engine.place(
     rows * width * 4,
     size * 4,
     rowsPerBlock * lanes * 4,
     rowsPerBlock * lanes * 4,
     size * 8,
-  ) as [number, number, number, number, number]
-  const whole = stageRows(engine.view(stage, rows * width), points.data.subarray(start * dims, end * dims), { dims, width })
+    rowsPerBlock * dims * 4,
+    width * 8,
+  ) as [number, number, number, number, number, number, number]
+  engine.clear(whole, width * 2)
+  for (let row = start; row < end; row += rowsPerBlock) {
+    const count = Math.min(rowsPerBlock, end - row)
+    engine.put(given, points.data.subarray(row * dims, (row + count) * dims))
+    engine.wasm.lengthen(given, count, dims, stage + (row - start) * width * 4, width, whole)
+  }
+  engine.clear(stage + (end - start) * width * 4, (rows - (end - start)) * width)
+  const wholeSums = engine.doubles(whole, width)
   const own = Math.min(lanes, restarts - group * lanes)
   const first = placeOf(params, stride, c, group * lanes)
   /** Of every restart: its centres, rows and squared distances, as the kernel gives them. */
@@ -66,7 +75,7 @@ function runGroup(engine: Engine, { inputs, params, output }: Work<LloydParams>,
     moved = false
     for (let lane = 0; lane < own; lane++) {
       const at = lane * clusters * stride
-      left.set(whole)
+      left.set(wholeSums)
       for (let k = 1; k < clusters; k++) {
         for (let j = 0, from = (k - 1) * width * lanes + lane; j < width; j++, from += lanes) {
           const total = totals[from] as number
@@ -83,30 +92,6 @@ function runGroup(engine: Engine, { inputs, params, output }: Work<LloydParams>,
 
 const placeOf = ({ restarts, clusters }: LloydParams, stride: number, c: number, restart: number) =>
   (c * restarts + restart) * clusters * stride
-
-/** Puts rows where they are worked on, each with the square of its length and, last of all, a 1 behind it; gives the sum of each column. */
-function stageRows(
-  stage: Float32Array,
-  points: Float32Array | Uint32Array,
-  { dims, width }: { dims: number; width: number },
-): Float64Array {
-  const whole = new Float64Array(width)
-  stage.fill(0)
-  for (let from = 0, to = 0; from < points.length; to += width) {
-    let square = 0
-    for (let j = 0; j < dims; j++, from++) {
-      const value = points[from] as number
-      stage[to + j] = value
-      whole[j] = (whole[j] as number) + value
-      square += value * value
-    }
-    stage[to + dims] = square
-    stage[to + width - 1] = 1
-    whole[dims] = (whole[dims] as number) + (stage[to + dims] as number)
-  }
-  whole[width - 1] = points.length / dims
-  return whole
-}
 
 /** Lanes without a restart keep zeros; nobody reads what becomes of them. */
 function layDirections(

@@ -20,6 +20,9 @@ export interface Stretch {
 
 /** A class's rows by cluster. Four places one after the other are of one cluster. */
 export interface Layout {
+  /** The class's first row, and how many it has. */
+  readonly first: number
+  readonly rows: number
   readonly stretches: readonly Stretch[]
   /** Row at each place, −1 where it is empty. */
   readonly rowAt: Int32Array
@@ -60,19 +63,20 @@ function sumBlock(engine: Engine, { inputs, scratch }: Work<void>, piece: number
   const { data, cols: dims } = inputs[0] as HostMatrix
   const { layouts, blocks, clusters } = blocked(inputs)
   const { class_, start, end, sumsAt } = blocks[piece] as Block
-  const { rowAt, stretches } = layouts[class_] as Layout
+  const { rowAt, stretches, first, rows: count } = layouts[class_] as Layout
   const places = rowAt.length - start
-  const [points, sums, rowMasks, lastMasks] = engine.place(
+  const [rows, rowsAt, points, sums, rowMasks, lastMasks] = engine.place(
+    count * dims * 4,
+    places * 4,
     places * dims * 4,
     clusters * places * 4,
     4 * 4 * 4 * 4, // for one to four rows
     4 * 4 * 4,
-  ) as [number, number, number, number]
+  ) as [number, number, number, number, number, number]
   const { f32, wasm } = engine
-  for (let place = 0; place < places; place++) {
-    const row = rowAt[start + place] as number
-    for (let j = 0; j < dims; j++) f32[points / 4 + j * places + place] = row < 0 ? 0 : (data[row * dims + j] as number)
-  }
+  engine.put(rows, data.subarray(first * dims, (first + count) * dims))
+  engine.putIntegers(rowsAt, rowAt.subarray(start))
+  wasm.byColumns(rows, dims, rowsAt, first, places, points, places)
   const { rowMask, lastMask } = placeMasks(f32.buffer, [rowMasks, lastMasks])
   engine.clear(sums, clusters * places)
   for (const columns of stretches) {
@@ -180,15 +184,23 @@ function blocked([, clusterOf, , starts]: readonly HostMatrix[]): Blocks {
 
 /** Rows `start` … `end − 1` by cluster. */
 export function layOut(cluster: ArrayLike<number>, start: number, end: number, clusters: number): Layout {
-  const rowAt: number[] = []
+  const sizes = new Uint32Array(clusters)
+  for (let row = start; row < end; row++) sizes[cluster[row] as number] = (sizes[cluster[row] as number] as number) + 1
   const stretches: Stretch[] = []
-  for (let k = 0; k < clusters; k++) {
-    const from = rowAt.length
-    for (let row = start; row < end; row++) if (cluster[row] === k) rowAt.push(row)
-    const rows = rowAt.length - from
+  const next = new Uint32Array(clusters)
+  let places = 0
+  for (const [k, rows] of sizes.entries()) {
+    next[k] = places
     if (rows === 0) continue
-    while (rowAt.length % 4 !== 0) rowAt.push(-1)
-    stretches.push({ cluster: k, start: from, end: rowAt.length, rows })
+    const from = places
+    places += Math.ceil(rows / 4) * 4
+    stretches.push({ cluster: k, start: from, end: places, rows })
   }
-  return { stretches, rowAt: Int32Array.from(rowAt) }
+  const rowAt = new Int32Array(places).fill(-1)
+  for (let row = start; row < end; row++) {
+    const k = cluster[row] as number
+    rowAt[next[k] as number] = row
+    next[k] = (next[k] as number) + 1
+  }
+  return { first: start, rows: end - start, stretches, rowAt }
 }

@@ -195,3 +195,44 @@ export function distanceSums(
   store<f32>(rowSums, load<f32>(rowSums, 8) + laneSum(s2), 8);
   store<f32>(rowSums, load<f32>(rowSums, 12) + laneSum(s3), 12);
 }
+
+/**
+ * Points `[count, dims]` as rows of `width` numbers: the coordinates, the square of their length, zeros and, last of all, a 1. whole: `[width]`, float64, += those rows, of
+ * whose squares what float32 holds.
+ */
+export function lengthen(points: usize, count: i32, dims: i32, out: usize, width: i32, whole: usize): void {
+  const bytes = <usize>width << 2;
+  const squareAt = <usize>dims << 2;
+  memory.fill(out, 0, <usize>count * bytes);
+  for (let row = 0; row < count; row++, out += bytes) {
+    let square: f64 = 0;
+    let sum = whole;
+    for (let at: usize = 0; at < squareAt; at += 4, points += 4, sum += 8) {
+      const single = load<f32>(points);
+      const value = <f64>single;
+      store<f32>(out + at, single);
+      store<f64>(sum, load<f64>(sum) + value);
+      square += value * value;
+    }
+    store<f32>(out + squareAt, <f32>square);
+    store<f64>(sum, load<f64>(sum) + <f64>(<f32>square));
+    store<f32>(out + bytes - 4, 1);
+    const last = whole + (bytes << 1) - 8;
+    store<f64>(last, load<f64>(last) + 1);
+  }
+}
+
+/** The `count` rows of x: `[…, dims]` whose numbers, int32, stand at `rowAt`, less `first`, one coordinate after the other, `stride` numbers from the next; zeros for those below 0. */
+export function byColumns(x: usize, dims: i32, rowAt: usize, first: i32, count: i32, out: usize, stride: i32): void {
+  const step = <usize>stride << 2;
+  for (let place = 0; place < count; place++, rowAt += 4, out += 4) {
+    const row = load<i32>(rowAt);
+    let to = out;
+    if (row < 0) {
+      for (let j = 0; j < dims; j++, to += step) store<f32>(to, 0);
+      continue;
+    }
+    let from = x + (<usize>(row - first) * <usize>dims << 2);
+    for (let j = 0; j < dims; j++, from += 4, to += step) store<f32>(to, load<f32>(from));
+  }
+}
