@@ -12,6 +12,8 @@ export interface CpuRun<P> {
   /** Where the output goes, in place of an array of its own. */
   readonly into?: Float32Array | undefined
   readonly stop: () => void
+  /** Other runs go on meanwhile. */
+  readonly isBeside: boolean
 }
 
 /**
@@ -76,19 +78,10 @@ export abstract class CpuBackend implements Backend {
 
   run<P>(kernel: Kernel<P>, inputs: readonly DeviceMatrix[], params: P, into?: DeviceMatrix): DeviceMatrix {
     this.#check()
-    const sources = inputs.map((input) => this.#own(input))
     const target = into && this.#own(into)
-    const contents = sources.map((source) => source.content)
     const before = target?.content
-    const { output } = kernel.plan(sources, params)
-    const stop = () => this.#stopIfAsked()
-    const work = this.#queue.then(async () => {
-      const matrices = await Promise.all(contents)
-      const given = (await before)?.data as Float32Array | undefined
-      const data = await this.compute({ kernel, inputs: matrices, params, length: output.rows * output.cols, into: given, stop })
-      stop()
-      return { ...output, data }
-    })
+    const { output, compute } = this.#planned(kernel, inputs, params)
+    const work = this.#queue.then(async () => compute((await before)?.data as Float32Array | undefined))
     this.#queue = work.then(
       () => undefined,
       () => undefined,
@@ -96,6 +89,30 @@ export abstract class CpuBackend implements Backend {
     if (!target) return this.#matrix(output, work, true)
     target.replace(work)
     return target
+  }
+
+  /** Enqueues nothing: begins when its inputs are there. */
+  protected beside<P>(kernel: Kernel<P>, inputs: readonly DeviceMatrix[], params: P): DeviceMatrix {
+    this.#check()
+    const { output, compute } = this.#planned(kernel, inputs, params, true)
+    const work = compute()
+    for (const input of inputs) this.#own(input).reads.push(work)
+    return this.#matrix(output, work, true)
+  }
+
+  #planned<P>(kernel: Kernel<P>, inputs: readonly DeviceMatrix[], params: P, isBeside = false) {
+    const sources = inputs.map((input) => this.#own(input))
+    const contents = sources.map((source) => source.content)
+    const { output } = kernel.plan(sources, params)
+    const length = output.rows * output.cols
+    const stop = () => this.#stopIfAsked()
+    const compute = async (into?: Float32Array) => {
+      const matrices = await Promise.all(contents)
+      const data = await this.compute({ kernel, inputs: matrices, params, length, into, stop, isBeside })
+      stop()
+      return { ...output, data }
+    }
+    return { output, compute }
   }
 
   async read(matrix: DeviceMatrix, into?: Float32Array): Promise<Float32Array> {

@@ -4,7 +4,7 @@ import { pause } from '../core/pause.js'
 import type { Engine } from '../forms/engine.js'
 import type { Form, Work } from '../forms/form.js'
 import { Pieces } from '../forms/pieces.js'
-import type { FromThread, Run } from '../forms/thread.js'
+import type { FromThread, Run, ToThread } from '../forms/thread.js'
 import { said } from './said.js'
 import type { Thread, ThreadHost } from './thread-host.js'
 
@@ -94,6 +94,13 @@ export class Threads {
     }
   }
 
+  /** Runs all phases of a form on one worker alone. Throws `BackendError` `thread-failed` as `run` does. */
+  async beside<P>({ name, phases, work }: { name: string; phases: readonly number[]; work: Work<P> }, threads: number): Promise<void> {
+    this.start(threads)
+    const { state } = new Pieces(new Int32Array(new SharedArrayBuffer(4 * Pieces.words(phases))), phases)
+    await this.#answer(this.#threads[0] as Thread, name, (id) => ({ ...work, id, form: name, state, phases, isAlone: true }))
+  }
+
   /** The threads that tasks run on: the workers that `threads` threads need, and the calling one where it may block. */
   lanes(threads: number, signal: AbortSignal | undefined): Lane[] {
     this.start(threads)
@@ -103,14 +110,24 @@ export class Threads {
   }
 
   /** Has a thread do a task; rejects with the signal's reason, or with `BackendError` `thread-failed`. */
-  async #ask<I, O>(thread: Thread, { name }: Task<I, O>, input: I, signal: AbortSignal | undefined): Promise<O> {
+  #ask<I, O>(thread: Thread, { name }: Task<I, O>, input: I, signal: AbortSignal | undefined): Promise<O> {
+    return this.#answer(thread, name, (id, stop) => ({ id, task: name, input, stop }), signal) as Promise<O>
+  }
+
+  /** What a thread says when it has done what it is asked. */
+  async #answer(
+    thread: Thread,
+    name: string,
+    message: (id: number, stop: Int32Array) => ToThread,
+    signal?: AbortSignal | undefined,
+  ): Promise<unknown> {
     signal?.throwIfAborted()
     const id = ++this.#lastId
     const stop = new Int32Array(new SharedArrayBuffer(4))
     let onAbort = () => {}
     thread.ref()
     try {
-      return await new Promise<O>((resolve, reject) => {
+      return await new Promise<unknown>((resolve, reject) => {
         onAbort = () => {
           Atomics.store(stop, 0, 1)
           reject(signal?.reason)
@@ -118,8 +135,8 @@ export class Threads {
         signal?.addEventListener('abort', onAbort, { once: true })
         const fail = (failure: string) =>
           reject(new BackendError('thread-failed', `cpu: a thread failed in ${name}: ${failure}`, { task: name }))
-        this.#tasks.set(id, { thread, done: (output) => resolve(output as O), fail })
-        thread.post({ id, task: name, input, stop })
+        this.#tasks.set(id, { thread, done: resolve, fail })
+        thread.post(message(id, stop))
       })
     } finally {
       signal?.removeEventListener('abort', onAbort)

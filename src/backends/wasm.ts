@@ -1,4 +1,4 @@
-import type { HostMatrix } from '../core/backend.js'
+import type { DeviceMatrix, HostMatrix, Kernel } from '../core/backend.js'
 import { fromBase64 } from '../core/bytes-as-text.js'
 import { DoubleEngine, useDoubleEngine } from '../core/double-engine.js'
 import type { Lane } from '../core/lane.js'
@@ -68,6 +68,11 @@ export class WasmBackend extends CpuBackend {
     this.#threads.touch(fresh)
   }
 
+  /** Where there is no other thread it is enqueued as anything else. */
+  runBeside<P>(kernel: Kernel<P>, inputs: readonly DeviceMatrix[], params: P): DeviceMatrix {
+    return this.#threads && kernel.wasm ? this.beside(kernel, inputs, params) : this.run(kernel, inputs, params)
+  }
+
   protected override allocate(length: number): Float32Array {
     if (length * 4 >= worthStarting) this.#threads?.start(this.threads)
     const used = this.#used(length * 4)
@@ -92,6 +97,7 @@ export class WasmBackend extends CpuBackend {
   }
 
   #takeScratch(length: number): Float32Array {
+    if (length === 0) return new Float32Array(0)
     const kept = this.#scratch
     // A run that is broken off leaves it to threads that may still write there.
     this.#scratch = new Float32Array(0)
@@ -99,7 +105,7 @@ export class WasmBackend extends CpuBackend {
   }
 
   #keepScratch(scratch: Float32Array): void {
-    if (scratch.byteLength <= mostScratch) this.#scratch = scratch
+    if (scratch.byteLength > 0 && scratch.byteLength <= mostScratch) this.#scratch = scratch
   }
 
   #zeros(length: number): Float32Array {
@@ -121,7 +127,7 @@ export class WasmBackend extends CpuBackend {
   }
 
   protected async compute<P>(run: CpuRun<P>): Promise<Float32Array> {
-    const { kernel, inputs, params, length, into, stop } = run
+    const { kernel, inputs, params, length, into, stop, isBeside } = run
     if (kernel.wasm === undefined) return await computeByTwin(run, into ?? this.#array(length))
     const form = formOf(kernel.wasm)
     const { phases, scratch, operations } = form.cut(inputs, params)
@@ -129,6 +135,11 @@ export class WasmBackend extends CpuBackend {
     const piecesPerTurn = Math.max(1, Math.floor((operationsPerTurn * count) / Math.max(operations, 1)))
     const isShared = this.#threads !== null && operations >= worthThreads && Math.max(...phases) > 1
     const work = { inputs, params, output: into ?? this.#zeros(length), scratch: this.#takeScratch(scratch) }
+    if (isBeside && this.#threads) {
+      await this.#threads.beside({ name: kernel.wasm, phases, work }, this.threads)
+      this.#keepScratch(work.scratch)
+      return work.output
+    }
     if (isShared && this.#threads) {
       const options = { threads: this.threads, engine: this.#engine, piecesPerTurn, stop }
       await this.#threads.run({ name: kernel.wasm, form, phases, work }, options)

@@ -101,6 +101,11 @@ export interface Backend extends Disposable {
    * writes there, and what it does not write stays.
    */
   run<P>(kernel: Kernel<P>, inputs: readonly DeviceMatrix[], params: P, into?: DeviceMatrix): DeviceMatrix
+  /**
+   * The same on a thread of its own, while what is enqueued later goes on: for what cannot be shared out. Nothing may be written to the inputs until the output was
+   * read. There where several threads share the work.
+   */
+  runBeside?<P>(kernel: Kernel<P>, inputs: readonly DeviceMatrix[], params: P): DeviceMatrix
   /** Waits for the work that `matrix` depends on and copies it to the host: `into` the first values of that, where it is given, else into an array of its own. */
   read(matrix: DeviceMatrix, into?: Float32Array): Promise<Float32Array>
 }

@@ -100,3 +100,23 @@ export async function* oneAhead<B extends DeviceBlock>(
     await made.return(undefined)
   }
 }
+
+/** Blocks, each begun when it is asked for, of which the last two stay. */
+export async function* lastTwo<B extends DeviceBlock>(
+  made: AsyncGenerator<B> | Generator<B>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<B, void, undefined> {
+  const held: B[] = []
+  try {
+    for await (const block of made) {
+      held.push(block)
+      yield block
+      if (held.length < 2) continue
+      held.shift()?.rows[dispose]()
+      await pause() // so that the next one may have its memory
+      signal?.throwIfAborted()
+    }
+  } finally {
+    for (const { rows } of held) rows[dispose]()
+  }
+}

@@ -3,7 +3,7 @@ import type { ActivationSet } from './activation-set.js'
 import type { Backend, Context, DeviceMatrix } from './backend.js'
 import { allRows, type BlockLayout, blocksInClassOrder, chosenRows, largestClass, type OrderedRows } from './class-order.js'
 import { ClassedRows, type ClassRange } from './classed-rows.js'
-import { type DeviceBlock, emptyBlocks, fill, oneAhead, pickBlocks, uploadShift } from './device-block.js'
+import { type DeviceBlock, emptyBlocks, fill, lastTwo, oneAhead, pickBlocks, uploadShift } from './device-block.js'
 import { dispose } from './dispose.js'
 import { BackendError } from './errors.js'
 import { gatherByClass } from './gather-by-class.js'
@@ -216,13 +216,16 @@ export class DeviceSet implements Disposable {
     )
   }
 
-  /** All rows, or those at some positions of class order, which rise: block by block. A block is good until the next one is asked for. */
-  async *blocks(positions?: Uint32Array): AsyncGenerator<DeviceBlock, void, undefined> {
+  /**
+   * All rows, or those at some positions of class order, which rise: block by block. A block is good until the next one is asked for, or, of rows that are gathered and
+   * where two are to be `held`, the one after that.
+   */
+  async *blocks(positions?: Uint32Array, held: 1 | 2 = 1): AsyncGenerator<DeviceBlock, void, undefined> {
     this.#check()
     const { blocks } = this.#held
     if (blocks && !positions) return yield* blocks
     if (this.#sharing) return yield* this.#sharing.take({ positions: positions ?? null }) as AsyncGenerator<DeviceBlock>
-    yield* oneAhead(this.#made(positions ?? null), this.context.signal)
+    yield* (held === 2 ? lastTwo : oneAhead)(this.#made(positions ?? null), this.context.signal)
   }
 
   /** All rows as they were given and in that order, on the host, some at a time. They are good until the next ones are asked for. */
@@ -256,10 +259,14 @@ export class DeviceSet implements Disposable {
    */
   async *batches(
     bytesPerClass: (rows: number) => number,
-    { range = this.allClasses, positions }: { readonly range?: ClassRange; readonly positions?: Uint32Array | undefined } = {},
+    {
+      range = this.allClasses,
+      positions,
+      held = 1,
+    }: { readonly range?: ClassRange; readonly positions?: Uint32Array | undefined; readonly held?: 1 | 2 } = {},
   ): AsyncGenerator<ClassBatch, void, undefined> {
     const limit = batchBytes(this.context.backend)
-    for await (const block of this.blocks(positions)) {
+    for await (const block of this.blocks(positions, held)) {
       const { starts, present } = block.rows
       const last = Math.min(range.end, present.end)
       const bytesOf = (c: number) => bytesPerClass((starts[c + 1] as number) - (starts[c] as number))
@@ -272,6 +279,11 @@ export class DeviceSet implements Disposable {
         first = end
       }
     }
+  }
+
+  /** Two where one thread can go on with a block while another is at work on the one before. */
+  get mostHeld(): 1 | 2 {
+    return this.isGathered && (this.context.backend.threads ?? 1) > 1 ? 2 : 1
   }
 
   get allClasses(): ClassRange {

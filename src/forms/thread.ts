@@ -18,6 +18,8 @@ export interface Run {
   readonly scratch: Float32Array
   readonly state: Int32Array
   readonly phases: readonly number[]
+  /** Says when it is done: nobody else takes part. */
+  readonly isAlone?: boolean
 }
 
 /** A task of work on the host. */
@@ -78,6 +80,7 @@ function takePart(engine: Engine, run: Run, tell: (message: FromThread) => void)
       // Work of the last phase that others do is waited for by the calling thread alone.
       while (phase + 1 < run.phases.length && !pieces.isDone(phase) && !pieces.stopped) pieces.wait(phase, Number.POSITIVE_INFINITY)
     }
+    if (run.isAlone) tell({ id: run.id, output: null })
   } catch (error) {
     tell({ id: run.id, failure: inWords(error) })
     pieces.fail()

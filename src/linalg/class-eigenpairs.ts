@@ -1,6 +1,8 @@
-import type { HostMatrix, Kernel, Shape } from '../core/backend.js'
+import type { Backend, DeviceMatrix, HostMatrix, Kernel, Shape } from '../core/backend.js'
 import type { ClassRange } from '../core/classed-rows.js'
-import type { DeviceSet } from '../core/device-set.js'
+import type { ClassBatch, DeviceSet } from '../core/device-set.js'
+import { dispose } from '../core/dispose.js'
+import { eigenCost } from '../core/eigen-cost.js'
 import { reusedFloats, sharedFloats } from '../core/shared-floats.js'
 import { runClassMeans } from '../kernels/class-means.js'
 import { gramKernel } from '../kernels/gram.js'
@@ -64,17 +66,61 @@ export async function passOverClasses(set: DeviceSet, { k, start, directionsOf }
   const coordinates = set.isGathered && k <= mostKept ? sharedFloats(set.rows * k) : null
   const room = reusedFloats()
   using startBlock = backend.upload({ data: start, rows: start.length / cols, cols, type: 'f32' })
-  for await (const block of set.batches(() => cols * cols * 4)) {
-    const { rows, batch } = block
-    const { tiles, firstTile } = rows.rowTiles(rowsPerTile, batch)
-    using centres = runClassMeans(block)
-    using solved = backend.run(classEigenpairsKernel, [rows.x, centres, tiles, firstTile, startBlock], { k })
+  const inputs = { startBlock, k }
+  const held = set.mostHeld
+  /** Those that are not finished: solved for while threads are at work on the next. */
+  const begun: Begun[] = []
+  const finishOne = async () => {
+    const { block, centres, solved } = begun[0] as Begun
+    const { batch } = block
     const found = directionsOf(await backend.read(solved, room(solved.rows * solved.cols)), batch)
     await backend.read(centres, means.subarray(batch.first * cols))
-    if (!coordinates) continue
-    using directions = backend.upload({ data: found, rows: (batch.end - batch.first) * k, cols, type: 'f32' })
-    using projected = runProject(block, { centres, directions, output: 'coordinates' })
-    for (const { values, position } of stretches(block, await backend.read(projected), k)) coordinates.set(values, position * k)
+    if (coordinates) {
+      using directions = backend.upload({ data: found, rows: (batch.end - batch.first) * k, cols, type: 'f32' })
+      using projected = runProject(block, { centres, directions, output: 'coordinates' })
+      for (const { values, position } of stretches(block, await backend.read(projected), k)) coordinates.set(values, position * k)
+    }
+    forget(begun.shift() as Begun)
+  }
+  try {
+    for await (const block of set.batches(() => cols * cols * 4, { held })) {
+      begun.push(begin(backend, block, inputs))
+      const left = block.batch.end === set.allClasses.end ? 0 : held - 1
+      while (begun.length > left) await finishOne()
+    }
+  } finally {
+    begun.forEach(forget)
   }
   return { means, coordinates }
+}
+
+/** A batch whose eigenpairs are being found. */
+interface Begun {
+  readonly block: ClassBatch
+  readonly centres: DeviceMatrix
+  readonly solved: DeviceMatrix
+}
+
+function begin(backend: Backend, block: ClassBatch, { startBlock, k }: { readonly startBlock: DeviceMatrix; readonly k: number }): Begun {
+  const { rows, batch } = block
+  const { tiles, firstTile } = rows.rowTiles(rowsPerTile, batch)
+  const centres = runClassMeans(block)
+  const inputs = [rows.x, centres, tiles, firstTile]
+  if (!isBeside(backend, block, startBlock.rows))
+    return { block, centres, solved: backend.run(classEigenpairsKernel, [...inputs, startBlock], { k }) }
+  using matrices = backend.run(gramKernel, inputs, undefined)
+  return { block, centres, solved: (backend as Required<Backend>).runBeside(gramEigenpairsKernel, [matrices, startBlock], { k }) }
+}
+
+/** Whether there is one matrix to be solved, which cannot be shared out: other threads go on with what comes next. */
+function isBeside({ threads = 1, runBeside }: Backend, { rows, batch }: ClassBatch, width: number): boolean {
+  if (!runBeside || threads === 1 || batch.end - batch.first > 1) return false
+  const count = (rows.starts[batch.end] as number) - (rows.starts[batch.first] as number)
+  const { gram, dual } = eigenCost(count, rows.x.cols, width)
+  return gram <= dual
+}
+
+function forget({ centres, solved }: Begun): void {
+  centres[dispose]()
+  solved[dispose]()
 }

@@ -53,8 +53,11 @@ describe('WebAssembly forms', () => {
     expectParity(one.kernel, actual, twin)
   })
 
-  test('of whole audits give the same bits however many classes are gathered at a time: more with more threads', async () => {
-    const set = planted({ seed: 5, rows: [9000, 3000, 9000], features: 64, poison: { target: 1, rate: 0.2, shift: 14 } })
+  test.each([
+    ['more with more threads', 64],
+    ['one, whose directions are found beside the next one', 384],
+  ])('of whole audits give the same bits however many classes are gathered at a time: %s', async (_, features) => {
+    const set = planted({ seed: 5, rows: [9000, 3000, 9000], features, poison: { target: 1, rate: 0.2, shift: 14 } })
     const essence = async (threads: number) => {
       const options = { backend: 'cpu', threads, detectors: ['spectral-signatures', 'activation-clustering', 'scan'] } as const
       const { scores, detectorScores, report } = await auditWithScores(set, options)
@@ -81,6 +84,34 @@ test('a report is the same on one thread and on three, but for the clock and the
   expect(three?.backend.reason).toBe('asked for by name; 3 threads')
   const plain = (report: typeof alone) => ({ ...report, timings: null, backend: { ...report?.backend, reason: null } })
   expect(plain(three)).toEqual(plain(alone))
+})
+
+describe('a run beside others', () => {
+  test.each(cases)('gives the same bits: $name', async (one) => {
+    const backend = await open(2)
+    const held = one.inputs.map((input) => backend.upload(input))
+    using beside = backend.runBeside(one.kernel, held, one.params)
+    for (const matrix of held) matrix[dispose]()
+    expect(await backend.read(beside)).toEqual(await compute(await open(1), one))
+  })
+
+  test.each([
+    [2, 'is done before a longer one that was enqueued before', ['beside', 'enqueued']],
+    [1, 'waits for its turn where there is no other thread', ['enqueued', 'beside']],
+  ] as const)('on %i: %s', async (threads, _, expected) => {
+    const of = (size: Parameters<typeof kernelCases>[0]) =>
+      kernelCases(size).find(({ kernel }) => kernel.id === 'gram') as (typeof cases)[number]
+    const [long, short] = [of({ classes: 1, rowsPerClass: 40_000, cols: 256 }), of({ classes: 1, rowsPerClass: 200, cols: 32 })]
+    const backend = await open(threads)
+    const upload = ({ inputs }: typeof long) => inputs.map((input) => backend.upload(input))
+    const [ofLong, ofShort] = [upload(long), upload(short)]
+    using enqueued = backend.run(long.kernel, ofLong, long.params)
+    using beside = backend.runBeside(short.kernel, ofShort, short.params)
+    const done: string[] = []
+    await Promise.all([backend.read(enqueued).then(() => done.push('enqueued')), backend.read(beside).then(() => done.push('beside'))])
+    expect(done).toEqual(expected)
+    for (const matrix of [...ofLong, ...ofShort]) matrix[dispose]()
+  })
 })
 
 test('an abort in the middle of a run rejects with the signal’s own reason, and the threads serve the next run', async () => {
@@ -117,7 +148,8 @@ describe('worker threads', () => {
     const threads = new Threads(host, null as unknown as WebAssembly.Module, '')
     const run = (stop: () => void = () => undefined) =>
       threads.run({ name: 'a form', form, phases: [4], work }, { threads: 1, engine: null as unknown as Engine, piecesPerTurn: 1, stop })
-    return { started, run }
+    const beside = () => threads.beside({ name: 'a form', phases: [4], work }, 1)
+    return { started, run, beside }
   }
 
   test('start when they are needed, and once', async () => {
@@ -142,6 +174,16 @@ describe('worker threads', () => {
     await expect(run()).rejects.toThrow('it ended with code 1')
     await run()
     expect(started).toHaveLength(2)
+  })
+
+  test('one that fails or ends in a run beside others makes that fail', async () => {
+    const failing = fakeThreads(({ id }, { message }) => setImmediate(() => message({ id, failure: 'RangeError: no memory' })))
+    await expect(failing.beside()).rejects.toMatchObject({
+      code: 'thread-failed',
+      message: 'cpu: a thread failed in a form: RangeError: no memory',
+    })
+    const ending = fakeThreads((_run, { failure }) => setImmediate(() => failure(new Error('it ended with code 1'))))
+    await expect(ending.beside()).rejects.toThrow('it ended with code 1')
   })
 
   test('a run that is stopped throws what `stop` throws', async () => {
