@@ -37,25 +37,35 @@ export function* axisSplits(points: Float32Array, spread: Float64Array): Generat
   }
   const splits: AxisSplit[] = []
   for (let axis = 0; axis < dims; axis++) {
-    const split = bestSplit(counts.subarray(axis * bins, (axis + 1) * bins), sums.subarray(axis * bins, (axis + 1) * bins))
-    if (split) splits.push({ axis, ...split })
+    const split = bestSplit(counts, sums, { axis, rows })
+    if (split) splits.push(split)
   }
   return splits.sort((a, b) => b.gain - a.gain || a.axis - b.axis)
 }
 
-function bestSplit(counts: Float64Array, sums: Float64Array): Omit<AxisSplit, 'axis'> | null {
-  const rows = counts.reduce((total, count) => total + count, 0)
-  const total = sums.reduce((all, sum) => all + sum, 0)
-  let best: Omit<AxisSplit, 'axis'> | null = null
+/** Of the axis's bins. */
+function bestSplit(
+  counts: Float64Array,
+  sums: Float64Array,
+  { axis, rows }: { readonly axis: number; readonly rows: number },
+): AxisSplit | null {
+  const [first, end] = [axis * bins, (axis + 1) * bins]
+  let total = 0
+  for (let bin = first; bin < end; bin++) total += sums[bin] as number
+  let [gain, low, high] = [0, 0, 0]
   let [below, sum] = [0, 0]
-  for (let bin = 0; bin < counts.length - 1; bin++) {
-    if (counts[bin] === 0) continue
-    below += counts[bin] as number
+  for (let bin = first; bin < end - 1; bin++) {
+    const count = counts[bin] as number
+    if (count === 0) continue
+    below += count
     sum += sums[bin] as number
     if (below === rows) break
-    const [low, high] = [sum / below, (total - sum) / (rows - below)]
-    const gain = ((below * (rows - below)) / rows) * (high - low) ** 2
-    if (!best || gain > best.gain) best = { low, high, gain }
+    const [ofBelow, ofAbove] = [sum / below, (total - sum) / (rows - below)]
+    const own = ((below * (rows - below)) / rows) * (ofAbove - ofBelow) * (ofAbove - ofBelow)
+    if (own <= gain) continue
+    gain = own
+    low = ofBelow
+    high = ofAbove
   }
-  return best
+  return gain > 0 ? { axis, low, high, gain } : null
 }

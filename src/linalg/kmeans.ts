@@ -90,7 +90,7 @@ async function onAllRows(points: ClassPoints, solutions: readonly Solution[][], 
   const sizes = { classes: solutions.length, restarts: keptSolutions, clusters }
   const dims = points.rows.x.cols
   const centres = await lloyd(points.rows, centresOf(solutions, { ...sizes, dims }), { ...sizes, maxSteps: stepsPerRead })
-  return exchanged(points, (c) => distinct(solutionsOf(centres, c, { ...sizes, dims })).slice(0, 1), options)
+  return exchanged(points, (c) => bestOf(centres, c, { ...sizes, dims }).slice(0, 1), options)
 }
 
 /** The best few solutions of all searches for each class. */
@@ -141,7 +141,7 @@ async function searchOnce(points: ClassPoints, search: KmeansSearch, options: Se
   let centres = firstCentres(startOptions, axes)
   for (let round = 0; round <= refinementRounds; round++) {
     const found = await lloyd(points.rows, centres, { classes, restarts, clusters, maxSteps: maxSteps(round) })
-    const improved = await exchanged(points, (c) => distinct(solutionsOf(found, c, { clusters, restarts, dims })), options)
+    const improved = await exchanged(points, (c) => bestOf(found, c, { clusters, restarts, dims }), options)
     best = best.map((own, c) => distinct([...own, ...(improved[c] as Solution[])]))
     if (round < refinementRounds) centres = startsAround(best, startOptions)
   }
@@ -171,7 +171,7 @@ async function exchanged(
       })),
     progress: () => signal?.throwIfAborted(),
   })
-  return improved.flat().map(distinct)
+  return improved.flat().map((own) => distinct(own))
 }
 
 /** Classes that follow one another, as many together as make a share of work. */
@@ -254,27 +254,29 @@ function sameCentres(a: Float32Array, b: Float32Array, stride: number): boolean 
   return true
 }
 
-function* solutionsOf(
+/** The best few of a class's solutions, as kernels give centres. */
+function bestOf(
   centres: Float32Array,
   c: number,
   { clusters, restarts, dims }: { clusters: number; restarts: number; dims: number },
-): Generator<Solution> {
+): Solution[] {
   const stride = dims + 2
-  for (let restart = 0; restart < restarts; restart++) {
-    const own = new Float64Array(clusters * dims)
+  const all = Array.from({ length: restarts }, (_, restart) => {
+    const first = (c * restarts + restart) * clusters * stride
     let inertia = 0
-    for (let k = 0; k < clusters; k++) {
-      const at = ((c * restarts + restart) * clusters + k) * stride
-      own.set(centres.subarray(at, at + dims), k * dims)
-      inertia += centres[at + dims + 1] as number
-    }
-    yield { centres: own, inertia }
-  }
+    for (let k = 0; k < clusters; k++) inertia += centres[first + (k + 1) * stride - 1] as number
+    return { first, inertia }
+  })
+  return distinct(all).map(({ first, inertia }) => {
+    const own = new Float64Array(clusters * dims)
+    for (let k = 0; k < clusters; k++) own.set(centres.subarray(first + k * stride, first + k * stride + dims), k * dims)
+    return { centres: own, inertia }
+  })
 }
 
 /** The best few solutions, best first, leaving out those whose inertia is that of a better or earlier one. */
-function distinct(solutions: Iterable<Solution>): Solution[] {
-  const kept: Solution[] = []
+function distinct<S extends { readonly inertia: number }>(solutions: readonly S[]): S[] {
+  const kept: S[] = []
   for (const solution of [...solutions].sort((a, b) => a.inertia - b.inertia)) {
     const last = kept[kept.length - 1]
     if (!last || solution.inertia > last.inertia * (1 + 1e-7)) kept.push(solution)
