@@ -10,7 +10,7 @@ export function topPairsRoom(n: i32, stride: i32): i32 {
 
 /**
  * The `wanted` largest eigenpairs of a symmetric matrix a: `[n, n]`, float64 rows of `stride`, which is overwritten. To values, falling, and
- * vectors, rows of `stride`. Householder reduction to tridiagonal form, its eigenvalues by implicit QL, its vectors by inverse iteration
+ * vectors, rows of `stride`. Householder reduction to tridiagonal form, its eigenvalues by bisection, its vectors by inverse iteration
  * made orthogonal to those before (Golub & Van Loan, 4th ed., §8.3; Dhillon 1997 on why orthogonal), and back. About 2·n³ operations.
  */
 export function topPairs(a: usize, n: i32, stride: i32, wanted: i32, values: usize, vectors: usize, room: usize): void {
@@ -25,21 +25,7 @@ export function topPairs(a: usize, n: i32, stride: i32, wanted: i32, values: usi
   memory.fill(reflectors, 0, <usize>n * bytes);
   reduce(a, n, stride, reflectors, betas, off, w);
   for (let i = 0; i < n; i++) store<f64>(diagonal + (<usize>i << 3), load<f64>(a + <usize>i * bytes + (<usize>i << 3)));
-  const all = scratch;
-  memory.copy(all, diagonal, <usize>n << 3);
-  memory.copy(all + (<usize>n << 3), off, <usize>n << 3);
-  tridiagonalValues(all, all + (<usize>n << 3), n);
-  let norm: f64 = 0;
-  for (let i = 0; i < n; i++) norm = Math.max(norm, Math.abs(load<f64>(all + (<usize>i << 3))));
-  // The largest first, by selection: few are wanted.
-  for (let k = 0; k < wanted; k++) {
-    let best = k;
-    for (let i = k + 1; i < n; i++) if (load<f64>(all + (<usize>i << 3)) > load<f64>(all + (<usize>best << 3))) best = i;
-    const value = load<f64>(all + (<usize>best << 3));
-    store<f64>(all + (<usize>best << 3), load<f64>(all + (<usize>k << 3)));
-    store<f64>(all + (<usize>k << 3), value);
-    store<f64>(values + (<usize>k << 3), value);
-  }
+  const norm = largestValues(diagonal, off, n, wanted, values, scratch);
   let shift: f64 = 0;
   for (let k = 0; k < wanted; k++) {
     const x = vectors + <usize>k * bytes;
@@ -135,49 +121,119 @@ function subtractTwo(to: usize, a: f64, x: usize, b: f64, y: usize, stride: i32)
   }
 }
 
-/** Eigenvalues of a symmetric tridiagonal matrix, in no order, in place of its diagonal d; e is overwritten. */
-function tridiagonalValues(d: usize, e: usize, n: i32): void {
-  for (let l = 0; l < n; l++) {
-    for (let turn = 0; turn < 60; turn++) {
-      let m = l;
-      for (; m < n - 1; m++) {
-        const size = Math.abs(load<f64>(d + (<usize>m << 3))) + Math.abs(load<f64>(d + (<usize>m << 3), 8));
-        if (Math.abs(load<f64>(e + (<usize>m << 3))) <= epsilon * size) break;
-      }
-      if (m == l) break;
-      const dl = load<f64>(d + (<usize>l << 3));
-      const el = load<f64>(e + (<usize>l << 3));
-      let g = (load<f64>(d + (<usize>l << 3), 8) - dl) / (2 * el);
-      let r = Math.sqrt(g * g + 1);
-      g = load<f64>(d + (<usize>m << 3)) - dl + el / (g + (g >= 0 ? r : -r));
-      let s: f64 = 1;
-      let c: f64 = 1;
-      let p: f64 = 0;
-      let i = m - 1;
-      for (; i >= l; i--) {
-        const f = s * load<f64>(e + (<usize>i << 3));
-        const b = c * load<f64>(e + (<usize>i << 3));
-        r = Math.sqrt(f * f + g * g);
-        store<f64>(e + (<usize>i << 3), r, 8);
-        if (r == 0) {
-          store<f64>(d + (<usize>i << 3), load<f64>(d + (<usize>i << 3), 8) - p, 8);
-          store<f64>(e + (<usize>m << 3), 0);
-          break;
-        }
-        s = f / r;
-        c = g / r;
-        g = load<f64>(d + (<usize>i << 3), 8) - p;
-        r = (load<f64>(d + (<usize>i << 3)) - g) * s + 2 * c * b;
-        p = s * r;
-        store<f64>(d + (<usize>i << 3), g + p, 8);
-        g = c * r - b;
-      }
-      if (r == 0 && i >= l) continue;
-      store<f64>(d + (<usize>l << 3), load<f64>(d + (<usize>l << 3)) - p);
-      store<f64>(e + (<usize>l << 3), g);
-      store<f64>(e + (<usize>m << 3), 0);
-    }
+/** Halvings after which nothing but rounding is left of the interval that all eigenvalues lie in. */
+const halvings = 55;
+
+/**
+ * The largest eigenvalues of a symmetric tridiagonal matrix, falling: to values. By counting those below the middle of an interval (Golub & Van Loan, §8.4.1), ten of
+ * them at a time, since one division has to wait for the one before. Room for n numbers. Gives a bound of all absolute values.
+ */
+function largestValues(d: usize, e: usize, n: i32, wanted: i32, values: usize, squares: usize): f64 {
+  let bound: f64 = 0;
+  let largest: f64 = 1;
+  let before: f64 = 0;
+  for (let i = 0; i < n; i++) {
+    const at = <usize>i << 3;
+    const next = i + 1 < n ? Math.abs(load<f64>(e + at)) : 0;
+    bound = Math.max(bound, Math.abs(load<f64>(d + at)) + before + next);
+    largest = Math.max(largest, next * next);
+    store<f64>(squares + at, before * before);
+    before = next;
   }
+  const least = f64.MIN_NORMAL_VALUE * largest;
+  for (let k = 0; k < wanted; k += 10) {
+    let low0 = f64x2.splat(-bound);
+    let low1 = low0;
+    let low2 = low0;
+    let low3 = low0;
+    let low4 = low0;
+    let high0 = f64x2.splat(bound);
+    let high1 = high0;
+    let high2 = high0;
+    let high3 = high0;
+    let high4 = high0;
+    for (let step = 0; step < halvings; step++) {
+      const x0 = middle(low0, high0);
+      const x1 = middle(low1, high1);
+      const x2 = middle(low2, high2);
+      const x3 = middle(low3, high3);
+      const x4 = middle(low4, high4);
+      let q0 = f64x2.splat(1);
+      let q1 = q0;
+      let q2 = q0;
+      let q3 = q0;
+      let q4 = q0;
+      let count0 = i64x2.splat(0);
+      let count1 = count0;
+      let count2 = count0;
+      let count3 = count0;
+      let count4 = count0;
+      for (let at: usize = 0; at < <usize>n << 3; at += 8) {
+        const diagonal = v128.load64_splat(d + at);
+        const square = v128.load64_splat(squares + at);
+        q0 = pivot(diagonal, x0, square, q0, least);
+        q1 = pivot(diagonal, x1, square, q1, least);
+        q2 = pivot(diagonal, x2, square, q2, least);
+        q3 = pivot(diagonal, x3, square, q3, least);
+        q4 = pivot(diagonal, x4, square, q4, least);
+        count0 = i64x2.sub(count0, f64x2.lt(q0, f64x2.splat(0)));
+        count1 = i64x2.sub(count1, f64x2.lt(q1, f64x2.splat(0)));
+        count2 = i64x2.sub(count2, f64x2.lt(q2, f64x2.splat(0)));
+        count3 = i64x2.sub(count3, f64x2.lt(q3, f64x2.splat(0)));
+        count4 = i64x2.sub(count4, f64x2.lt(q4, f64x2.splat(0)));
+      }
+      const all = n - k;
+      const is0 = isAbove(count0, all);
+      const is1 = isAbove(count1, all - 2);
+      const is2 = isAbove(count2, all - 4);
+      const is3 = isAbove(count3, all - 6);
+      const is4 = isAbove(count4, all - 8);
+      high0 = v128.bitselect(x0, high0, is0);
+      high1 = v128.bitselect(x1, high1, is1);
+      high2 = v128.bitselect(x2, high2, is2);
+      high3 = v128.bitselect(x3, high3, is3);
+      high4 = v128.bitselect(x4, high4, is4);
+      low0 = v128.bitselect(low0, x0, is0);
+      low1 = v128.bitselect(low1, x1, is1);
+      low2 = v128.bitselect(low2, x2, is2);
+      low3 = v128.bitselect(low3, x3, is3);
+      low4 = v128.bitselect(low4, x4, is4);
+    }
+    storeTwo(values, k, wanted, middle(low0, high0));
+    storeTwo(values, k + 2, wanted, middle(low1, high1));
+    storeTwo(values, k + 4, wanted, middle(low2, high2));
+    storeTwo(values, k + 6, wanted, middle(low3, high3));
+    storeTwo(values, k + 8, wanted, middle(low4, high4));
+  }
+  return bound;
+}
+
+// @ts-ignore: decorator
+@inline
+function middle(low: v128, high: v128): v128 {
+  return f64x2.mul(f64x2.splat(0.5), f64x2.add(low, high));
+}
+
+/** Of elimination on T − x, never zero: as many are negative as eigenvalues are less than x. */
+// @ts-ignore: decorator
+@inline
+function pivot(diagonal: v128, x: v128, square: v128, before: v128, least: f64): v128 {
+  const q = f64x2.sub(f64x2.sub(diagonal, x), f64x2.div(square, before));
+  return v128.bitselect(f64x2.splat(-least), q, f64x2.lt(f64x2.abs(q), f64x2.splat(least)));
+}
+
+/** Whether at least `all` eigenvalues are less, and for the second lane at least one fewer. */
+// @ts-ignore: decorator
+@inline
+function isAbove(count: v128, all: i32): v128 {
+  return i64x2.ge_s(count, i64x2.replace_lane(i64x2.splat(<i64>all), 1, <i64>(all - 1)));
+}
+
+// @ts-ignore: decorator
+@inline
+function storeTwo(values: usize, k: i32, wanted: i32, two: v128): void {
+  if (k < wanted) store<f64>(values + (<usize>k << 3), f64x2.extract_lane(two, 0));
+  if (k + 1 < wanted) store<f64>(values + (<usize>(k + 1) << 3), f64x2.extract_lane(two, 1));
 }
 
 /** x: a unit vector with (T − shift)·x ≈ 0, orthogonal to the first `found` rows of `others`. */
