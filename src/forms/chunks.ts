@@ -41,7 +41,8 @@ export function chunksOf(tiles: HostMatrix, classes: number, { least, most }: { 
       }
       const rows = end - start
       const pieces = Math.ceil(rows / Math.min(most, Math.max(least, rows / fewestPieces)))
-      const size = Math.ceil(rows / (pieces === 1 ? 1 : 2 * Math.ceil(pieces / 2)) / 4) * 4
+      const even = pieces === 1 ? 1 : pieces + (pieces & 1)
+      const size = Math.ceil(rows / even / 4) * 4
       for (let from = start; from < end; from += size) chunks.push({ class_: c, start: from, end: Math.min(from + size, end) })
     }
     first.push(chunks.length)

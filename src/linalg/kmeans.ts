@@ -72,7 +72,7 @@ interface Solution {
  * exchange on the host, and starts scattered closely around them are tried again, twice. On real activations ten plain restarts miss the best of fifty in one class out
  * of five; this missed it in none of 207. Of 810 normal classes with a small group far off it missed the best known by 1 % in none; ten starts by squared distances
  * (k-means++), improved the same way, in 51; ten drawn and none from coordinates in 154. Of a class of more than `searchedRows` rows that many are searched in, drawn by the
- * first search's stream; the best of three solutions is then improved on all its rows, so that what is found is an optimum of all.
+ * first search's stream; the best of three solutions is then improved on all its rows.
  * Inertias within 1e-7 count as equal within a search, within 1e-6 from search to search.
  */
 export async function kmeans(points: ClassPoints, options: KmeansOptions): Promise<Clustering> {
