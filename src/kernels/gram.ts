@@ -172,18 +172,21 @@ async function aboutMeansOfBlocks(set: DeviceSet): Promise<Float64Array> {
   for await (const block of set.batches((count) => gramBytesPerClass(count, cols))) {
     using centres = runClassMeans(block)
     const own = await backend.read(centres)
-    addPart(total, await gramOfBatch(block, centres, room), block.batch.first * cols * cols)
+    const products = await gramOfBatch(block, centres, room)
     for (let c = block.batch.first; c < block.batch.end; c++) {
       const more = (block.rows.starts[c + 1] as number) - (block.rows.starts[c] as number)
       if (more === 0) continue
       const before = counts[c] as number
       const mean = means.subarray(c * cols, (c + 1) * cols)
-      const apart = mean.map((value, j) => (own[(c - block.batch.first) * cols + j] as number) - value)
-      if (before > 0) addOuterProduct(total.subarray(c * cols * cols, (c + 1) * cols * cols), apart, (before * more) / (before + more))
+      const inBatch = c - block.batch.first
+      const apart = mean.map((value, j) => (own[inBatch * cols + j] as number) - value)
+      const part = products.subarray(inBatch * cols * cols, (inBatch + 1) * cols * cols)
+      join(total.subarray(c * cols * cols, (c + 1) * cols * cols), { part, apart, weight: (before * more) / (before + more) })
       for (let j = 0; j < cols; j++) mean[j] = (mean[j] as number) + ((apart[j] as number) * more) / (before + more)
       counts[c] = before + more
     }
   }
+  for (let c = 0; c < classes; c++) mirror(total.subarray(c * cols * cols, (c + 1) * cols * cols), cols)
   await classMeans(set, Float32Array.from(means))
   return total
 }
@@ -198,10 +201,26 @@ async function gramOfBatch(
   return await rows.backend.read(ofBatch, room(ofBatch.rows * ofBatch.cols))
 }
 
-/** total: `[d, d]` += weight · v·vᵀ. */
-function addOuterProduct(total: Float64Array, v: Float64Array, weight: number): void {
-  for (let i = 0, at = 0; i < v.length; i++) {
-    const scaled = weight * (v[i] as number)
-    for (let j = 0; j < v.length; j++, at++) total[at] = (total[at] as number) + scaled * (v[j] as number)
+interface Joined {
+  /** `[d, d]` products about the part's own mean. */
+  readonly part: Float32Array
+  /** `[d]` from the mean so far to the part's. */
+  readonly apart: Float64Array
+  readonly weight: number
+}
+
+/** total: `[d, d]`, of which the upper triangle += part + weight · apart·apartᵀ. */
+function join(total: Float64Array, { part, apart, weight }: Joined): void {
+  const size = apart.length
+  for (let i = 0; i < size; i++) {
+    const scaled = weight * (apart[i] as number)
+    for (let j = i, at = i * size + i; j < size; j++, at++) {
+      total[at] = (total[at] as number) + (part[at] as number) + scaled * (apart[j] as number)
+    }
   }
+}
+
+/** Copies the upper triangle of a `[d, d]` matrix to the lower one. */
+function mirror(total: Float64Array, size: number): void {
+  for (let i = 1; i < size; i++) for (let j = 0; j < i; j++) total[i * size + j] = total[j * size + i] as number
 }
