@@ -281,9 +281,14 @@ export class DeviceSet implements Disposable {
     }
   }
 
-  /** Two where one thread can go on with a block while another is at work on the one before. */
+  /**
+   * Two where one thread can go on with a block while another is at work on the one before, and most blocks are of one class: those of several give all threads
+   * something to do, and the next is better gathered meanwhile.
+   */
   get mostHeld(): 1 | 2 {
-    return this.isGathered && (this.context.backend.threads ?? 1) > 1 ? 2 : 1
+    const { gathered } = this.#held
+    const { threads = 1 } = this.context.backend
+    return gathered && threads > 1 && 2 * gathered.length > this.set.classes.length ? 2 : 1
   }
 
   get allClasses(): ClassRange {

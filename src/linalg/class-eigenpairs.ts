@@ -66,8 +66,8 @@ export async function passOverClasses(set: DeviceSet, { k, start, directionsOf }
   const coordinates = set.isGathered && k <= mostKept ? sharedFloats(set.rows * k) : null
   const room = reusedFloats()
   using startBlock = backend.upload({ data: start, rows: start.length / cols, cols, type: 'f32' })
-  const inputs = { startBlock, k }
   const held = set.mostHeld
+  const inputs = { startBlock, k, isPaired: held === 2 }
   /** Those that are not finished: solved for while threads are at work on the next. */
   const begun: Begun[] = []
   const finishOne = async () => {
@@ -101,20 +101,27 @@ interface Begun {
   readonly solved: DeviceMatrix
 }
 
-function begin(backend: Backend, block: ClassBatch, { startBlock, k }: { readonly startBlock: DeviceMatrix; readonly k: number }): Begun {
+interface BeginOptions {
+  readonly startBlock: DeviceMatrix
+  readonly k: number
+  /** Whether other threads can go on with the next batch. */
+  readonly isPaired: boolean
+}
+
+function begin(backend: Backend, block: ClassBatch, { startBlock, k, isPaired }: BeginOptions): Begun {
   const { rows, batch } = block
   const { tiles, firstTile } = rows.rowTiles(rowsPerTile, batch)
   const centres = runClassMeans(block)
   const inputs = [rows.x, centres, tiles, firstTile]
-  if (!isBeside(backend, block, startBlock.rows))
+  if (!isPaired || !isOneMatrix(block, startBlock.rows))
     return { block, centres, solved: backend.run(classEigenpairsKernel, [...inputs, startBlock], { k }) }
   using matrices = backend.run(gramKernel, inputs, undefined)
   return { block, centres, solved: (backend as Required<Backend>).runBeside(gramEigenpairsKernel, [matrices, startBlock], { k }) }
 }
 
-/** Whether there is one matrix to be solved, which cannot be shared out: other threads go on with what comes next. */
-function isBeside({ threads = 1, runBeside }: Backend, { rows, batch }: ClassBatch, width: number): boolean {
-  if (!runBeside || threads === 1 || batch.end - batch.first > 1) return false
+/** Whether there is one Gram matrix to be solved, which cannot be shared out. */
+function isOneMatrix({ rows, batch }: ClassBatch, width: number): boolean {
+  if (batch.end - batch.first > 1) return false
   const count = (rows.starts[batch.end] as number) - (rows.starts[batch.first] as number)
   const { gram, dual } = eigenCost(count, rows.x.cols, width)
   return gram <= dual
