@@ -88,11 +88,11 @@ function saysDrawn(set: DeviceSet, silhouettes: readonly MeanSilhouette[]): stri
   const { classes } = set.set
   const estimated = classes.filter(({ rows }, c) => rows > (silhouettes[c] as MeanSilhouette).rows).length
   const searched = classes.filter(({ rows }) => rows > searchedRows).length
-  const inWords = [
+  const said = [
     estimated > 0 ? `silhouettes of ${estimated} ${estimated === 1 ? 'class' : 'classes'} estimated from rows drawn by the seed` : [],
     searched > 0 ? `2-means of ${searched} searched in ${searchedRows} rows each, drawn by the seed, and improved on all` : [],
   ]
-  return inWords.flat().join('; ')
+  return said.flat().join('; ')
 }
 
 /** Those positions of class c that are in `wanted`, highest score first. */

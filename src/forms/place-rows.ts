@@ -4,9 +4,6 @@ import { rowsPerPiece } from './chunks.js'
 import type { Engine } from './engine.js'
 import type { Form, Work } from './form.js'
 
-/** Rows that are in WebAssembly at a time: what a second-level cache holds of them. */
-const valuesAtOnce = 2 ** 15
-
 /** Copies rows to their places. Where they need no padding they are copied whole, and shifted in WebAssembly, in half the time. */
 export const placeRowsForm: Form<PlaceRowsParams> = {
   cut([given]) {
@@ -29,16 +26,13 @@ function placeWhole(
   { start, end }: { readonly start: number; readonly end: number },
 ): void {
   const [{ data, cols }, places, shift] = inputs as [HostMatrix, HostMatrix, HostMatrix]
-  const atOnce = Math.max(1, Math.floor(valuesAtOnce / cols))
-  const [held, subtracted] = engine.place(atOnce * cols * 4, cols * 4) as [number, number]
+  const count = end - start
+  const [held, subtracted] = engine.place(count * cols * 4, cols * 4) as [number, number]
   engine.put(subtracted, shift.data)
-  for (let first = start; first < end; first += atOnce) {
-    const count = Math.min(atOnce, end - first)
-    engine.put(held, data.subarray(first * cols, (first + count) * cols))
-    engine.wasm.centre(held, count, cols, subtracted)
-    for (let i = 0; i < count; i++) {
-      const place = places.data[first + i] as number
-      if (place < params.rows) output.set(engine.view(held + i * cols * 4, cols), place * cols)
-    }
+  engine.put(held, data.subarray(start * cols, end * cols))
+  engine.wasm.centre(held, count, cols, subtracted)
+  for (let i = 0; i < count; i++) {
+    const place = places.data[start + i] as number
+    if (place < params.rows) output.set(engine.view(held + i * cols * 4, cols), place * cols)
   }
 }

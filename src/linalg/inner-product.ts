@@ -2,7 +2,7 @@
  * Σ a[p + k]·b[q + k] over n places, in four partial sums: an addition does not wait for the one before it, so it is two to three times as fast
  * as one sum, and rounds a little less.
  */
-export function innerProduct(a: Float64Array, p: number, b: Float64Array, q: number, n: number): number {
+export function innerProduct(a: Float64Array | Float32Array, p: number, b: Float64Array | Float32Array, q: number, n: number): number {
   let s0 = 0
   let s1 = 0
   let s2 = 0

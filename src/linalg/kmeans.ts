@@ -114,13 +114,12 @@ function* classAxes({ rows, coordinates, spread }: ClassPoints, restarts: number
   const { starts, x } = rows
   const dims = x.cols
   const axes: AxisSplit[][] = []
-  for (let c = 0; c < starts.length - 1; c++) {
-    const own = coordinates.subarray((starts[c] as number) * dims, (starts[c + 1] as number) * dims)
-    const splits = yield* axisSplits(
-      own,
-      Float64Array.from({ length: dims }, (_, j) => spread[c * dims + j] as number),
-    )
-    axes.push(splits.slice(0, Math.ceil(restarts / 2)))
+  for (const share of classShares(starts)) {
+    for (const c of share) {
+      const own = coordinates.subarray((starts[c] as number) * dims, (starts[c + 1] as number) * dims)
+      const ownSpread = Float64Array.from({ length: dims }, (_, j) => spread[c * dims + j] as number)
+      axes.push((yield* axisSplits(own, ownSpread)).slice(0, Math.ceil(restarts / 2)))
+    }
     yield
   }
   return axes
@@ -321,18 +320,10 @@ async function measure({ rows }: ClassPoints, solutions: readonly Solution[][], 
   const { backend } = rows
   const classes = solutions.length
   const dims = rows.x.cols
-  const padded = new Float32Array(classes * clusters * (dims + 2))
-  const centres = new Float32Array(classes * clusters * dims)
   const best = solutions.map(([solution]) => solution as Solution)
-  best.forEach((solution, c) => {
-    for (let k = 0; k < clusters; k++) {
-      for (let j = 0; j < dims; j++) {
-        const value = solution.centres[k * dims + j] as number
-        padded[(c * clusters + k) * (dims + 2) + j] = value
-        centres[(c * clusters + k) * dims + j] = value
-      }
-    }
-  })
+  const centres = new Float32Array(classes * clusters * dims)
+  for (const [c, solution] of best.entries()) centres.set(solution.centres, c * clusters * dims)
+  const padded = centresOf(solutions, { clusters, restarts: 1, dims })
   using chosen = backend.upload({ data: padded, rows: classes * clusters, cols: dims + 2, type: 'f32' })
   using distances = backend.run(kmeansDistancesKernel, [rows.x, rows.rowTiles(rowsPerTile).tiles, chosen], {
     classes,
