@@ -109,7 +109,7 @@ function solveByRows(engine: Engine, { inputs, params, output }: Work<Eigenpairs
     const to = Math.floor(i / 8) * padded * 8 + (i % 8)
     for (let row = 0; row < n; row++) across[to + row * 8] = vector[row] as number
   }
-  wasm.pack(stage, padded, cols, zeros, panels)
+  wasm.pack(stage, padded, cols, zeros, panels, padded * 32)
   engine.clear(back, width * count8 * 16)
   for (let k = 0; k < width; k += 4) {
     wasm.panelProducts(u + Math.floor(k / 8) * padded * 32 + (k % 8) * 4, panels, padded, 0, count8, back + k * count8 * 64)

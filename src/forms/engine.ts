@@ -6,8 +6,9 @@ export interface WasmExports {
   addColumns(x: number, rows: number, cols: number, sums: number): void
   products(a: number, rows: number, b: number, others: number, cols: number, out: number, stride: number): void
   toSingles(totals: number, count: number, out: number): void
-  pack(x: number, rows: number, cols: number, mean: number, panels: number): void
-  gramPanel(panels: number, rows: number, i: number, count: number, totals: number): void
+  pack(x: number, rows: number, cols: number, mean: number, panels: number, size: number): void
+  gramSix(panels: number, rows: number, column: number, count: number, six: number, totals: number): void
+  sixProducts(sixes: number, groups: number, panels: number, count: number, cols: number, out: number, stride: number): void
   panelProducts(a: number, panels: number, rows: number, first: number, count: number, totals: number): void
   symmetric(totals: number, stride: number, n: number, out: number): void
   assignRows(

@@ -51,7 +51,7 @@ function applyChunk(engine: Engine, work: Work<void>, piece: number): void {
     engine.put(stage, data.subarray(row * cols, (row + rows) * cols))
     wasm.centre(stage, rows, cols, mean)
     engine.clear(stage + rows * cols * 4, (whole - rows) * cols)
-    wasm.pack(stage, whole, cols, zeros, panels)
+    wasm.pack(stage, whole, cols, zeros, panels, whole * 32)
     for (let k = 0; k < width; k += 8) {
       const half = y + k * rowsPerBlock * 4
       wasm.products(stage, whole, v + k * cols * 4, 8, cols, half, 8)

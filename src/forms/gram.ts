@@ -6,6 +6,8 @@ import type { Form } from './form.js'
 
 /** Rows summed in float32 before they are added to float64 totals. Panels of so many rows of 512 columns fit a second-level cache. */
 const rowsPerBlock = 192
+/** Rows that are copied at a time: those of 512 columns are in panels before they leave a first-level cache. */
+const rowsPacked = 16
 
 /** Rows of a Gram matrix that are one piece: a billion multiply-adds, some fifty milliseconds; at least 2,048, and as many as there are columns. */
 export const gramChunks = (cols: number) => ({
@@ -38,21 +40,25 @@ export function chunkProducts(engine: Engine, inputs: readonly HostMatrix[], { c
   const { data, cols } = x
   const count = Math.ceil(cols / 8)
   const padded = count * 8
-  const [stage, mean, panels, totals, out] = engine.place(
-    rowsPerBlock * cols * 4,
+  const [stage, mean, panels, six, totals, out] = engine.place(
+    rowsPacked * cols * 4,
     cols * 4,
     rowsPerBlock * padded * 4,
-    padded * padded * 8,
+    rowsPerBlock * 24,
+    Math.ceil(padded / 6) * 6 * padded * 8,
     cols * cols * 4,
-  ) as [number, number, number, number, number]
+  ) as [number, number, number, number, number, number]
   const { wasm } = engine
   engine.put(mean, means.data.subarray(class_ * cols, (class_ + 1) * cols))
   engine.clear(totals, padded * padded * 2)
   for (let row = start; row < end; row += rowsPerBlock) {
     const rows = Math.min(rowsPerBlock, end - row)
-    engine.put(stage, data.subarray(row * cols, (row + rows) * cols))
-    wasm.pack(stage, rows, cols, mean, panels)
-    for (let i = 0; i < count; i++) wasm.gramPanel(panels, rows + (rows & 1), i, count, totals + i * 8 * padded * 8)
+    for (let first = 0; first < rows; first += rowsPacked) {
+      const some = Math.min(rowsPacked, rows - first)
+      engine.put(stage, data.subarray((row + first) * cols, (row + first + some) * cols))
+      wasm.pack(stage, some, cols, mean, panels + first * 32, rows * 32)
+    }
+    for (let column = 0; column < padded; column += 6) wasm.gramSix(panels, rows, column, count, six, totals + column * padded * 8)
   }
   wasm.symmetric(totals, padded, cols, out)
   place.set(engine.view(out, cols * cols))
