@@ -30,7 +30,9 @@ export interface WasmExports {
   normalise(x: number, stride: number): number
   topPairsRoom(n: number, stride: number): number
   topPairs(a: number, n: number, stride: number, wanted: number, values: number, vectors: number, room: number): void
-  halfSquares(x: number, count: number, cols: number, out: number): void
+  halfSquares(panels: number, count: number, cols: number, out: number): void
+  packEights(x: number, rows: number, cols: number, panels: number): void
+  packSixes(x: number, rows: number, cols: number, sixes: number): void
   nearest(
     row: number,
     references: number,
@@ -43,7 +45,6 @@ export interface WasmExports {
     limit: number,
     largest: number,
     k: number,
-    room: number,
     indices: number,
     zone: number,
     exact: number,

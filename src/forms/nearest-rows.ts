@@ -1,6 +1,6 @@
 import type { HostMatrix } from '../core/backend.js'
 import type { Form } from './form.js'
-import { cutSearch, searchNearest } from './nearest-search.js'
+import { cutSearch, packReferences, searchNearest } from './nearest-search.js'
 
 interface NearestParams {
   readonly k: number
@@ -9,10 +9,11 @@ interface NearestParams {
 /** Numbers of the k references nearest to each row and no further than its limit, rising, −1 where there are fewer. */
 export const nearestRowsForm: Form<NearestParams> = {
   cut: ([rows, , , references]) => cutSearch({ rows: rows as HostMatrix, references: references as HostMatrix }),
-  run(engine, { inputs, params, output }, _phase, piece) {
+  run(engine, { inputs, params, output, scratch }, phase, piece) {
     const [rows, own, limits, references] = inputs as [HostMatrix, HostMatrix, HostMatrix, HostMatrix]
+    if (phase === 0) return packReferences(engine, references, scratch, piece)
     const { k } = params
-    searchNearest(engine, { rows, own, references, most: k }, piece, {
+    searchNearest(engine, { rows, own, references, most: k, scratch }, piece, {
       kOf: () => k,
       limitOf: (row) => limits.data[row] as number,
       visit(row, numbers) {

@@ -1,7 +1,7 @@
 import type { HostMatrix } from '../core/backend.js'
 import { pollAmong } from '../core/poll-among.js'
 import type { Form } from './form.js'
-import { cutSearch, searchNearest } from './nearest-search.js'
+import { cutSearch, packReferences, searchNearest } from './nearest-search.js'
 
 interface VotesParams {
   readonly k: number
@@ -10,7 +10,7 @@ interface VotesParams {
 /** How the references nearest to each row vote: the share that is not of its class, and 1 where another class has more of them than its own. */
 export const neighbourVotesForm: Form<VotesParams> = {
   cut: ([rows, , , references]) => cutSearch({ rows: rows as HostMatrix, references: references as HostMatrix }),
-  run(engine, { inputs, params, output }, _phase, piece) {
+  run(engine, { inputs, params, output, scratch }, phase, piece) {
     const [rows, own, classOf, references, classOfReference, kOfClass] = inputs as readonly HostMatrix[] as [
       HostMatrix,
       HostMatrix,
@@ -19,8 +19,9 @@ export const neighbourVotesForm: Form<VotesParams> = {
       HostMatrix,
       HostMatrix,
     ]
+    if (phase === 0) return packReferences(engine, references, scratch, piece)
     const poll = pollAmong(kOfClass.data, classOfReference.data)
-    searchNearest(engine, { rows, own, references, most: params.k }, piece, {
+    searchNearest(engine, { rows, own, references, most: params.k, scratch }, piece, {
       kOf: (row) => kOfClass.data[classOf.data[row] as number] as number,
       limitOf: () => Number.POSITIVE_INFINITY,
       visit: (row, numbers) => output.set(poll(numbers, classOf.data[row] as number), 2 * row),

@@ -21,6 +21,44 @@ export function pack(x: usize, rows: i32, cols: i32, mean: usize, panels: usize,
   }
 }
 
+/** Puts the rows of x: `[rows, cols]` into panels of eight rows, `[cols, 8]` each. rows is a multiple of eight, cols of four. */
+export function packEights(x: usize, rows: i32, cols: i32, panels: usize): void {
+  const bytes = <usize>cols << 2;
+  for (let row = 0; row < rows; row += 8, x += 7 * bytes) {
+    for (const end = x + bytes; x < end; x += 16, panels += 128) {
+      packFour(x, bytes, panels);
+      packFour(x + 4 * bytes, bytes, panels + 16);
+    }
+  }
+}
+
+/** Four values of four rows, to columns of eight. */
+// @ts-ignore: decorator
+@inline
+function packFour(x: usize, bytes: usize, out: usize): void {
+  const a = v128.load(x);
+  const b = v128.load(x + bytes);
+  const c = v128.load(x + 2 * bytes);
+  const d = v128.load(x + 3 * bytes);
+  const ab = v128.shuffle<f32>(a, b, 0, 4, 1, 5);
+  const cd = v128.shuffle<f32>(c, d, 0, 4, 1, 5);
+  v128.store(out, v128.shuffle<f32>(ab, cd, 0, 1, 4, 5));
+  v128.store(out, v128.shuffle<f32>(ab, cd, 2, 3, 6, 7), 32);
+  const abRest = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
+  const cdRest = v128.shuffle<f32>(c, d, 2, 6, 3, 7);
+  v128.store(out, v128.shuffle<f32>(abRest, cdRest, 0, 1, 4, 5), 64);
+  v128.store(out, v128.shuffle<f32>(abRest, cdRest, 2, 3, 6, 7), 96);
+}
+
+/** Puts the rows of x: `[rows, cols]` into groups of six rows, `[cols, 6]` each. rows is a multiple of six. */
+export function packSixes(x: usize, rows: i32, cols: i32, sixes: usize): void {
+  const bytes = <usize>cols << 2;
+  for (let row = 0; row < rows; row++) {
+    for (let end = x + bytes, to = sixes; x < end; x += 4, to += 24) store<f32>(to, load<f32>(x));
+    sixes += row % 6 < 5 ? 4 : 6 * bytes - 20;
+  }
+}
+
 /**
  * Six rows of a Gram matrix: totals[k · stride + j], float64, += Σ over rows of columns `column` + k · column j, from the panel that the first of them is in
  * to the last of `count`. `totals` is where the first of these rows begins; a row has `count · 8` numbers. `column` is even, `six: [rows, 6]` room. Columns beyond

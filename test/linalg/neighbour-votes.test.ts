@@ -24,12 +24,13 @@ describeEachBackend('votes of neighbours', ({ shared }) => {
     { n: 33, count: 300, cols: 5, most: 7 },
     { n: 300, count: 700, cols: 36, most: 50 },
     { n: 40, count: 9, cols: 8, most: 20 },
+    { n: 60, count: 2099, cols: 12, most: 50 },
   ]
   const cases = shapes.flatMap((shape) => Object.entries(kinds).map(([kind, value]) => ({ ...shape, kind, value })))
   it.each(cases)('are those of a sort of all distances: rows $kind, $n of them, $count references, up to $most neighbours', async (one) => {
     const { n, count, cols, most, value } = one
     const context = await shared()
-    const rows = n + 20
+    const rows = Math.max(n + 20, count)
     const all = Float32Array.from({ length: rows * cols }, value)
     const classOf = Uint32Array.from({ length: rows }, () => rng.below(classes))
     // Some rows are references themselves; the others are of rows that come before and after.
