@@ -40,9 +40,7 @@ export const detectBeatrix: Detector<BeatrixOptions>['detect'] = async (context,
   const limits = new Map([...bands].map(([c, own]) => [c, bandLimits(own)]))
   const scoreOf = new Float32Array(activations.rows)
   const sums = new Float64Array(classes.length)
-  const room = reusedFloats()
-  for await (const block of set.reads()) {
-    const { values, rowOf, stretches } = gathered(block, set.set, room(block.data.length))
+  const judge = async ({ values, rowOf, stretches }: Gathered) => {
     const judged = stretches.filter(({ c }) => limits.has(c))
     const deviations = await runTasks(context, gramDeviationsTask, {
       count: judged.length,
@@ -60,8 +58,20 @@ export const detectBeatrix: Detector<BeatrixOptions>['detect'] = async (context,
         scoreOf[rowOf[at] as number] = beyond > 0 ? beyond : -1 / (1 + within)
       }
     }
+  }
+  // Rows are judged while the next ones are read.
+  const rooms = [reusedFloats(), reusedFloats()] as const
+  let judging: Promise<void> = Promise.resolve()
+  let turn: 0 | 1 = 0
+  for await (const block of set.reads()) {
+    const rows = gathered(block, set.set, rooms[turn](block.data.length))
+    turn = turn === 0 ? 1 : 0
+    await judging
+    judging = judge(rows)
+    judging.catch(() => undefined) // shows where it is waited for
     context.progress(0.4 + (0.6 * (block.start + block.rows)) / activations.rows)
   }
+  await judging
   const means = wanted.map((c) => (sums[c] as number) / (classes[c] as { rows: number }).rows)
   const { deviations } = robustDeviations(means)
   const scores = set.toClassOrder(scoreOf)
