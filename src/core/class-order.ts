@@ -60,10 +60,16 @@ export function blocksInClassOrder({ starts, rows }: Pick<OrderedRows, 'starts' 
   return blocks
 }
 
+/** Some rows by their positions in class order, which rise: those of class c are the ones from starts[c] on. */
+export interface ChosenPositions {
+  readonly starts: Uint32Array
+  readonly positions: Uint32Array
+}
+
 /** Of a block of all rows those that are chosen, and where each row of the block belongs among them, or `nowhere`. */
 export function pickRows(
   block: BlockLayout,
-  { starts, positions }: OrderedRows & { readonly positions: Uint32Array },
+  { starts, positions }: ChosenPositions,
 ): { readonly picked: BlockLayout; readonly places: Uint32Array } {
   const places = new Uint32Array(block.rows).fill(nowhere)
   const picked = { rows: 0, starts: new Uint32Array(block.starts.length), positions: new Uint32Array(block.positions.length) }

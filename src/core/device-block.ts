@@ -1,5 +1,5 @@
 import type { Backend, Context, DeviceMatrix } from './backend.js'
-import { type BlockLayout, type OrderedRows, pickRows, placer } from './class-order.js'
+import { type BlockLayout, type ChosenPositions, pickRows, placer } from './class-order.js'
 import { ClassedRows } from './classed-rows.js'
 import { dispose } from './dispose.js'
 import { InputError } from './errors.js'
@@ -58,7 +58,7 @@ export function fill(classOf: Int32Array, blocks: readonly DeviceBlock[]): (read
 export function* pickBlocks(
   context: Context,
   blocks: readonly DeviceBlock[],
-  chosen: OrderedRows & { readonly positions: Uint32Array },
+  chosen: ChosenPositions,
 ): Generator<DeviceBlock, void, undefined> {
   const { backend } = context
   const cols = blocks[0]?.rows.x.cols ?? 0

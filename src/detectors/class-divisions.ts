@@ -2,10 +2,12 @@ import type { DeviceSet } from '../core/device-set.js'
 import { runTasks } from '../core/tasks.js'
 import { showText } from '../core/untrusted-text.js'
 import { reasonNotToGather } from '../linalg/class-covariances.js'
-import type { Rows } from '../linalg/moments.js'
+import { dot, type Rows } from '../linalg/moments.js'
+import { inGroup } from '../linalg/separation.js'
 import { type ClassToDivide, type Division, divideClassTask } from './divide-class.js'
 import { type FittedRows, fittedRows } from './fitted-rows.js'
 import { type OwnCoordinates, ownCoordinates } from './own-coordinates.js'
+import { type IsInPart, PartSums } from './part-sums.js'
 import { type SplitOdds, splitOdds } from './split-log-odds.js'
 import { type SuspiciousSide, suspiciousSide } from './suspicious-side.js'
 import { type TrustedDrift, trustedDrifts } from './trusted-drift.js'
@@ -130,7 +132,7 @@ const unlikely = -2
 async function suspectedPart(
   set: DeviceSet,
   classIndex: number,
-  { divisions, drift, positions }: DividedClass & { readonly positions: Uint32Array | null },
+  { divisions, drift, fitted }: DividedClass & { readonly fitted: FittedRows },
 ): Promise<Suspected | null> {
   const weighed = divisions.map((division) => ({ division, odds: splitOdds(division.evidence, division.source, drift) }))
   const byOdds = [...weighed].sort((a, b) => b.odds.logOdds - a.odds.logOdds)
@@ -145,7 +147,7 @@ async function suspectedPart(
     division,
     odds,
     further: further.map((one) => one.division),
-    ...(await suspiciousSide(set, { classIndex, side: division.side, positions, missingFrom })),
+    ...(await suspiciousSide(set, { classIndex, side: division.side, fitted, missingFrom })),
   }
 }
 
@@ -155,7 +157,22 @@ export interface SuspectedParts extends ClassDivisions {
   readonly suspected: ReadonlyMap<number, Suspected | null>
   /** All rows of a class, drawn or not, along the direction of its suspected division, then of each further one: `[rows]` each. */
   along(c: number): Promise<readonly Float64Array[]>
+  /** Sums of the suspected rows of each class, `[paddedCols]` less the set's shift, where a pass that was needed anyhow has found them; else null. */
+  readonly sums: ReadonlyMap<number, Float64Array> | null
 }
+
+/** Whether a row of the class is suspected by where it lies along the division: on that side of the cut halfway between the means. */
+export function suspectedAlong({ division, isGroup }: Suspected): (along: number) => boolean {
+  const { direction, groupMean, restMean } = division
+  const halfway = (dot(groupMean, direction) + dot(restMean, direction)) / 2
+  return (along) => along > halfway === isGroup
+}
+
+/** Whether the i-th row of the class is, where all rows were divided. */
+export const suspectedBySide =
+  ({ division: { side }, isGroup }: Suspected) =>
+  (i: number): boolean =>
+    (side[i] === inGroup) === isGroup
 
 /** Divides the classes and says what of each is suspected; one more pass where rows were drawn. Made once an audit. */
 export function suspectedParts(set: DeviceSet, options: DivisionOptions): Promise<SuspectedParts> {
@@ -163,10 +180,27 @@ export function suspectedParts(set: DeviceSet, options: DivisionOptions): Promis
   return set.keep(`suspected parts ${directions} ${minRows} ${fitRows}`, async () => {
     const found = await classDivisions(set, options)
     const suspected = new Map<number, Suspected | null>()
-    for (const [c, own] of found.divided) suspected.set(c, await suspectedPart(set, c, { ...own, positions: found.fitted.positionsOf(c) }))
+    for (const [c, own] of found.divided) suspected.set(c, await suspectedPart(set, c, { ...own, fitted: found.fitted }))
     const wanted = [...suspected].flatMap(([c, one]) =>
       one ? [[c, [one.division, ...one.further].map(({ direction }) => direction)] as const] : [],
     )
-    return { ...found, suspected, along: await found.coordinates.along(new Map(wanted)) }
+    if (!set.isReadAgain) return { ...found, suspected, along: await found.coordinates.along(new Map(wanted)), sums: null }
+    const sums = new PartSums(set, partsOf(set, { suspected, fitted: found.fitted }))
+    const along = await found.coordinates.along(new Map(wanted), (batch) => sums.add(batch))
+    return { ...found, suspected, along, sums: sums.ofAll }
   })
+}
+
+/** Which rows of each class are suspected. */
+function partsOf(
+  { set: { starts } }: DeviceSet,
+  { suspected, fitted }: { readonly suspected: ReadonlyMap<number, Suspected | null>; readonly fitted: FittedRows },
+): ReadonlyMap<number, IsInPart> {
+  const parts = new Map<number, IsInPart>()
+  for (const [c, one] of suspected) {
+    if (!one) continue
+    const [byAlong, bySide] = [suspectedAlong(one), suspectedBySide(one)]
+    parts.set(c, fitted.positionsOf(c) ? (_, along) => byAlong(along) : (position) => bySide(position - (starts[c] as number)))
+  }
+  return parts
 }

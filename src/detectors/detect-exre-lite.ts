@@ -9,9 +9,8 @@ import { fewestRows } from '../linalg/class-split.js'
 import { meansOfClasses } from '../linalg/host-moments.js'
 import { factorReference } from '../linalg/leave-one-out-eigen.js'
 import { dot } from '../linalg/moments.js'
-import { inGroup } from '../linalg/separation.js'
 import { binomialCdf } from '../stats/binomial.js'
-import { reasonNotToDivide, referenceRows, type Suspected, suspectedParts } from './class-divisions.js'
+import { reasonNotToDivide, referenceRows, type Suspected, suspectedAlong, suspectedBySide, suspectedParts } from './class-divisions.js'
 import { findingsOf, gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
 import type { Detector } from './detector.js'
 import { eachPlacedRow } from './placed-rows.js'
@@ -44,7 +43,7 @@ export const detectExreLite: Detector<ExreLiteOptions>['detect'] = async (contex
     parts.set(c, suspected && partOf(suspected, isDrawn ? ((await found?.along(c))?.[0] ?? null) : null))
   }
   const scores = new Float32Array(set.rows)
-  const judge = parts.size > 0 ? await heads(set, parts, scores) : null
+  const judge = parts.size > 0 ? await heads(set, parts, { sums: found?.sums ?? null, scores }) : null
   const findings = await findingsOf(set, async (c): Promise<ClassFinding> => {
     if (!judge || !parts.has(c)) return { status: 'skipped', reason: skipReason(c, 0) ?? '' }
     context.progress(0.95 + (0.05 * (c + 1)) / classes.length)
@@ -63,15 +62,14 @@ interface Part {
 }
 
 /** `along: [rows]`, where only some rows of the class were divided: the cut halfway between the means then goes for all of them. */
-function partOf({ division, isGroup }: Suspected, along: Float64Array | null): Part {
-  const { side, direction, groupMean, restMean } = division
-  const halfway = (dot(groupMean, direction) + dot(restMean, direction)) / 2
-  const isIn = new Uint8Array(along?.length ?? side.length)
+function partOf(suspected: Suspected, along: Float64Array | null): Part {
+  const [byAlong, bySide] = [suspectedAlong(suspected), suspectedBySide(suspected)]
+  const isIn = new Uint8Array(along?.length ?? suspected.division.side.length)
   let rows = 0
   for (let i = 0; i < isIn.length; i++) {
-    const isInGroup = along ? (along[i] as number) > halfway : side[i] === inGroup
-    isIn[i] = isInGroup === isGroup ? 1 : 0
-    rows += isIn[i] as number
+    if (!(along ? byAlong(along[i] as number) : bySide(i))) continue
+    isIn[i] = 1
+    rows++
   }
   return { isIn, rows }
 }
@@ -92,8 +90,15 @@ interface Head {
   readonly offsets: Float64Array
 }
 
-/** Fits a head for every class; what it gives judges a class, and writes its scores (class order). */
-async function heads(set: DeviceSet, parts: ReadonlyMap<number, Part | null>, scores: Float32Array) {
+interface Fitting {
+  /** Of each part, `[paddedCols]` less the set's shift, where they are known. */
+  readonly sums: ReadonlyMap<number, Float64Array> | null
+  /** `[n]`, class order. */
+  readonly scores: Float32Array
+}
+
+/** Fits a head for every class; what it gives judges a class, and writes its scores. */
+async function heads(set: DeviceSet, parts: ReadonlyMap<number, Part | null>, { sums: known, scores }: Fitting) {
   const { signal } = set.context
   const { paddedCols: cols, set: activationSet } = set
   const covariances = await ClassCovariances.gather(set, referenceRows)
@@ -102,7 +107,7 @@ async function heads(set: DeviceSet, parts: ReadonlyMap<number, Part | null>, sc
   const classes = covariances.classes.length
   const { factor } = await inTurns(factorReference(covariances.mean, { size, classes, ridge }), signal)
   const inverse = (vector: Float64Array) => solveLowerTransposed(factor, size, solveLower(factor, size, vector.slice()))
-  const sums = await sumsOf(set, parts, live)
+  const sums = known ?? (await sumsOf(set, parts))
   const meanOf = await meansOfClasses(set)
   const means = activationSet.classes.map((_, c) => {
     const mean = meanOf(c)
@@ -116,7 +121,7 @@ async function heads(set: DeviceSet, parts: ReadonlyMap<number, Part | null>, sc
     if (!part) continue
     const { rows } = activationSet.classes[c] as { rows: number }
     const left = rows - part.rows
-    const ofPart = (sums.get(c) as Float64Array).map((sum) => sum / part.rows)
+    const ofPart = Float64Array.from(live, (column) => ((sums.get(c) as Float64Array)[column] as number) / part.rows)
     const own = means[c] as Float64Array
     const rest = own.map((mean, i) => (rows * mean - part.rows * (ofPart[i] as number)) / left)
     const between = ofPart.map((value, i) => value - (rest[i] as number))
@@ -180,12 +185,8 @@ async function heads(set: DeviceSet, parts: ReadonlyMap<number, Part | null>, sc
   }
 }
 
-/** The sum of each suspected part over live columns, less the set's shift. */
-async function sumsOf(
-  set: DeviceSet,
-  parts: ReadonlyMap<number, Part | null>,
-  live: Uint32Array,
-): Promise<ReadonlyMap<number, Float64Array>> {
+/** The sum of each suspected part, `[paddedCols]` less the set's shift. */
+async function sumsOf(set: DeviceSet, parts: ReadonlyMap<number, Part | null>): Promise<ReadonlyMap<number, Float64Array>> {
   const { activations, classOf, order, starts } = set.set
   const isSuspected = new Uint8Array(set.rows)
   for (const [c, part] of parts) {
@@ -194,16 +195,13 @@ async function sumsOf(
       if (value) isSuspected[order[start + i] as number] = 1
     })
   }
-  const sums = new Map([...parts.keys()].map((c) => [c, new Float64Array(live.length)]))
+  const sums = new Map([...parts.keys()].map((c) => [c, new Float64Array(set.paddedCols)]))
   const { cols } = activations
   for await (const { start, rows, data } of set.reads()) {
     for (let i = 0; i < rows; i++) {
       if (!isSuspected[start + i]) continue
       const sum = sums.get(classOf[start + i] as number) as Float64Array
-      for (let k = 0; k < live.length; k++) {
-        const column = live[k] as number
-        sum[k] = (sum[k] as number) + ((data[i * cols + column] as number) - (set.shift[column] as number))
-      }
+      for (let j = 0, at = i * cols; j < cols; j++, at++) sum[j] = (sum[j] as number) + ((data[at] as number) - (set.shift[j] as number))
     }
   }
   return sums

@@ -229,7 +229,7 @@ async function judge(
   const trusted = trustedSides(set, c, whitened, (row) => along(row) > halfway)
   const share = side.reduce((sum, value) => sum + (value === inGroup ? 1 : 0), 0) / side.length
   const missing = trusted && missingFrom({ ...trusted, share })
-  const { isGroup, because } = await suspiciousSide(set, { classIndex: c, side, positions: fitted.positionsOf(c), missingFrom: missing })
+  const { isGroup, because } = await suspiciousSide(set, { classIndex: c, side, fitted, missingFrom: missing })
   const origin = along(isGroup ? first : second)
   const start = set.set.starts[c] as number
   for (let i = 0; i < count; i++) {

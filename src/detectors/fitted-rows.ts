@@ -1,8 +1,11 @@
 import type { DeviceSet } from '../core/device-set.js'
+import { rowNorms } from '../linalg/row-norms.js'
 import { drawPlaces } from '../stats/draws.js'
 
 /** The rows of every class that a model is fitted on: all of a class, or as many as were asked for, drawn by the seed. */
 export interface FittedRows {
+  /** Of a class, at most. */
+  readonly most: number
   /** Positions in class order, rising; null where all rows of the class are taken. */
   positionsOf(c: number): Uint32Array | null
   /** Rows of class c that are taken. */
@@ -18,6 +21,16 @@ export interface FittedRows {
 /** At most `most` rows of each class. Two detectors that ask for the same number get the same rows. */
 export function fittedRows(set: DeviceSet, most: number): FittedRows {
   return set.keep(`fitted rows ${most}`, () => draw(set, most))
+}
+
+/** Euclidean norms of the rows that are fitted on, by their place in the set; 0 for others. One pass, the first time. */
+export function normsOfFitted(set: DeviceSet, fitted: FittedRows): Promise<Float64Array> {
+  return set.keep(`norms of fitted rows ${fitted.most}`, () => {
+    if (fitted.drawn.length === 0) return rowNorms(set.reads(), set.rows)
+    const isFitted = new Uint8Array(set.rows)
+    for (const at of fitted.positions()) isFitted[set.set.order[at] as number] = 1
+    return rowNorms(set.reads(), set.rows, isFitted)
+  })
 }
 
 function draw(set: DeviceSet, most: number): FittedRows {
@@ -36,6 +49,7 @@ function draw(set: DeviceSet, most: number): FittedRows {
   const drawn = [...chosen.keys()].filter((c) => chosen[c])
   let all: Uint32Array | null = null
   return {
+    most,
     positionsOf: (c) => chosen[c] ?? null,
     countOf,
     drawn,

@@ -1,5 +1,6 @@
 import type { DeviceSet } from '../core/device-set.js'
 import { inTurns } from '../core/turns.js'
+import type { ProjectedBatch } from '../kernels/project.js'
 import { ClassCovariances } from '../linalg/class-covariances.js'
 import { factorReference, within } from '../linalg/leave-one-out-eigen.js'
 import type { Rows } from '../linalg/moments.js'
@@ -17,9 +18,12 @@ export interface OwnCoordinates {
   rowsOf(c: number): Promise<Rows>
   /**
    * All rows of some classes along a few directions of theirs, `[width]` each: what it returns gives, of a class, `[rows]` a direction. In one
-   * pass where rows were drawn.
+   * pass where rows were drawn, in which `look` is shown every batch, if the backend places the rows.
    */
-  along(directions: ReadonlyMap<number, readonly Float64Array[]>): Promise<(c: number) => Promise<Float64Array[]>>
+  along(
+    directions: ReadonlyMap<number, readonly Float64Array[]>,
+    look?: (batch: ProjectedBatch) => Promise<void>,
+  ): Promise<(c: number) => Promise<Float64Array[]>>
   /** Covariances of other classes in class c's directions, and how many rows they have. */
   othersOf(c: number): Readonly<Others>
   /** Class j's mean in class c's directions about class c's mean. */
@@ -107,7 +111,7 @@ export async function ownCoordinates(set: DeviceSet, options: OwnCoordinatesOpti
     })
   }
   const rowsOf = async (c: number) => ({ data: await placed.coordinatesOf(c), cols: width })
-  const placedAlong = async (wanted: ReadonlyMap<number, readonly Float64Array[]>) => {
+  const placedAlong: OwnCoordinates['along'] = async (wanted, look) => {
     const most = Math.max(1, ...[...wanted.values()].map(({ length }) => length))
     const whole = new Float32Array(set.set.classes.length * most * cols)
     for (const [c, own] of wanted) {
@@ -116,7 +120,7 @@ export async function ownCoordinates(set: DeviceSet, options: OwnCoordinatesOpti
         whole.set(combinedDirection(directions, weights, { c, width, cols }), (c * most + k) * cols)
       })
     }
-    const all = fitted.drawn.some((c) => wanted.has(c)) ? await placedRows(set, whole, { width: most }) : null
+    const all = fitted.drawn.some((c) => wanted.has(c)) ? await placedRows(set, whole, { width: most, look }) : null
     return async (c: number): Promise<Float64Array[]> => {
       const own = wanted.get(c) ?? []
       if (!all || !fitted.positionsOf(c)) {

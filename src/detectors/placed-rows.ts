@@ -1,8 +1,8 @@
 import type { DeviceSet } from '../core/device-set.js'
 import { classMeans } from '../kernels/class-means.js'
-import { project, projections } from '../kernels/project.js'
+import { type ProjectedBatch, project, projections } from '../kernels/project.js'
 import { HostMoments } from '../linalg/host-moments.js'
-import type { FittedRows } from './fitted-rows.js'
+import { type FittedRows, normsOfFitted } from './fitted-rows.js'
 
 export interface PlacedRows {
   /** Mean of class c less the set's shift, `[paddedCols]`. */
@@ -18,12 +18,15 @@ export interface PlacedRowsOptions {
   readonly width: number
   /** Which rows are placed; all where it is not given. */
   readonly fitted?: FittedRows | undefined
+  /** Shown every batch where the backend places the rows. */
+  readonly look?: ((batch: ProjectedBatch) => Promise<void>) | undefined
 }
 
 /** Every class's rows along its own `directions: [classes · width, paddedCols]`: on the host where it has the rows, otherwise from the backend, all in one pass. */
-export async function placedRows(set: DeviceSet, directions: Float32Array, { width, fitted }: PlacedRowsOptions): Promise<PlacedRows> {
+export async function placedRows(set: DeviceSet, directions: Float32Array, options: PlacedRowsOptions): Promise<PlacedRows> {
   const host = await HostMoments.of(set)
-  if (!host) return projectedRows(set, directions, { width, fitted })
+  if (!host) return projectedRows(set, directions, options)
+  const { width, fitted } = options
   const size = width * set.paddedCols
   const coordinatesOf = (c: number) =>
     host.coordinates(c, directions.subarray(c * size, (c + 1) * size), fitted?.positionsOf(c) ?? undefined)
@@ -48,12 +51,18 @@ export async function eachPlacedRow(
 }
 
 /** The same from the backend in any case: in float32. */
-export async function projectedRows(set: DeviceSet, directions: Float32Array, { width, fitted }: PlacedRowsOptions): Promise<PlacedRows> {
+export async function projectedRows(
+  set: DeviceSet,
+  directions: Float32Array,
+  { width, fitted, look }: PlacedRowsOptions,
+): Promise<PlacedRows> {
   const cols = set.paddedCols
   const means = await classMeans(set)
   const projection = { centres: means, directions, output: 'coordinates' } as const
   const isSome = fitted !== undefined && fitted.drawn.length > 0
-  const coordinates = await project(set, projection, isSome ? fitted.positions() : undefined)
+  // Where a pass is dear their norms, which may be asked for, are found in the same one.
+  if (isSome && set.isReadAgain && !set.set.logits) normsOfFitted(set, fitted).catch(() => undefined)
+  const coordinates = await project(set, projection, { positions: isSome ? fitted.positions() : undefined, look })
   const starts = set.set.starts.slice()
   if (isSome) for (let c = 0; c + 1 < starts.length; c++) starts[c + 1] = (starts[c] as number) + fitted.countOf(c)
   const valuesOf = async (c: number) => coordinates.subarray((starts[c] as number) * width, (starts[c + 1] as number) * width)

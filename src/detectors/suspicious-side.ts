@@ -1,15 +1,14 @@
 import type { DeviceSet } from '../core/device-set.js'
-import { rowNorms } from '../linalg/row-norms.js'
 import { inGroup } from '../linalg/separation.js'
 import { binomialCdf } from '../stats/binomial.js'
+import { type FittedRows, normsOfFitted } from './fitted-rows.js'
 
 /** A class that has been cut in two. */
 export interface CutClass {
   readonly classIndex: number
-  /** `inGroup` or `inRest` for every row of the class, in class order, or for those at `positions`. */
+  /** `inGroup` or `inRest` for every row of the class that was fitted on, in class order. */
   readonly side: Uint8Array
-  /** Of class order, where `side` is not of all rows. */
-  readonly positions?: Uint32Array | null
+  readonly fitted: FittedRows
   /** The side from which trusted rows are missing, as far as their number tells. */
   readonly missingFrom: 'group' | 'rest' | null
 }
@@ -37,19 +36,19 @@ const nearHalf = 1 / 3
 /**
  * The side that is nearly empty of trusted rows, where their number says so; else the smaller side. A cut near half (the smaller side above
  * a third) says nothing by size: there it is the side that the model is surer of, by the mean logit of the class, or by the mean
- * norm of its activations where the set has no logits. Norms are read from the rows once, when first wanted.
+ * norm of its activations where the set has no logits.
  */
-export async function suspiciousSide(set: DeviceSet, { classIndex, side, positions, missingFrom }: CutClass): Promise<SuspiciousSide> {
+export async function suspiciousSide(set: DeviceSet, { classIndex, side, fitted, missingFrom }: CutClass): Promise<SuspiciousSide> {
   const group = side.reduce((count, value) => count + (value === inGroup ? 1 : 0), 0)
   const share = group / side.length
   if (missingFrom) return { isGroup: missingFrom === 'group', because: 'trusted rows are missing from it', isKnown: true }
   const smaller = share <= 0.5
   if (Math.min(share, 1 - share) <= nearHalf) return { isGroup: smaller, because: 'it is the smaller one', isKnown: false }
   const { order, starts } = set.set
+  const positions = fitted.positionsOf(classIndex)
   const rows = positions ? positions.map((at) => order[at] as number) : order.subarray(starts[classIndex], starts[classIndex + 1])
   const logits = ownLogits(set, classIndex, rows)
-  const norms = () => set.keep('row norms', () => rowNorms(set.reads(), set.rows))
-  const values = logits ?? ownNorms(await norms(), rows)
+  const values = logits ?? ownNorms(await normsOfFitted(set, fitted), rows)
   const [ofGroup, ofRest] = [meanWhere(values, side, true), meanWhere(values, side, false)]
   if (ofGroup === ofRest) return { isGroup: smaller, because: 'it is the smaller one', isKnown: false }
   return { isGroup: ofGroup > ofRest, because: logits ? 'the model is surer of it' : 'its activations are larger', isKnown: false }

@@ -96,35 +96,62 @@ export interface Stretch {
   readonly values: Float32Array
 }
 
+/** Some classes of a block, and where its rows lie. */
+export interface ProjectedBatch {
+  readonly batch: ClassBatch
+  /** `[rows of the block, k]`, or scores; those of other classes are left open. */
+  readonly values: Float32Array
+}
+
 /**
- * Projects every row of the set, or those at `positions` of class order, which rise, in one pass: stretch by stretch, class by class in each block. What a stretch holds is
+ * Projects every row of the set, or those at `positions` of class order, which rise, in one pass, batch by batch. What a batch holds is
  * good until the next one is asked for.
  */
-export async function* projections(
+export async function* projectedBatches(
   set: DeviceSet,
   { centres, directions, output }: ClassProjection,
   positions?: Uint32Array,
-): AsyncGenerator<Stretch, void, undefined> {
+): AsyncGenerator<ProjectedBatch, void, undefined> {
   const { backend } = set.context
   const cols = set.paddedCols
   const perClass = directions.length / centres.length
   const width = output === 'scores' ? 1 : perClass
   const room = reusedFloats()
-  for await (const block of set.batches(() => (perClass + 1) * cols * 4, { positions })) {
-    using centre = uploadPart(backend, centres, { ...block.batch, cols })
-    using own = uploadPart(backend, directions, { ...block.batch, cols, perClass })
-    using ofBlock = runProject(block, { centres: centre, directions: own, output })
-    yield* stretches(block, await backend.read(ofBlock, room(ofBlock.rows * width)), width)
+  for await (const batch of set.batches(() => (perClass + 1) * cols * 4, { positions })) {
+    using centre = uploadPart(backend, centres, { ...batch.batch, cols })
+    using own = uploadPart(backend, directions, { ...batch.batch, cols, perClass })
+    using ofBlock = runProject(batch, { centres: centre, directions: own, output })
+    yield { batch, values: await backend.read(ofBlock, room(ofBlock.rows * width)) }
   }
 }
 
-/** The same at once: coordinates `[n, k]` or scores `[n]`, in class order, on the host. */
-export async function project(set: DeviceSet, projection: ClassProjection, positions?: Uint32Array): Promise<Float32Array> {
+/** The same stretch by stretch, class by class in each block. */
+export async function* projections(
+  set: DeviceSet,
+  projection: ClassProjection,
+  positions?: Uint32Array,
+): AsyncGenerator<Stretch, void, undefined> {
+  const width = projection.output === 'scores' ? 1 : projection.directions.length / projection.centres.length
+  for await (const { batch, values } of projectedBatches(set, projection, positions)) yield* stretches(batch, values, width)
+}
+
+/** The same at once: coordinates `[n, k]` or scores `[n]`, in class order, on the host. Every batch is shown to `look` before the next one is asked for. */
+export async function project(
+  set: DeviceSet,
+  projection: ClassProjection,
+  {
+    positions,
+    look,
+  }: { readonly positions?: Uint32Array | undefined; readonly look?: ((batch: ProjectedBatch) => Promise<void>) | undefined } = {},
+): Promise<Float32Array> {
   const { centres, directions, output } = projection
   const width = output === 'scores' ? 1 : directions.length / centres.length
   const length = (positions?.length ?? set.rows) * width
   const projected = output === 'scores' ? new Float32Array(length) : sharedFloats(length) // threads go on with them
-  for await (const { values, position } of projections(set, projection, positions)) projected.set(values, position * width)
+  for await (const one of projectedBatches(set, projection, positions)) {
+    for (const { values, position } of stretches(one.batch, one.values, width)) projected.set(values, position * width)
+    await look?.(one)
+  }
   return projected
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { type ActivationSetInput, toActivationSet } from '../../src/core/activation-set.js'
 import { DeviceSet } from '../../src/core/device-set.js'
+import { fittedRows } from '../../src/detectors/fitted-rows.js'
 import { type CutClass, missingFrom, type SuspiciousSide, suspiciousSide } from '../../src/detectors/suspicious-side.js'
 import { createContext } from '../../src/node.js'
 
@@ -17,7 +18,7 @@ const sideOf = (isGroup: (i: number) => boolean) => Uint8Array.from({ length: 10
 async function sideIn(input: Partial<ActivationSetInput>, cut: Partial<CutClass>): Promise<SuspiciousSide> {
   using context = await createContext({ backend: 'cpu' })
   using set = await DeviceSet.upload(context, toActivationSet({ activations, labels, ...input }))
-  return await suspiciousSide(set, { classIndex: 1, side: sideOf(() => false), missingFrom: null, ...cut })
+  return await suspiciousSide(set, { classIndex: 1, side: sideOf(() => false), fitted: fittedRows(set, 100), missingFrom: null, ...cut })
 }
 
 /** Logits in `cols` columns that are `high` in `column` for the rows of class 5 at even places, 0 elsewhere. */
@@ -56,6 +57,19 @@ describe('the suspicious side', () => {
     const larger = { because: 'its activations are larger', isKnown: false }
     expect(await sideIn({}, { side: odd })).toEqual({ isGroup: true, ...larger })
     expect(await sideIn({}, { side: even })).toEqual({ isGroup: false, ...larger })
+  })
+
+  it('near half is told by the rows that were fitted on alone, where they were drawn', async () => {
+    using context = await createContext({ backend: 'cpu' })
+    using set = await DeviceSet.upload(context, toActivationSet({ activations, labels }))
+    const fitted = fittedRows(set, 6)
+    const drawn = fitted.positionsOf(1) as Uint32Array
+    const isLonger = (position: number) => (activations.data[set.set.order[position] as number] as number) < 0
+    const side = Uint8Array.from(drawn, (position) => (isLonger(position) ? 1 : 0))
+    expect([6, Math.abs(side.reduce((sum, value) => sum + value, 0) - 3)]).toEqual([drawn.length, expect.toSatisfy((off) => off <= 1)])
+    const cut = { classIndex: 1, fitted, missingFrom: null }
+    expect(await suspiciousSide(set, { ...cut, side })).toMatchObject({ isGroup: true, because: 'its activations are larger' })
+    expect(await suspiciousSide(set, { ...cut, side: side.map((value) => 1 - value) })).toMatchObject({ isGroup: false })
   })
 
   it('near half is the smaller one, or the group, where nothing else tells', async () => {

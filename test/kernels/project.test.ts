@@ -37,7 +37,7 @@ describeEachBackend('projection', ({ shared }) => {
     const all = await project(set, projection)
     const positions = Uint32Array.from({ length: set.rows }, (_, at) => at).filter(() => rng.float() < 0.3)
     const expected = [...positions].flatMap((at) => [...all.subarray(3 * at, 3 * at + 3)])
-    expectParity(projectKernel, await project(set, projection, positions), expected)
+    expectParity(projectKernel, await project(set, projection, { positions }), expected)
   })
 
   it('subtracts the centre it is given: minus the shift gives the rows as they were', async () => {
