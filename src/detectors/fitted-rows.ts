@@ -8,8 +8,9 @@ export interface FittedRows {
   readonly most: number
   /** Positions in class order, rising; null where all rows of the class are taken. */
   positionsOf(c: number): Uint32Array | null
-  /** Rows of class c that are taken. */
+  /** Rows of class c that are taken, and of the classes before it. */
   countOf(c: number): number
+  startOf(c: number): number
   /** Classes of which not all rows are taken. */
   readonly drawn: readonly number[]
   /** Positions of all classes one after the other, rising: the same array every time, so that passes over them are shared. */
@@ -23,13 +24,13 @@ export function fittedRows(set: DeviceSet, most: number): FittedRows {
   return set.keep(`fitted rows ${most}`, () => draw(set, most))
 }
 
-/** Euclidean norms of the rows that are fitted on, by their place in the set; 0 for others. One pass, the first time. */
+/** Euclidean norms of the rows that are fitted on, in the order of their positions. One pass, the first time. */
 export function normsOfFitted(set: DeviceSet, fitted: FittedRows): Promise<Float64Array> {
   return set.keep(`norms of fitted rows ${fitted.most}`, () => {
-    if (fitted.drawn.length === 0) return rowNorms(set.reads(), set.rows)
-    const isFitted = new Uint8Array(set.rows)
-    for (const at of fitted.positions()) isFitted[set.set.order[at] as number] = 1
-    return rowNorms(set.reads(), set.rows, isFitted)
+    const positions = fitted.positions()
+    const placeOf = new Int32Array(set.rows).fill(-1)
+    for (const [place, at] of positions.entries()) placeOf[set.set.order[at] as number] = place
+    return rowNorms(set.reads(), positions.length, placeOf)
   })
 }
 
@@ -47,21 +48,22 @@ function draw(set: DeviceSet, most: number): FittedRows {
   const chosen = classes.map((_, c) => positionsOf(c))
   const countOf = (c: number) => chosen[c]?.length ?? classes[c]?.rows ?? 0
   const drawn = [...chosen.keys()].filter((c) => chosen[c])
+  const startsOf = new Uint32Array(classes.length + 1)
+  for (let c = 0; c < classes.length; c++) startsOf[c + 1] = (startsOf[c] as number) + countOf(c)
   let all: Uint32Array | null = null
   return {
     most,
     positionsOf: (c) => chosen[c] ?? null,
     countOf,
+    startOf: (c) => startsOf[c] as number,
     drawn,
     positions() {
       if (all) return all
-      all = new Uint32Array(classes.reduce((sum, _, c) => sum + countOf(c), 0))
-      let at = 0
+      all = new Uint32Array(startsOf[classes.length] as number)
       for (const c of classes.keys()) {
-        const own = chosen[c]
+        const [own, at] = [chosen[c], startsOf[c] as number]
         if (own) all.set(own, at)
         else for (let i = 0; i < countOf(c); i++) all[at + i] = (starts[c] as number) + i
-        at += countOf(c)
       }
       return all
     },

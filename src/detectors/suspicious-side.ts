@@ -48,7 +48,8 @@ export async function suspiciousSide(set: DeviceSet, { classIndex, side, fitted,
   const positions = fitted.positionsOf(classIndex)
   const rows = positions ? positions.map((at) => order[at] as number) : order.subarray(starts[classIndex], starts[classIndex + 1])
   const logits = ownLogits(set, classIndex, rows)
-  const values = logits ?? ownNorms(await normsOfFitted(set, fitted), rows)
+  const from = fitted.startOf(classIndex)
+  const values = logits ?? (await normsOfFitted(set, fitted)).subarray(from, from + rows.length)
   const [ofGroup, ofRest] = [meanWhere(values, side, true), meanWhere(values, side, false)]
   if (ofGroup === ofRest) return { isGroup: smaller, because: 'it is the smaller one', isKnown: false }
   return { isGroup: ofGroup > ofRest, because: logits ? 'the model is surer of it' : 'its activations are larger', isKnown: false }
@@ -64,8 +65,6 @@ function ownLogits({ set }: DeviceSet, c: number, rows: Uint32Array): Float64Arr
   if (column === null) return null
   return Float64Array.from(rows, (row) => logits.data[row * logits.cols + column] as number)
 }
-
-const ownNorms = (norms: Float64Array, rows: Uint32Array) => Float64Array.from(rows, (row) => norms[row] as number)
 
 function meanWhere(values: Float64Array, side: Uint8Array, isGroup: boolean): number {
   let sum = 0

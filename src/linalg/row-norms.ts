@@ -5,15 +5,17 @@ import { innerProduct } from './inner-product.js'
 /** Values that are copied into WebAssembly at a time: what a second-level cache holds. */
 const valuesAtOnce = 2 ** 15
 
-/** Euclidean norms of `count` rows, or of those that are `wanted` (1, `[count]`), in one pass over them; 0 for the others. Float64. */
-export async function rowNorms(reads: AsyncIterable<RowBlock>, count: number, wanted?: Uint8Array): Promise<Float64Array> {
+/** Euclidean norms of `count` rows, in one pass over them, or of some: of row i, whose place among them is placeOf[i], −1 where it is none of them. Float64. */
+export async function rowNorms(reads: AsyncIterable<RowBlock>, count: number, placeOf?: Int32Array): Promise<Float64Array> {
   const norms = new Float64Array(count)
   for await (const { start, rows, data } of reads) {
     const cols = data.length / rows
-    if (!wanted) putNorms(data, cols, norms.subarray(start, start + rows))
+    if (!placeOf) putNorms(data, cols, norms.subarray(start, start + rows))
     else
-      for (let i = 0, at = 0; i < rows; i++, at += cols)
-        if (wanted[start + i]) norms[start + i] = Math.sqrt(innerProduct(data, at, data, at, cols))
+      for (let i = 0, at = 0; i < rows; i++, at += cols) {
+        const place = placeOf[start + i] as number
+        if (place >= 0) norms[place] = Math.sqrt(innerProduct(data, at, data, at, cols))
+      }
   }
   return norms
 }
