@@ -1,4 +1,5 @@
 import type { Task } from '../core/lane.js'
+import { placesAlong } from '../linalg/projections.js'
 import { type QueMap, queMap } from '../linalg/quantum-entropy.js'
 import { trimmedCovariance } from '../linalg/trimmed-covariance.js'
 
@@ -53,7 +54,7 @@ function* mostTelling({ coordinates, stride, rank, ridge, alpha }: ClassToTell):
     }
   }
   const { map, k, trim } = best as NonNullable<typeof best>
-  return { scores: scoresOf(rows, rank, map), average: map.average, k, trim, map, scale }
+  return { scores: yield* scoresOf(rows, rank, map), average: map.average, k, trim, map, scale }
 }
 
 export const mostTellingTask: Task<ClassToTell, Telling> = { name: 'most telling directions', run: mostTelling }
@@ -67,15 +68,17 @@ function scalesOf(coordinates: Float64Array, stride: number, rank: number): Floa
   })
 }
 
-function scoresOf(rows: Float64Array, rank: number, { mean, directions }: QueMap): Float32Array {
-  return Float32Array.from({ length: rows.length / rank }, (_, i) => {
+/** Of rows `[n, rank]`, of which a map may look at fewer columns: those that follow count for nothing in its directions. */
+function* scoresOf(rows: Float64Array, rank: number, { mean, directions }: QueMap): Generator<void, Float32Array, void> {
+  const along = { mean: new Float64Array(rank), directions: new Float64Array(directions.length * rank), stride: rank }
+  along.mean.set(mean)
+  for (const [k, direction] of directions.entries()) along.directions.set(direction, k * rank)
+  const places = yield* placesAlong({ data: rows, cols: rank }, along)
+  const scores = new Float32Array(rows.length / rank)
+  for (let i = 0, at = 0; i < scores.length; i++) {
     let score = 0
-    for (const direction of directions) {
-      let along = 0
-      for (let j = 0, at = i * rank; j < mean.length; j++, at++)
-        along += (direction[j] as number) * ((rows[at] as number) - (mean[j] as number))
-      score += along * along
-    }
-    return score
-  })
+    for (const end = at + directions.length; at < end; at++) score += (places[at] as number) ** 2
+    scores[i] = score
+  }
+  return scores
 }
