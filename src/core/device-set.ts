@@ -291,6 +291,11 @@ export class DeviceSet implements Disposable {
     return gathered && threads > 1 && 2 * gathered.length > this.set.classes.length ? 2 : 1
   }
 
+  /** Who calls it expects to want no more passes: others that share them need not wait. */
+  leavePasses(): void {
+    this.#sharing?.leave()
+  }
+
   get allClasses(): ClassRange {
     return { first: 0, end: this.set.classes.length }
   }

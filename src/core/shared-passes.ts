@@ -24,6 +24,8 @@ export interface Sharer<W, T> {
   take(wanted: W): AsyncGenerator<T, void, undefined>
   /** Waits for what another one does. */
   aside<O>(other: Promise<O>): Promise<O>
+  /** It expects to want no more passes: those of others do not wait until it is done. */
+  leave(): void
 }
 
 /**
@@ -47,13 +49,19 @@ export class SharedPasses<W, T> {
   async run<R>(work: (sharer: Sharer<W, T>) => Promise<R>, watch?: Watch): Promise<R> {
     let waiting = 0
     let isOver = false
+    let hasLeft = false
     const go = () => {
-      this.#atWork++
+      if (!hasLeft) this.#atWork++
       watch?.start()
     }
     const rest = () => {
       watch?.stop()
-      this.#atWork--
+      if (!hasLeft) this.#atWork--
+      this.#look()
+    }
+    const leave = () => {
+      if (!hasLeft && waiting === 0) this.#atWork--
+      hasLeft = true
       this.#look()
     }
     const aside = async <O>(other: Promise<O>): Promise<O> => {
@@ -66,7 +74,7 @@ export class SharedPasses<W, T> {
     }
     go()
     try {
-      return await work({ aside, take: (wanted) => this.#take(wanted, aside) })
+      return await work({ aside, leave, take: (wanted) => this.#take(wanted, aside) })
     } catch (error) {
       this.#failed ??= { error }
       for (const taking of this.#asked) taking.fail(error)

@@ -23,8 +23,9 @@ export function reasonToSkip(
 /** Rows whose findings are made between two pauses: some ten milliseconds of sorting. */
 const rowsPerTurn = 2 ** 15
 
-/** What `judge` finds of every class; other work gets its turn between classes of many rows, and an abort rejects with the signal's reason. */
+/** What `judge` finds of every class, which takes no more passes; other work gets its turn between classes of many rows, and an abort rejects with the signal's reason. */
 export async function findingsOf(set: DeviceSet, judge: (c: number) => ClassFinding | Promise<ClassFinding>): Promise<ClassFinding[]> {
+  set.leavePasses()
   const findings: ClassFinding[] = []
   let rows = 0
   for (const [c, info] of set.set.classes.entries()) {

@@ -90,6 +90,25 @@ describe('passes that are shared', () => {
     expect(seen.passes).toEqual([['found'], ['own', 'other']])
   })
 
+  test('wait for nobody who has left, and let that one in all the same', async () => {
+    const { seen, passes } = counted()
+    let isDone = false
+    const left = passes.run(async ({ take, leave }) => {
+      const found = await all(take('a'))
+      leave()
+      while (!isDone) await soon()
+      return [...found, ...(await all(take('late')))]
+    })
+    const other = passes.run(async ({ take }) => {
+      const found = [...(await all(take('b'))), ...(await all(take('c')))]
+      isDone = true
+      return found
+    })
+    expect(await other).toEqual(['b1', 'b2', 'b3', 'c1', 'c2', 'c3'])
+    expect(await left).toEqual(['a1', 'a2', 'a3', 'late1', 'late2', 'late3'])
+    expect(seen.passes).toEqual([['a', 'b'], ['c'], ['late']])
+  })
+
   test('end early where nobody wants more, and go on for those who do', async () => {
     const { seen, passes } = counted()
     const first = async (taking: AsyncIterable<string>) => {
