@@ -193,7 +193,7 @@ function placed(
   const fit = fitTwoNormals(divided ? Float64Array.from(divided, (i) => along[i] as number) : along, { cut: halfway, leastVariance })
   return {
     places: along.map((at) => at / sd),
-    posteriors: along.map((at) => (fit ? upperPosterior(fit, at) : Number(at > halfway))),
+    posteriors: along.map(fit ? upperPosterior(fit) : (at) => Number(at > halfway)),
     weight: fit?.weight ?? null,
     most: evidence.shareOfMost,
   }

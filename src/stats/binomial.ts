@@ -14,13 +14,26 @@ export function logBetaBinomial(k: number, n: number, a: number, b: number): num
   return logChoose(n, k) + logBeta(k + a, n - k + b) - logBeta(a, b)
 }
 
-/** P(X ≤ k) for X binomial: `n` draws of probability `p`. */
+/** What is less than this share of a sum adds nothing to it. */
+const negligible = 1e-18
+
+/** P(X ≤ k) for X binomial: `n` draws of probability `p`. From the likeliest k on in both directions as far as anything is added: some √n terms, each from the one before. */
 export function binomialCdf(k: number, n: number, p: number): number {
   if (k < 0) return 0
   if (k >= n || p <= 0) return 1
   if (p >= 1) return 0
-  let sum = 0
-  for (let i = 0; i <= k; i++) sum += Math.exp(logBinomial(i, n, p))
+  const odds = p / (1 - p)
+  const first = Math.min(k, Math.floor((n + 1) * p))
+  const likeliest = Math.exp(logBinomial(first, n, p))
+  let sum = likeliest
+  for (let i = first, term = likeliest; i > 0 && term > negligible * sum; i--) {
+    term *= i / ((n - i + 1) * odds)
+    sum += term
+  }
+  for (let i = first + 1, term = likeliest; i <= k && term > negligible * sum; i++) {
+    term *= ((n - i + 1) * odds) / i
+    sum += term
+  }
   return Math.min(1, sum)
 }
 

@@ -36,6 +36,22 @@ describe('the binomial distribution', () => {
     expect(logBinomial(k, n, p)).toBeCloseTo(expected, 8)
   })
 
+  // scipy.stats.binom.cdf, SciPy 1.10.1
+  it.each([
+    [7, 30, 0.2, 0.7607906186989565],
+    [0, 400, 0.03, 5.11321090528672e-6],
+    [399, 400, 0.9, 1],
+    [350, 50_000, 0.01, 6.556384924772187e-13],
+    [500, 50_000, 0.01, 0.5118912718515743],
+    [700, 50_000, 0.01, 1],
+    [200_000, 400_000, 0.5, 0.500630782736265],
+    [199_000, 400_000, 0.5, 0.0007869459614574597],
+    [3, 1_000_000, 1e-6, 0.9810119044370966],
+    [900, 1000, 0.99, 8.274776878914506e-65],
+  ])('has SciPy’s cumulative value at %d of %d, p = %d', (k, n, p, expected) => {
+    expect(binomialCdf(k, n, p) / expected).toBeCloseTo(1, 7)
+  })
+
   it('adds up to 1, and to its own cumulative probabilities', () => {
     for (const [n, p] of [
       [1, 0.2],
