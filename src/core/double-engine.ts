@@ -33,7 +33,6 @@ export interface DoubleLoops {
     out: number,
     room: number,
   ): void
-  rowLengths(rows: number, count: number, cols: number, out: number): void
   factor(a: number, n: number, room: number): number
   clearUpper(a: number, n: number): void
   solveRows(

@@ -107,21 +107,3 @@ export function project(rows: usize, count: i32, cols: i32, direction: usize, ou
   }
   for (; row < count; row++, rows += bytes, out += 8) store<f64>(out, innerProduct(rows, direction, cols));
 }
-
-/** Euclidean lengths of float32 rows of `cols` numbers, float64: the squares summed as `innerProduct` sums. */
-export function rowLengths(rows: usize, count: i32, cols: i32, out: usize): void {
-  for (let row = 0; row < count; row++, out += 8) {
-    let low = f64x2.splat(0);
-    let high = f64x2.splat(0);
-    const four = rows + (<usize>(cols & ~3) << 2);
-    for (; rows < four; rows += 16) {
-      const a = f64x2.promote_low_f32x4(v128.load64_zero(rows));
-      const b = f64x2.promote_low_f32x4(v128.load64_zero(rows, 8));
-      low = f64x2.add(low, f64x2.mul(a, a));
-      high = f64x2.add(high, f64x2.mul(b, b));
-    }
-    let first = f64x2.extract_lane(low, 0);
-    for (let k = cols & 3; k > 0; k--, rows += 4) first += <f64>load<f32>(rows) * <f64>load<f32>(rows);
-    store<f64>(out, Math.sqrt(first + f64x2.extract_lane(low, 1) + (f64x2.extract_lane(high, 0) + f64x2.extract_lane(high, 1))));
-  }
-}
