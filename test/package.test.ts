@@ -34,7 +34,7 @@ const node22 = join(root, 'test/support/node-22/node_modules/.bin/node')
 const maxPackedBytes = 1_322_000
 /** Of what a page loads, with gzip at level 9. */
 const maxPageBytes = 60_000
-const maxUnpackedBytes = 4_520_000
+const maxUnpackedBytes = 4_560_000
 /** Of the audit page, which is one file that holds everything: as it is, and with gzip at level 9. */
 const maxAuditPageBytes = 843_000
 const maxAuditPageGzipped = 342_000
