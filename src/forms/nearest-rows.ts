@@ -16,9 +16,9 @@ export const nearestRowsForm: Form<NearestParams> = {
     searchNearest(engine, { rows, own, references, most: k, scratch }, piece, {
       kOf: () => k,
       limitOf: (row) => limits.data[row] as number,
-      visit(row, numbers) {
+      visit(row, numbers, count) {
         output.fill(-1, row * k, (row + 1) * k)
-        output.set(numbers, row * k)
+        output.set(numbers.subarray(0, count), row * k)
       },
     })
   },

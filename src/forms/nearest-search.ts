@@ -19,8 +19,8 @@ export interface NearestSearch {
 interface Wanted {
   kOf(row: number): number
   limitOf(row: number): number
-  /** Numbers of the references, rising: good until it returns. */
-  visit(row: number, numbers: Int32Array): void
+  /** The first `count` are numbers of the references, rising: good until it returns. */
+  visit(row: number, numbers: Int32Array, count: number): void
 }
 
 /** References that are packed in one piece: panels of eight. */
@@ -108,7 +108,7 @@ export function searchNearest(
         k === 0
           ? 0
           : wasm.nearest(at, panels, cols, padded, distances, halves, exactHalves, reference, limit, largest, k, indices, zone, exact, wide)
-      visit(row + i, found.subarray(0, length))
+      visit(row + i, found, length)
     }
   }
 }

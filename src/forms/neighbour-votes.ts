@@ -24,7 +24,11 @@ export const neighbourVotesForm: Form<VotesParams> = {
     searchNearest(engine, { rows, own, references, most: params.k, scratch }, piece, {
       kOf: (row) => kOfClass.data[classOf.data[row] as number] as number,
       limitOf: () => Number.POSITIVE_INFINITY,
-      visit: (row, numbers) => output.set(poll(numbers, classOf.data[row] as number), 2 * row),
+      visit(row, numbers, count) {
+        const [others, isOutvoted] = poll(numbers, classOf.data[row] as number, count)
+        output[2 * row] = others
+        output[2 * row + 1] = isOutvoted
+      },
     })
   },
 }
