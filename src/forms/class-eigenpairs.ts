@@ -112,7 +112,7 @@ function solveByRows(engine: Engine, { inputs, params, output }: Work<Eigenpairs
   wasm.pack(stage, padded, cols, zeros, panels, padded * 32)
   engine.clear(back, width * count8 * 16)
   for (let k = 0; k < width; k += 4) {
-    wasm.panelProducts(u + Math.floor(k / 8) * padded * 32 + (k % 8) * 4, panels, padded, 0, count8, back + k * count8 * 64)
+    wasm.panelProducts(u + Math.floor(k / 8) * padded * 32 + (k % 8) * 4, panels, padded, count8, back + k * count8 * 64)
   }
   for (let i = 0; i < count; i++) {
     wasm.normalise(back + i * count8 * 64, count8 * 8)

@@ -9,7 +9,7 @@ export interface WasmExports {
   pack(x: number, rows: number, cols: number, mean: number, panels: number, size: number): void
   gramSix(panels: number, rows: number, column: number, count: number, six: number, totals: number): void
   sixProducts(sixes: number, groups: number, panels: number, count: number, cols: number, out: number, stride: number): void
-  panelProducts(a: number, panels: number, rows: number, first: number, count: number, totals: number): void
+  panelProducts(a: number, panels: number, rows: number, count: number, totals: number): void
   symmetric(totals: number, stride: number, n: number, out: number): void
   assignRows(
     x: number,

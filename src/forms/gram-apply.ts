@@ -55,7 +55,7 @@ function applyChunk(engine: Engine, work: Work<void>, piece: number): void {
     for (let k = 0; k < width; k += 8) {
       const half = y + k * rowsPerBlock * 4
       wasm.products(stage, whole, v + k * cols * 4, 8, cols, half, 8)
-      for (const four of [0, 4]) wasm.panelProducts(half + four * 4, panels, whole, 0, count, totals + (k + four) * count * 64)
+      for (const four of [0, 4]) wasm.panelProducts(half + four * 4, panels, whole, count, totals + (k + four) * count * 64)
     }
   }
   wasm.toSingles(totals, width * count * 8, out)

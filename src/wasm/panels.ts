@@ -153,14 +153,14 @@ function putEight(out: usize, a: v128, b: v128, isAdded: bool): void {
 
 /**
  * totals[k · stride + j], float64, += Σ over rows of a's column k · column j of panel j, for four columns of a, `[rows, 8]` apart in
- * memory as in a panel, and panels `first` … `count` − 1. Eight accumulators of four: with what they need they fill the
+ * memory as in a panel, and `count` panels. Eight accumulators of four: with what they need they fill the
  * sixteen registers; a ninth would be spilled.
  */
-export function panelProducts(a: usize, panels: usize, rows: i32, first: i32, count: i32, totals: usize): void {
+export function panelProducts(a: usize, panels: usize, rows: i32, count: i32, totals: usize): void {
   const size = <usize>rows << 5;
   const stride = <usize>count << 6;
   const end = a + size;
-  for (let j = first; j < count; j++) {
+  for (let j = 0; j < count; j++) {
     let q = panels + <usize>j * size;
     let c00 = f32x4.splat(0);
     let c01 = f32x4.splat(0);
@@ -186,18 +186,11 @@ export function panelProducts(a: usize, panels: usize, rows: i32, first: i32, co
       c30 = fma(u, v0, c30);
       c31 = fma(u, v1, c31);
     }
-    let to = totals + (<usize>j << 6);
-    addToTotals(to, c00);
-    addToTotals(to + 32, c01);
-    to += stride;
-    addToTotals(to, c10);
-    addToTotals(to + 32, c11);
-    to += stride;
-    addToTotals(to, c20);
-    addToTotals(to + 32, c21);
-    to += stride;
-    addToTotals(to, c30);
-    addToTotals(to + 32, c31);
+    const to = totals + (<usize>j << 6);
+    putEight(to, c00, c01, true);
+    putEight(to + stride, c10, c11, true);
+    putEight(to + 2 * stride, c20, c21, true);
+    putEight(to + 3 * stride, c30, c31, true);
   }
 }
 
