@@ -157,22 +157,11 @@ export interface SuspectedParts extends ClassDivisions {
   readonly suspected: ReadonlyMap<number, Suspected | null>
   /** All rows of a class, drawn or not, along the direction of its suspected division, then of each further one: `[rows]` each. */
   along(c: number): Promise<readonly Float64Array[]>
+  /** By class that something of is suspected: which rows, by where they lie along the direction of the suspected division. */
+  readonly parts: ReadonlyMap<number, IsInPart>
   /** Sums of the suspected rows of each class, `[paddedCols]` less the set's shift, where a pass that was needed anyhow has found them; else null. */
   readonly sums: ReadonlyMap<number, Float64Array> | null
 }
-
-/** Whether a row of the class is suspected by where it lies along the division: on that side of the cut halfway between the means. */
-export function suspectedAlong({ division, isGroup }: Suspected): (along: number) => boolean {
-  const { direction, groupMean, restMean } = division
-  const halfway = (dot(groupMean, direction) + dot(restMean, direction)) / 2
-  return (along) => along > halfway === isGroup
-}
-
-/** Whether the i-th row of the class is, where all rows were divided. */
-export const suspectedBySide =
-  ({ division: { side }, isGroup }: Suspected) =>
-  (i: number): boolean =>
-    (side[i] === inGroup) === isGroup
 
 /** Divides the classes and says what of each is suspected; one more pass where rows were drawn. Made once an audit. */
 export function suspectedParts(set: DeviceSet, options: DivisionOptions): Promise<SuspectedParts> {
@@ -184,23 +173,22 @@ export function suspectedParts(set: DeviceSet, options: DivisionOptions): Promis
     const wanted = [...suspected].flatMap(([c, one]) =>
       one ? [[c, [one.division, ...one.further].map(({ direction }) => direction)] as const] : [],
     )
-    if (!set.isReadAgain) return { ...found, suspected, along: await found.coordinates.along(new Map(wanted)), sums: null }
-    const sums = new PartSums(set, partsOf(set, { suspected, fitted: found.fitted }))
-    const along = await found.coordinates.along(new Map(wanted), (batch) => sums.add(batch))
-    return { ...found, suspected, along, sums: sums.ofAll }
+    const parts = new Map([...suspected].flatMap(([c, one]) => (one ? [[c, isInPart(set, c, { ...one, fitted: found.fitted })]] : [])))
+    const sums = set.isReadAgain ? new PartSums(set, parts) : null
+    const along = await found.coordinates.along(new Map(wanted), sums ? (batch) => sums.add(batch) : undefined)
+    return { ...found, suspected, parts, along, sums: sums?.ofAll ?? null }
   })
 }
 
-/** Which rows of each class are suspected. */
-function partsOf(
+/** Which rows of a class are suspected. Where some were drawn for the division, the cut halfway between the means goes for all. */
+function isInPart(
   { set: { starts } }: DeviceSet,
-  { suspected, fitted }: { readonly suspected: ReadonlyMap<number, Suspected | null>; readonly fitted: FittedRows },
-): ReadonlyMap<number, IsInPart> {
-  const parts = new Map<number, IsInPart>()
-  for (const [c, one] of suspected) {
-    if (!one) continue
-    const [byAlong, bySide] = [suspectedAlong(one), suspectedBySide(one)]
-    parts.set(c, fitted.positionsOf(c) ? (_, along) => byAlong(along) : (position) => bySide(position - (starts[c] as number)))
-  }
-  return parts
+  c: number,
+  { division, isGroup, fitted }: Suspected & { readonly fitted: FittedRows },
+): IsInPart {
+  const { side, direction, groupMean, restMean } = division
+  const halfway = (dot(groupMean, direction) + dot(restMean, direction)) / 2
+  if (fitted.positionsOf(c)) return (_, along) => along > halfway === isGroup
+  const start = starts[c] as number
+  return (position) => (side[position - start] === inGroup) === isGroup
 }

@@ -10,9 +10,10 @@ import { meansOfClasses } from '../linalg/host-moments.js'
 import { factorReference } from '../linalg/leave-one-out-eigen.js'
 import { dot } from '../linalg/moments.js'
 import { binomialCdf } from '../stats/binomial.js'
-import { reasonNotToDivide, referenceRows, type Suspected, suspectedAlong, suspectedBySide, suspectedParts } from './class-divisions.js'
+import { reasonNotToDivide, referenceRows, suspectedParts } from './class-divisions.js'
 import { findingsOf, gatherResult, positionsByScore, reasonToSkip, rowsAt } from './class-findings.js'
 import type { Detector } from './detector.js'
+import type { IsInPart } from './part-sums.js'
 import { eachPlacedRow } from './placed-rows.js'
 
 export interface ExreLiteOptions {
@@ -38,9 +39,10 @@ export const detectExreLite: Detector<ExreLiteOptions>['detect'] = async (contex
   if (refusal) return { status: 'skipped', id, reason: refusal }
   const found = wanted.length > 0 ? await suspectedParts(set, { directions, minRows, fitRows }) : null
   const parts = new Map<number, Part | null>()
-  for (const [c, suspected] of found?.suspected ?? []) {
-    const isDrawn = found?.fitted.positionsOf(c)
-    parts.set(c, suspected && partOf(suspected, isDrawn ? ((await found?.along(c))?.[0] ?? null) : null))
+  for (const c of found?.suspected.keys() ?? []) {
+    const isIn = found?.parts.get(c)
+    const along = found?.fitted.positionsOf(c) ? (await found.along(c))[0] : undefined
+    parts.set(c, isIn ? partOf(set, c, { isIn, along }) : null)
   }
   const scores = new Float32Array(set.rows)
   const judge = parts.size > 0 ? await heads(set, parts, { sums: found?.sums ?? null, scores }) : null
@@ -61,17 +63,21 @@ interface Part {
   readonly rows: number
 }
 
-/** `along: [rows]`, where only some rows of the class were divided: the cut halfway between the means then goes for all of them. */
-function partOf(suspected: Suspected, along: Float64Array | null): Part {
-  const [byAlong, bySide] = [suspectedAlong(suspected), suspectedBySide(suspected)]
-  const isIn = new Uint8Array(along?.length ?? suspected.division.side.length)
+/** `along: [rows]`: where the rows of the class lie along the direction of its division, where only some of them were divided. */
+function partOf(
+  { set: { classes, starts } }: DeviceSet,
+  c: number,
+  { isIn, along }: { readonly isIn: IsInPart; readonly along: Float64Array | undefined },
+): Part {
+  const start = starts[c] as number
+  const marks = new Uint8Array((classes[c] as { rows: number }).rows)
   let rows = 0
-  for (let i = 0; i < isIn.length; i++) {
-    if (!(along ? byAlong(along[i] as number) : bySide(i))) continue
-    isIn[i] = 1
+  for (let i = 0; i < marks.length; i++) {
+    if (!isIn(start + i, along?.[i] ?? 0)) continue
+    marks[i] = 1
     rows++
   }
-  return { isIn, rows }
+  return { isIn: marks, rows }
 }
 
 /** A class, and the cosine of the angle between the way to its mean and the way to a part's, both from the mean of the rest of the part's class. */
