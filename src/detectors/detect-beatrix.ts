@@ -60,12 +60,11 @@ export const detectBeatrix: Detector<BeatrixOptions>['detect'] = async (context,
     }
   }
   // Rows are judged while the next ones are read.
-  const rooms = [reusedFloats(), reusedFloats()] as const
+  let [room, judged] = [reusedFloats(), reusedFloats()]
   let judging: Promise<void> = Promise.resolve()
-  let turn: 0 | 1 = 0
   for await (const block of set.reads()) {
-    const rows = gathered(block, set.set, rooms[turn](block.data.length))
-    turn = turn === 0 ? 1 : 0
+    const rows = gathered(block, set.set, room(block.data.length))
+    ;[room, judged] = [judged, room]
     await judging
     judging = judge(rows)
     judging.catch(() => undefined) // shows where it is waited for

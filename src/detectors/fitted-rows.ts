@@ -8,8 +8,9 @@ export interface FittedRows {
   readonly most: number
   /** Positions in class order, rising; null where all rows of the class are taken. */
   positionsOf(c: number): Uint32Array | null
-  /** Rows of class c that are taken, and of the classes before it. */
+  /** Rows of class c that are taken. */
   countOf(c: number): number
+  /** Rows of the classes before class c that are taken: of all, where c is how many classes there are. */
   startOf(c: number): number
   /** Classes of which not all rows are taken. */
   readonly drawn: readonly number[]

@@ -63,9 +63,8 @@ export async function projectedRows(
   // Where a pass is dear their norms, which may be asked for, are found in the same one.
   if (isSome && set.isReadAgain && !set.set.logits) normsOfFitted(set, fitted).catch(() => undefined)
   const coordinates = await project(set, projection, { positions: isSome ? fitted.positions() : undefined, look })
-  const starts = set.set.starts.slice()
-  if (isSome) for (let c = 0; c + 1 < starts.length; c++) starts[c + 1] = (starts[c] as number) + fitted.countOf(c)
-  const valuesOf = async (c: number) => coordinates.subarray((starts[c] as number) * width, (starts[c + 1] as number) * width)
+  const startOf = (c: number) => (isSome ? fitted.startOf(c) : (set.set.starts[c] as number))
+  const valuesOf = async (c: number) => coordinates.subarray(startOf(c) * width, startOf(c + 1) * width)
   return {
     meanOf: (c) => means.subarray(c * cols, (c + 1) * cols),
     coordinatesOf: async (c) => new Float64Array(await valuesOf(c)),

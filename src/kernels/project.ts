@@ -87,6 +87,9 @@ export interface ClassProjection extends ProjectParams {
   readonly directions: Float32Array
 }
 
+/** Values of a row. */
+const widthOf = ({ centres, directions, output }: ClassProjection) => (output === 'scores' ? 1 : directions.length / centres.length)
+
 /** Consecutive rows of a class, in class order of those that were projected. */
 export interface Stretch {
   readonly classIndex: number
@@ -109,13 +112,14 @@ export interface ProjectedBatch {
  */
 export async function* projectedBatches(
   set: DeviceSet,
-  { centres, directions, output }: ClassProjection,
+  projection: ClassProjection,
   positions?: Uint32Array,
 ): AsyncGenerator<ProjectedBatch, void, undefined> {
+  const { centres, directions, output } = projection
   const { backend } = set.context
   const cols = set.paddedCols
   const perClass = directions.length / centres.length
-  const width = output === 'scores' ? 1 : perClass
+  const width = widthOf(projection)
   const room = reusedFloats()
   for await (const batch of set.batches(() => (perClass + 1) * cols * 4, { positions })) {
     using centre = uploadPart(backend, centres, { ...batch.batch, cols })
@@ -131,7 +135,7 @@ export async function* projections(
   projection: ClassProjection,
   positions?: Uint32Array,
 ): AsyncGenerator<Stretch, void, undefined> {
-  const width = projection.output === 'scores' ? 1 : projection.directions.length / projection.centres.length
+  const width = widthOf(projection)
   for await (const { batch, values } of projectedBatches(set, projection, positions)) yield* stretches(batch, values, width)
 }
 
@@ -144,10 +148,9 @@ export async function project(
     look,
   }: { readonly positions?: Uint32Array | undefined; readonly look?: ((batch: ProjectedBatch) => Promise<void>) | undefined } = {},
 ): Promise<Float32Array> {
-  const { centres, directions, output } = projection
-  const width = output === 'scores' ? 1 : directions.length / centres.length
+  const width = widthOf(projection)
   const length = (positions?.length ?? set.rows) * width
-  const projected = output === 'scores' ? new Float32Array(length) : sharedFloats(length) // threads go on with them
+  const projected = projection.output === 'scores' ? new Float32Array(length) : sharedFloats(length) // threads go on with them
   for await (const one of projectedBatches(set, projection, positions)) {
     for (const { values, position } of stretches(one.batch, one.values, width)) projected.set(values, position * width)
     await look?.(one)
